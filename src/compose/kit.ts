@@ -1,0 +1,131 @@
+/**
+ * The kit of one process: every effect, built once. The only place where clock, chance and the machine come in.
+ */
+import { randomFillSync } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { loadConfig } from '../config/config.ts'
+import { pathsFrom } from '../config/paths.ts'
+import { VpError } from '../core/errors.ts'
+import type { OpenKit, SandboxInForce } from '../operations/kit.ts'
+import { parseLaneYaml } from '../policy/lane-file.ts'
+import { isLaneName, narrow, slugOf, type Lane } from '../policy/lane.ts'
+import { denyPath } from '../policy/paths.ts'
+import { createRedactor, redactJson, type KnownSecret } from '../policy/redact.ts'
+import { SHIPPED_LANES } from '../policy/shipped-lanes.ts'
+import { selectBackend } from '../sandbox/select.ts'
+import { resolveToolchain, type Toolchain } from '../sandbox/toolchain.ts'
+import { openWorkspace } from '../workspace/files.ts'
+import { gitRunner } from '../workspace/git.ts'
+import { openLedger } from './ledger.ts'
+import { isWorkerAlive, workerName } from './process.ts'
+
+export interface KitOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly offline: boolean
+  readonly version: string
+  /** How this program starts its own sandbox launcher. */
+  readonly launcher: { readonly node: string; readonly argv: readonly string[] }
+  kill(): void
+}
+
+export function openKit(options: KitOptions): OpenKit {
+  const { env } = options
+  const paths = pathsFrom(env)
+  const ledger = openLedger(paths)
+  const { config } = loadConfig(paths.configFile, env)
+  const worker = workerName(process.pid)
+  const redactor = createRedactor({ known: knownSecrets(env) })
+  const redact = (text: string) => redactor(text)
+  const ports = {
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    random: { bytes: (count: number) => randomFillSync(new Uint8Array(count)) },
+  }
+  let sandbox: Promise<SandboxInForce> | null = null
+  const tools = new Map<string, Promise<Toolchain>>()
+  return {
+    ...ports,
+    store: ledger.store,
+    key: ledger.key,
+    git: gitRunner(findProgram('git', env)),
+    paths,
+    config,
+    env,
+    offline: options.offline,
+    version: options.version,
+    worker,
+    isAlive: isWorkerAlive,
+    sleep: (ms) => delay(ms),
+    point: killPoints(env, options.kill),
+    sandbox: () =>
+      (sandbox ??= selectBackend({
+        ...ports,
+        cacheFile: join(paths.state, 'sandbox.json'),
+        tmpBase: join(paths.state, 'tmp'),
+        launcher: options.launcher,
+        platform: process.platform,
+        arch: process.arch,
+        uid: process.getuid?.() ?? 0,
+        pid: process.pid,
+        ...(config.sandbox ? { pin: config.sandbox } : {}),
+      })),
+    toolchain: (program, workspace, asked) => {
+      const key = `${program}\0${workspace}\0${String(asked?.askVersion)}`
+      const found =
+        tools.get(key) ??
+        resolveToolchain(program, {
+          path: env['PATH'] ?? '',
+          home: env['HOME'] ?? '',
+          deny: workspace,
+          askVersion: asked?.askVersion === true,
+        })
+      tools.set(key, found)
+      return found
+    },
+    openFiles: (root) => openWorkspace(root, { deny: (path, intent) => denyPath(path, intent) }),
+    lane: (name, root) => laneOf(name, root),
+    redactText: (text) => redact(text).text,
+    redactJson: (value) => redactJson(value, redact),
+    check: () => ledger.store.check(),
+    close: () => ledger.store.close(),
+  }
+}
+
+/** The user's lane is the shipped one; the repository's file may only narrow it. Throws `plan.unknown_lane`, `policy.invalid`. */
+function laneOf(name: string, root: string): Lane {
+  if (!isLaneName(name))
+    throw new VpError('plan.unknown_lane', `there is no lane ${JSON.stringify(name.slice(0, 40))}`, {
+      next: Object.keys(SHIPPED_LANES).slice(0, 3),
+    })
+  const shipped = SHIPPED_LANES[name]
+  const file = join(root, '.vp', 'lanes', `${slugOf(name)}.yaml`)
+  if (root === '' || !existsSync(file)) return shipped
+  return narrow(shipped, parseLaneYaml(readFileSync(file, 'utf8'), `.vp/lanes/${slugOf(name)}.yaml`))
+}
+
+/** Values of the environment that must not leave: whatever is named like a secret and long enough to be one. */
+function knownSecrets(env: KitOptions['env']): KnownSecret[] {
+  return Object.entries(env).flatMap(([name, value]) =>
+    value !== undefined && value.length >= 8 && /(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?$/i.test(name) ? [{ label: name, value }] : [],
+  )
+}
+
+function findProgram(name: string, env: KitOptions['env']): string {
+  for (const directory of (env['PATH'] ?? '/usr/bin').split(delimiter)) {
+    const candidate = join(directory, name)
+    if (directory.startsWith('/') && existsSync(candidate)) return candidate
+  }
+  return `/usr/bin/${name}`
+}
+
+/** `VP_TEST_KILL_AT=label:nth` ends the process the hard way at a labelled point; for crash tests only. */
+function killPoints(env: KitOptions['env'], kill: () => void): (label: string) => void {
+  const wanted = env['VP_TEST_KILL_AT']
+  if (!wanted) return () => undefined
+  const [label, nth] = wanted.split(':')
+  let seen = 0
+  return (at) => {
+    if (at === label && ++seen === Number(nth ?? 1)) kill()
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The user's configuration: one JSON file, every value with a default and a source. A repository's own files may
+ * only narrow, and never name an endpoint, a key or a program; so they are not read here.
+ */
+import { readFileSync } from 'node:fs'
+import * as z from 'zod/mini'
+import { VpError } from '../core/errors.ts'
+import type { Environment } from './paths.ts'
+
+const price = z.strictObject({
+  in_per_million_usd: z.number().check(z.nonnegative()),
+  out_per_million_usd: z.number().check(z.nonnegative()),
+})
+
+const schema = z.strictObject({
+  model: z.optional(z.strictObject({ provider: z.string(), model: z.string(), base_url: z.optional(z.string()) })),
+  sandbox: z.optional(z.enum(['bwrap', 'box', 'landlock'])),
+  parallel: z.optional(z.int().check(z.gte(1), z.lte(16))),
+  before_approval_usd: z.optional(z.number().check(z.nonnegative())),
+  do_budget_usd: z.optional(z.number().check(z.nonnegative())),
+  do_budget_tokens: z.optional(z.int().check(z.nonnegative())),
+  max_attempts: z.optional(z.int().check(z.gte(1), z.lte(10))),
+  max_turns: z.optional(z.int().check(z.gte(2), z.lte(200))),
+  stall_seconds: z.optional(z.int().check(z.gte(1), z.lte(3600))),
+  allow_unknown_price: z.optional(z.boolean()),
+  prices: z.optional(z.record(z.string(), price)),
+  bell: z.optional(z.enum(['on', 'off'])),
+})
+
+type UserFile = z.infer<typeof schema>
+
+export interface Config {
+  readonly model: UserFile['model'] | null
+  readonly sandbox: 'bwrap' | 'box' | 'landlock' | null
+  readonly parallel: number
+  readonly before_approval_usd: number
+  readonly do_budget_usd: number
+  readonly do_budget_tokens: number
+  readonly max_attempts: number
+  readonly max_turns: number
+  readonly stall_seconds: number
+  readonly allow_unknown_price: boolean
+  /** Model name → USD per million tokens, in and out. */
+  readonly prices: Readonly<Record<string, z.infer<typeof price>>>
+  readonly bell: 'on' | 'off'
+}
+
+const DEFAULTS: Config = {
+  model: null,
+  sandbox: null,
+  parallel: 2,
+  before_approval_usd: 0.25,
+  do_budget_usd: 0.5,
+  do_budget_tokens: 200_000,
+  max_attempts: 3,
+  max_turns: 40,
+  stall_seconds: 120,
+  allow_unknown_price: false,
+  prices: {},
+  bell: 'on',
+}
+
+export interface Sourced {
+  readonly name: string
+  readonly value: unknown
+  readonly source: string
+}
+
+export interface LoadedConfig {
+  readonly config: Config
+  readonly sources: readonly Sourced[]
+}
+
+/** Reads the user's file. Throws `config.invalid` with file and field. */
+export function loadConfig(file: string, env: Environment): LoadedConfig {
+  const user = readUserFile(file)
+  const pinned = env['VP_SANDBOX']
+  if (pinned !== undefined && !['bwrap', 'box', 'landlock'].includes(pinned))
+    throw new VpError('config.invalid', `VP_SANDBOX is bwrap, box or landlock, not ${JSON.stringify(pinned)}`)
+  const config = { ...DEFAULTS, ...user, ...(pinned ? { sandbox: pinned } : {}) } as Config
+  const sources = Object.entries(config).map(([name, value]): Sourced => ({
+    name,
+    value,
+    source: name === 'sandbox' && pinned ? 'VP_SANDBOX' : name in user ? file : 'default',
+  }))
+  return { config, sources }
+}
+
+function readUserFile(file: string): UserFile {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+    throw new VpError('config.invalid', `${file} cannot be read`, { cause: error, where: { file } })
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new VpError('config.invalid', `the user configuration is not JSON`, { cause, where: { file } })
+  }
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new VpError('config.invalid', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`, {
+    where: { file },
+    next: ['vp config show'],
+  })
+}

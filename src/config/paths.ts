@@ -1,0 +1,41 @@
+/**
+ * Where things lie on this machine. Built-ins only: the fast path needs it. Source: the XDG base directory
+ * specification; architecture, "State on disk".
+ */
+import { isAbsolute, join } from 'node:path'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface Paths {
+  readonly state: string
+  readonly ledger: string
+  readonly anchor: string
+  readonly key: string
+  readonly runs: string
+  readonly views: string
+  readonly blobs: string
+  readonly environments: string
+  readonly cache: string
+  readonly configFile: string
+}
+
+export function pathsFrom(env: Environment): Paths {
+  const home = env['HOME'] ?? '/nonexistent'
+  const base = (name: string, fallback: string) => {
+    const value = env[name]
+    return value && isAbsolute(value) ? value : join(home, fallback)
+  }
+  const state = env['VP_STATE_DIR'] ?? join(base('XDG_STATE_HOME', '.local/state'), 'vp')
+  return {
+    state,
+    ledger: join(state, 'ledger.db'),
+    anchor: join(state, 'ledger.head'),
+    key: join(state, 'keys', 'ledger.pem'),
+    runs: join(state, 'runs'),
+    views: join(state, 'views'),
+    blobs: join(state, 'blobs'),
+    environments: join(state, 'environments'),
+    cache: join(base('XDG_CACHE_HOME', '.cache'), 'vp'),
+    configFile: env['VP_CONFIG'] ?? join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'config.json'),
+  }
+}

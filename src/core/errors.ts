@@ -1,0 +1,175 @@
+/**
+ * The one error class and the one table of codes. A code decides exit status, JSON-RPC code and whether
+ * trying again can help; nothing else in the program does. Names are `area.reason`.
+ */
+
+interface CodeFacts {
+  readonly exit: number
+  readonly rpc: number
+  readonly retryable: boolean
+}
+
+const DENIED = { exit: 4, rpc: -32001, retryable: false }
+const APPROVAL = { exit: 5, rpc: -32002, retryable: true }
+const CONFLICT = { exit: 7, rpc: -32003, retryable: true }
+const NOT_FOUND = { exit: 2, rpc: -32004, retryable: false }
+const LIMIT = { exit: 6, rpc: -32005, retryable: false }
+const BUDGET = { exit: 6, rpc: -32006, retryable: false }
+const PROVIDER = { exit: 8, rpc: -32007, retryable: true }
+const NO_SANDBOX = { exit: 4, rpc: -32008, retryable: false }
+const CANCELLED = { exit: 130, rpc: -32009, retryable: true }
+const USAGE = { exit: 2, rpc: -32602, retryable: false }
+const GATE = { exit: 3, rpc: -32003, retryable: false }
+const DEFECT = { exit: 1, rpc: -32603, retryable: false }
+
+/** Every code the program can answer with. Exit statuses: contracts/vp.md section 1. */
+export const CODES = {
+  internal: DEFECT,
+  'install.damaged': DEFECT,
+
+  'usage.flag': USAGE,
+  'usage.unknown_command': { ...USAGE, rpc: -32601 },
+  'usage.params': USAGE,
+  'usage.project': USAGE,
+  'usage.identity': USAGE,
+  'config.invalid': USAGE,
+  'rpc.parse': { ...USAGE, rpc: -32700 },
+  'rpc.request': { ...USAGE, rpc: -32600 },
+
+  'path.invalid': DENIED,
+  'path.denied': DENIED,
+  'path.not_found': NOT_FOUND,
+  'path.not_regular': DENIED,
+  'path.too_large': { ...LIMIT, exit: 2 },
+
+  'policy.denied': DENIED,
+  'policy.scope': DENIED,
+  'policy.invalid': USAGE,
+  'approval.needed': APPROVAL,
+  'approval.denied': DENIED,
+  'approval.stale': APPROVAL,
+  'approval.not_found': NOT_FOUND,
+
+  'patch.parse': { ...USAGE, retryable: true },
+  'patch.rejected': CONFLICT,
+  'patch.stale': CONFLICT,
+  'patch.ambiguous': CONFLICT,
+  'patch.unsupported': DENIED,
+  'undo.not_found': NOT_FOUND,
+  'undo.refused': CONFLICT,
+
+  'sandbox.unavailable': NO_SANDBOX,
+  'sandbox.no_loopback': NO_SANDBOX,
+  'sandbox.program_missing': { ...NOT_FOUND, exit: 4 },
+  'environment.missing': { ...USAGE, exit: 7 },
+  'environment.setup_failed': { ...USAGE, exit: 7 },
+
+  'store.locked': { ...CONFLICT, exit: 7 },
+  'store.newer': { ...CONFLICT, retryable: false },
+  'store.damaged': { ...GATE, exit: 3 },
+  'store.network_fs': { ...CONFLICT, retryable: false },
+  'store.full': { ...CONFLICT, retryable: true },
+  'idempotency.reused': { ...CONFLICT, retryable: false },
+  'ledger.altered': GATE,
+  'ledger.incomplete': GATE,
+
+  'workspace.not_a_repository': USAGE,
+  'workspace.no_commits': USAGE,
+  'workspace.unsupported': USAGE,
+  'workspace.busy': CONFLICT,
+  'workspace.git': CONFLICT,
+  'workspace.moved': CONFLICT,
+
+  'model.none': { ...PROVIDER, retryable: false },
+  'model.consent': APPROVAL,
+  'model.unreachable': PROVIDER,
+  'model.rate_limited': PROVIDER,
+  'model.server': PROVIDER,
+  'model.stalled': PROVIDER,
+  'model.cut': PROVIDER,
+  'model.protocol': PROVIDER,
+  'model.auth': { ...PROVIDER, retryable: false },
+  'model.request': { ...PROVIDER, retryable: false },
+  'model.refused': { ...PROVIDER, retryable: false },
+  'model.offline': { ...DENIED, exit: 4 },
+  'model.recording_differs': { exit: 3, rpc: -32007, retryable: false },
+
+  'budget.cap': BUDGET,
+  'budget.price_unknown': BUDGET,
+  'limit.reached': LIMIT,
+
+  'project.exists': { ...CONFLICT, retryable: false },
+  'project.none': USAGE,
+  'project.state': CONFLICT,
+  'plan.invalid': USAGE,
+  'plan.cycle': USAGE,
+  'plan.unknown_lane': USAGE,
+  'plan.none': USAGE,
+  'plan.model_output': { ...PROVIDER, exit: 3 },
+  'prd.invalid': USAGE,
+  'run.none': NOT_FOUND,
+  'run.ambiguous': USAGE,
+  'run.state': CONFLICT,
+  'run.stopped': { exit: 3, rpc: -32003, retryable: false },
+  'run.passport': DEFECT,
+
+  'gate.failed': GATE,
+  'gate.unmeasured': GATE,
+  'replay.differs': GATE,
+  'bundle.invalid': USAGE,
+  'forge.unsupported': USAGE,
+  'forge.failed': { ...PROVIDER, exit: 9 },
+
+  cancelled: CANCELLED,
+  'platform.unsupported': NO_SANDBOX,
+} as const satisfies Record<string, CodeFacts>
+
+export type ErrorCode = keyof typeof CODES
+
+export interface ErrorDetails {
+  /** As far as known, why it happened: one sentence. */
+  readonly why?: string
+  readonly where?: { readonly file: string; readonly line?: number }
+  /** Commands to copy, the best first. */
+  readonly next?: readonly string[]
+  /** The rule that refused, as `lane/rule`. */
+  readonly rule?: string
+  /** Id of the pending approval. */
+  readonly approval?: string
+  /** What changed before the error; `nothing was changed` when absent. */
+  readonly changed?: string
+  /** Anything else a program may want. Never a secret. */
+  readonly data?: Readonly<Record<string, unknown>>
+}
+
+const MARKER = Symbol.for('vp.error')
+
+/** The program's only error. Recognised by `isVpError`, so that two copies of this file agree. */
+export class VpError extends Error {
+  readonly [MARKER] = true
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+  constructor(code: ErrorCode, message: string, details: ErrorDetails & { cause?: unknown } = {}) {
+    const { cause, ...rest } = details
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'VpError'
+    this.code = code
+    this.details = rest
+  }
+  get retryable(): boolean {
+    return CODES[this.code].retryable
+  }
+}
+
+export function isVpError(value: unknown): value is VpError {
+  return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[MARKER] === true
+}
+
+/** Any thrown value as a VpError; what is not ours becomes `internal`, disk-full and locks their own codes. */
+export function asVpError(thrown: unknown): VpError {
+  if (isVpError(thrown)) return thrown
+  const code = (thrown as { code?: unknown } | null)?.code
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new VpError('store.full', 'no space left on the disk', { cause: thrown, next: ['df -h'] })
+  if ((thrown as { name?: unknown } | null)?.name === 'AbortError') return new VpError('cancelled', 'cancelled', { cause: thrown })
+  return new VpError('internal', thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown })
+}

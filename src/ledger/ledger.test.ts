@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { openSqlite } from '../store/sqlite.ts'
+import { sealChain, type CheckpointRow } from './checkpoints.ts'
+import { openSigningKey, verifyingKey } from './keys.ts'
+import { appendReceipt, type ReceiptRow } from './receipts.ts'
+import { verifyChain, verifyCheckpoints, type ChainEvidence } from './verify.ts'
+
+const ports = {
+  clock: { now: () => 1_764_000_000_000, monotonic: () => 0 },
+  random: { bytes: (n: number) => crypto.getRandomValues(new Uint8Array(n)) },
+}
+
+async function ledger(t: { after(fn: () => void): void }, receipts: number): Promise<ChainEvidence> {
+  const directory = mkdtempSync(join(tmpdir(), 'vp-ledger-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  const store = openSqlite(join(directory, 'ledger.db'))
+  const key = openSigningKey(join(directory, 'keys', 'ledger.pem'))
+  assert.equal(statSync(join(directory, 'keys', 'ledger.pem')).mode & 0o777, 0o600)
+  for (let index = 0; index < receipts; index++)
+    await store.transaction((tx) => appendReceipt(tx, ports, { op: 'fs.read', actor: 'agent', run_id: 'r-1', outcome: 'ok', detail: { index } }))
+  await store.transaction((tx) => appendReceipt(tx, ports, { op: 'project.new', actor: 'human', outcome: 'ok' }))
+  await store.transaction((tx) => sealChain(tx, ports.clock, key, 'r-1'))
+  const evidence = await store.read(async (tx) => ({
+    receipts: await tx.all<ReceiptRow>("SELECT * FROM receipts WHERE run_id = 'r-1'"),
+    checkpoints: await tx.all<CheckpointRow>('SELECT * FROM checkpoints'),
+  }))
+  store.close()
+  const head = evidence.receipts.at(-1)?.key ?? ''
+  const checker = verifyingKey(openSigningKey(join(directory, 'keys', 'ledger.pem')).publicKey)
+  return {
+    ...evidence,
+    known: [{ receipts, head: head.slice(0, 16), by: 'commit 41d0c7e' }],
+    keys: new Map([[checker.id, checker]]),
+  }
+}
+
+test('a whole chain is unaltered and complete, and a commit knows its head', async (t) => {
+  const verdict = verifyChain('r-1', await ledger(t, 9))
+  assert.deepEqual([verdict.unaltered, verdict.complete, verdict.receipts, verdict.known_by], [true, true, 9, 'commit 41d0c7e'])
+})
+
+const changes: [title: string, change: (row: ReceiptRow) => ReceiptRow][] = [
+  ['a byte of the body', (row) => ({ ...row, body: row.body.replace('ok', 'oK') })],
+  ['body and key together', (row) => ({ ...row, body: row.body.replace('"index":4', '"index":5'), key: 'f'.repeat(64) })],
+  ['a column', (row) => ({ ...row, op: 'fs.patch' })],
+  ['the task column', (row) => ({ ...row, task_id: 'task-1' })],
+]
+for (const [title, change] of changes)
+  test(`altered: ${title}`, async (t) => {
+    const evidence = await ledger(t, 9)
+    const verdict = verifyChain('r-1', {
+      ...evidence,
+      receipts: evidence.receipts.map((row) => (row.n === 5 ? change(row) : row)),
+    })
+    assert.equal(verdict.unaltered, false)
+    assert.equal(verdict.first_altered?.n, 5)
+  })
+
+test('the last receipts dropped: incomplete, naming from and to', async (t) => {
+  const evidence = await ledger(t, 9)
+  const verdict = verifyChain('r-1', { ...evidence, receipts: evidence.receipts.slice(0, 6) })
+  assert.deepEqual([verdict.unaltered, verdict.complete, verdict.missing?.from, verdict.missing?.to], [true, false, 7, 9])
+})
+
+test('a forged seal and a run that vanished are noticed', async (t) => {
+  const evidence = await ledger(t, 3)
+  const forged = evidence.checkpoints.map((row) => ({ ...row, receipts: 2, head: evidence.receipts[1]?.key ?? '' }))
+  assert.equal(verifyChain('r-1', { ...evidence, checkpoints: forged }).unaltered, false)
+  assert.deepEqual(verifyCheckpoints(evidence.checkpoints, new Set(['r-1']), evidence.keys), [])
+  assert.match(verifyCheckpoints(evidence.checkpoints, new Set(), evidence.keys).join(), /run r-1 is missing/)
+})

@@ -1,0 +1,134 @@
+/**
+ * Which model, from what is configured. Pure. A key that merely lies in the environment is offered, never taken:
+ * code leaves the machine only for a host that a person named or agreed to.
+ */
+import { VpError } from '../core/errors.ts'
+import type { Endpoint } from './contract.ts'
+
+export type ProviderName = 'openai_compatible' | 'openai' | 'anthropic' | 'google'
+
+export interface ModelSpec {
+  readonly provider: ProviderName
+  readonly model: string
+  readonly baseUrl: string
+  readonly apiKey: string | null
+  readonly endpoint: Endpoint
+  readonly tier: 'Local-Small' | 'Local-Medium' | 'API-Premium'
+  /** Where the choice came from, for `vp config show`. */
+  readonly source: string
+}
+
+export type Choice =
+  | { readonly kind: 'chosen'; readonly spec: ModelSpec; readonly consent: 'not_needed' | 'given' }
+  | { readonly kind: 'offered'; readonly spec: ModelSpec; readonly variable: string }
+
+export const OLLAMA_URL = 'http://127.0.0.1:11434/v1'
+/** The two local options of the requirements: Qwen-Coder and Phi. */
+export const LOCAL_PRESETS: readonly ModelSpec[] = [preset('qwen2.5-coder:7b', 'Local-Small'), preset('phi4:14b', 'Local-Medium')]
+
+const VENDORS: readonly { provider: ProviderName; baseUrl: string; variables: readonly string[]; model: string }[] = [
+  {
+    provider: 'anthropic',
+    baseUrl: 'https://api.anthropic.com/v1',
+    variables: ['ANTHROPIC_API_KEY'],
+    model: 'claude-sonnet-4-5',
+  },
+  { provider: 'openai', baseUrl: 'https://api.openai.com/v1', variables: ['OPENAI_API_KEY'], model: 'gpt-5.1' },
+  {
+    provider: 'google',
+    baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
+    variables: ['GOOGLE_GENERATIVE_AI_API_KEY', 'GEMINI_API_KEY'],
+    model: 'gemini-2.5-pro',
+  },
+]
+const ALIASES: Readonly<Record<string, ProviderName>> = {
+  ollama: 'openai_compatible',
+  llama_cpp: 'openai_compatible',
+  local_llama: 'openai_compatible',
+  vllm: 'openai_compatible',
+  openai_compatible: 'openai_compatible',
+  openai: 'openai',
+  anthropic: 'anthropic',
+  google: 'google',
+}
+
+function preset(model: string, tier: ModelSpec['tier']): ModelSpec {
+  return {
+    provider: 'openai_compatible',
+    model,
+    baseUrl: OLLAMA_URL,
+    apiKey: null,
+    endpoint: { host: '127.0.0.1:11434', loopback: true },
+    tier,
+    source: 'preset (Ollama)',
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** `VP_MODEL`, else Ollama's usual port with the first preset; what is only offered comes with it. Throws `usage.flag` on a malformed setting. */
+export function chooseModel(env: Environment, configured: ModelSpec | null): Choice {
+  const setting = env['VP_MODEL']
+  if (setting) return { kind: 'chosen', spec: specFromSetting(setting, env), consent: 'given' }
+  const first = LOCAL_PRESETS[0]
+  if (!first) throw new VpError('internal', 'no preset')
+  return {
+    kind: 'chosen',
+    spec: configured ?? first,
+    consent: configured && !configured.endpoint.loopback ? 'given' : 'not_needed',
+  }
+}
+
+/** Models that a key in the environment would reach, none of which is used without a recorded yes. */
+export function offeredModels(env: Environment): Choice[] {
+  return VENDORS.flatMap((vendor) => {
+    const variable = vendor.variables.find((name) => env[name])
+    if (!variable) return []
+    const spec = specFor(vendor.provider, vendor.model, vendor.baseUrl, env[variable] ?? null, `${variable} in the environment`)
+    return [{ kind: 'offered' as const, spec, variable }]
+  })
+}
+
+function specFromSetting(setting: string, env: Environment): ModelSpec {
+  const at = setting.indexOf(':')
+  const provider = ALIASES[at < 0 ? setting : setting.slice(0, at)]
+  const model = at < 0 ? '' : setting.slice(at + 1)
+  if (!provider || !model)
+    throw new VpError('usage.flag', `VP_MODEL is provider:model, not ${JSON.stringify(setting.slice(0, 60))}`, {
+      next: ['export VP_MODEL=openai_compatible:qwen2.5-coder:7b', 'export VP_MODEL=anthropic:NAME'],
+    })
+  const vendor = VENDORS.find((one) => one.provider === provider)
+  const baseUrl = env['VP_MODEL_BASE_URL'] ?? vendor?.baseUrl ?? OLLAMA_URL
+  const key = env['VP_MODEL_API_KEY'] ?? vendor?.variables.map((name) => env[name]).find(Boolean) ?? null
+  return specFor(provider, model, baseUrl, key, 'VP_MODEL')
+}
+
+function specFor(provider: ProviderName, model: string, baseUrl: string, apiKey: string | null, source: string): ModelSpec {
+  const endpoint = endpointOf(baseUrl)
+  return {
+    provider,
+    model,
+    baseUrl: baseUrl.replace(/\/+$/, ''),
+    apiKey,
+    endpoint,
+    tier: endpoint.loopback ? 'Local-Small' : 'API-Premium',
+    source,
+  }
+}
+
+/** Host and port, and whether it is this machine: 127.0.0.0/8, ::1 or the very name localhost. Throws `usage.flag`. */
+export function endpointOf(baseUrl: string): Endpoint {
+  let url: URL
+  try {
+    url = new URL(baseUrl)
+  } catch {
+    throw new VpError('usage.flag', `VP_MODEL_BASE_URL is not a URL: ${JSON.stringify(baseUrl.slice(0, 80))}`, {
+      next: [`export VP_MODEL_BASE_URL=${OLLAMA_URL}`],
+    })
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new VpError('usage.flag', `VP_MODEL_BASE_URL is ${url.protocol}, not http or https`)
+  const name = url.hostname
+  const loopback = name === 'localhost' || name === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name)
+  if (!loopback && url.protocol === 'http:') return { host: url.host, loopback }
+  return { host: url.host, loopback }
+}

@@ -1,0 +1,71 @@
+/**
+ * The provider contract: one question, one answer, whoever is behind it. Types only. Requests are plain JSON
+ * without ids, times or paths of this machine, so equal work asks equal bytes.
+ */
+import type { Json } from '../core/json.ts'
+
+export interface ToolSpec {
+  readonly name: string
+  readonly description: string
+  /** JSON Schema of the arguments, stripped of what a model does not need. */
+  readonly schema: Json
+}
+
+export interface ToolCall {
+  /** Ours (`t3c1`): providers' own ids are random and would break replay. */
+  readonly id: string
+  readonly name: string
+  /** What was not JSON comes through as it was, for the model to be told. */
+  readonly arguments: Json | { readonly malformed: string }
+}
+
+export type Message =
+  | { readonly role: 'system'; readonly text: string }
+  | { readonly role: 'user'; readonly text: string }
+  | { readonly role: 'assistant'; readonly text: string; readonly calls: readonly ToolCall[] }
+  | { readonly role: 'tool'; readonly call_id: string; readonly name: string; readonly text: string }
+
+export interface ModelRequest {
+  readonly messages: readonly Message[]
+  readonly tools: readonly ToolSpec[]
+  readonly max_tokens: number
+  readonly temperature: number
+}
+
+export interface ModelUsage {
+  readonly tokens_in: number
+  readonly tokens_out: number
+  readonly tokens_think: number
+  readonly tokens_cached: number
+  readonly tokens_tool_use: number
+}
+
+export interface ModelAnswer {
+  readonly text: string
+  readonly calls: readonly ToolCall[]
+  readonly finish: 'stop' | 'tool_calls' | 'length' | 'refused' | 'other'
+  readonly usage: ModelUsage
+  readonly usage_source: 'provider' | 'estimated'
+}
+
+/** Where in a run a call stands: with the request's hash, the key of its recording. */
+export interface CallPlace {
+  /** `T3`, or `plan` before there are tasks. */
+  readonly task: string
+  readonly attempt: number
+  readonly turn: number
+}
+
+export interface Endpoint {
+  readonly host: string
+  readonly loopback: boolean
+}
+
+export interface Provider {
+  /** `openai_compatible`, `openai`, `anthropic`, `google`, `recorded`. */
+  readonly name: string
+  readonly model: string
+  readonly endpoint: Endpoint
+  /** Throws `model.*`; never returns half an answer. `onProgress` gets the tokens so far and must not throw. */
+  answer(request: ModelRequest, place: CallPlace, signal: AbortSignal, onProgress?: (tokens: number) => void): Promise<ModelAnswer>
+}

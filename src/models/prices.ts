@@ -1,0 +1,57 @@
+/**
+ * What a call costs and what it draws. An unknown price is null, never zero; a model on this machine costs
+ * nothing but energy, which is a range with its method. Price data: the offline table of genai-prices.
+ */
+import type { EnergyRange } from '../core/usage.ts'
+import type { ModelUsage } from './contract.ts'
+
+/** Characters over 3.6: within 6 % of the real tokenizers on code (design/stack.md section 11). */
+export function estimateTokens(text: string): number {
+  return Math.ceil(text.length / 3.6)
+}
+
+export interface Price {
+  /** Micro-USD per million tokens = USD per token × 1e12; kept as USD per million. */
+  readonly in_per_million_usd: number
+  readonly out_per_million_usd: number
+}
+
+export type PriceOf = (provider: string, model: string) => Promise<Price | null>
+
+/** Looks a model up; null when the table does not know it. Loaded only when a remote model is used. */
+export const tablePrice: PriceOf = async (provider, model) => {
+  const { calcPrice } = await import('@pydantic/genai-prices')
+  const million = 1_000_000
+  const one = (usage: { input_tokens: number; output_tokens: number }) => calcPrice(usage, model, { providerId: provider })?.total_price
+  try {
+    const input = one({ input_tokens: million, output_tokens: 0 })
+    const output = one({ input_tokens: 0, output_tokens: million })
+    return input === undefined || output === undefined || input + output === 0 ? null : { in_per_million_usd: input, out_per_million_usd: output }
+  } catch {
+    return null // a table without the model is the same as no price
+  }
+}
+
+export const FREE: Price = { in_per_million_usd: 0, out_per_million_usd: 0 }
+
+/** Micro-USD, rounded up; thinking is billed as output, the cache is assumed cold. */
+export function costMicroUsd(price: Price | null, usage: Pick<ModelUsage, 'tokens_in' | 'tokens_out' | 'tokens_think'>): number | null {
+  if (!price) return null
+  return Math.ceil(usage.tokens_in * price.in_per_million_usd + (usage.tokens_out + usage.tokens_think) * price.out_per_million_usd)
+}
+
+/** kW of the devices of contracts/policy.md section 7: CPU as the low end, GPU as the high one. */
+const POWER_KW: Readonly<Record<string, readonly [number, number]>> = {
+  'Local-Small': [0.06, 0.12],
+  'Local-Medium': [0.08, 0.25],
+}
+const REMOTE_KWH_PER_1000_TOKENS = 0.0004
+
+/** Profile `measured`: power × time on this machine, per token elsewhere (half to double). Always an estimate here. */
+export function energyOf(tier: string, durationMs: number, usage: ModelUsage): EnergyRange {
+  const power = POWER_KW[tier]
+  const hours = durationMs / 3_600_000
+  if (power) return { lo: power[0] * hours, hi: power[1] * hours, source: 'estimate', profile: 'measured' }
+  const kwh = ((usage.tokens_in + usage.tokens_out + usage.tokens_think) / 1000) * REMOTE_KWH_PER_1000_TOKENS
+  return { lo: kwh / 2, hi: kwh * 2, source: 'estimate', profile: 'measured' }
+}

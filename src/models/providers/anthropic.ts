@@ -1,0 +1,11 @@
+/** Anthropic's API. */
+import { createAnthropic } from '@ai-sdk/anthropic'
+import type { ModelSpec } from '../choose.ts'
+import type { Provider } from '../contract.ts'
+import { adaptLanguageModel } from './adapter.ts'
+import type { ProviderOptions } from './index.ts'
+
+export function anthropic(spec: ModelSpec, options: ProviderOptions): Provider {
+  const sdk = createAnthropic({ baseURL: spec.baseUrl, apiKey: spec.apiKey ?? '' })
+  return adaptLanguageModel(sdk.languageModel(spec.model), { name: 'anthropic', endpoint: spec.endpoint, ...options })
+}

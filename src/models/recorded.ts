@@ -1,0 +1,87 @@
+/**
+ * Recordings: what was asked and answered, one exchange a line, and a provider that answers from them. It
+ * refuses a request that is not in the recording and names the first difference; it never guesses.
+ */
+import { VpError } from '../core/errors.ts'
+import { canonicalJson, sha256 } from '../core/json.ts'
+import type { CallPlace, ModelAnswer, ModelRequest, Provider } from './contract.ts'
+
+export interface Exchange extends CallPlace {
+  readonly request_sha: string
+  readonly request: ModelRequest
+  readonly answer: ModelAnswer
+}
+
+export function requestSha(request: ModelRequest): string {
+  return sha256(canonicalJson(request))
+}
+
+export function printRecording(exchanges: readonly Exchange[]): string {
+  return exchanges.map((exchange) => canonicalJson(exchange) + '\n').join('')
+}
+
+/** Throws `bundle.invalid` with the line that is not an exchange. */
+export function parseRecording(text: string): Exchange[] {
+  return text.split('\n').flatMap((line, index) => {
+    if (line.trim() === '') return []
+    try {
+      const exchange = JSON.parse(line) as Exchange
+      const sound =
+        typeof exchange.task === 'string' &&
+        Number.isInteger(exchange.attempt) &&
+        Number.isInteger(exchange.turn) &&
+        Array.isArray(exchange.request.messages) &&
+        typeof exchange.answer.text === 'string' &&
+        Array.isArray(exchange.answer.calls)
+      if (!sound || requestSha(exchange.request) !== exchange.request_sha) throw new TypeError('not an exchange')
+      return [exchange]
+    } catch (cause) {
+      throw new VpError('bundle.invalid', `line ${index + 1} of the recording is not an exchange`, { cause })
+    }
+  })
+}
+
+const placeKey = (place: CallPlace): string => `${place.task}#${place.attempt}#${place.turn}`
+
+/** `model` is what the recording was made with; answering takes no time and no network. */
+export function recordedProvider(exchanges: readonly Exchange[], model: string): Provider {
+  const byPlace = new Map(exchanges.map((exchange) => [placeKey(exchange), exchange]))
+  return {
+    name: 'recorded',
+    model,
+    endpoint: { host: 'recording', loopback: true },
+    async answer(request, place, signal) {
+      signal.throwIfAborted()
+      const exchange = byPlace.get(placeKey(place))
+      if (exchange && exchange.request_sha === requestSha(request)) return exchange.answer
+      const where = `${place.task}, attempt ${place.attempt}, turn ${place.turn}`
+      if (!exchange)
+        throw new VpError('model.recording_differs', `the recording has no answer for ${where}`, {
+          data: { ...place, field: 'turn' },
+        })
+      const difference = firstDifference(exchange.request, request)
+      throw new VpError('model.recording_differs', `${where}: ${difference.field} is not what was recorded`, {
+        why: `was ${difference.was}, is ${difference.is}`,
+        data: { ...place, ...difference },
+      })
+    },
+  }
+}
+
+/** The first place, in canonical order, where two values part. */
+export function firstDifference(was: unknown, is: unknown, field = 'request'): { field: string; was: string; is: string } {
+  if (typeof was === 'string' && typeof is === 'string') {
+    let at = 0
+    while (at < was.length && was[at] === is[at]) at++
+    const around = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 40), at + 60))
+    return { field: `${field}, character ${at + 1}`, was: around(was), is: around(is) }
+  }
+  if (was !== null && is !== null && typeof was === 'object' && typeof is === 'object') {
+    const left = was as Record<string, unknown>
+    const right = is as Record<string, unknown>
+    for (const key of [...new Set([...Object.keys(left), ...Object.keys(right)])].toSorted())
+      if (canonicalJson(left[key] ?? null) !== canonicalJson(right[key] ?? null))
+        return firstDifference(left[key] ?? null, right[key] ?? null, Array.isArray(was) ? `${field}[${key}]` : `${field}.${key}`)
+  }
+  return { field, was: canonicalJson(was).slice(0, 100), is: canonicalJson(is).slice(0, 100) }
+}

@@ -1,0 +1,122 @@
+/** `vp do`: the whole way with a plan of one task. Approved by being typed; ends like `vp complete`. */
+import * as z from 'zod/mini'
+import { isVpError, VpError } from '../core/errors.ts'
+import { sha256 } from '../core/json.ts'
+import type { PlanTask } from '../plms/contract/types.ts'
+import { laneByName } from '../plms/embedded/lanes.ts'
+import { planTask } from '../plms/embedded/plan.ts'
+import { detectProject } from '../workspace/detect.ts'
+import { openModel } from './models.ts'
+import { operation, type Scene } from './operation.ts'
+import { commandOf, ephemeralProject } from './projects/new.ts'
+import { savePlan } from './projects/plans.ts'
+import { readProjectFile, requireProject } from './projects/project.ts'
+import { completeRun, type Completed } from './runs/complete.ts'
+import { reportRun, type RunReport } from './runs/report.ts'
+import { driveSession, endError } from './runs/session.ts'
+import { startRun } from './runs/start.ts'
+
+export interface DoResult extends RunReport {
+  readonly goal: string
+  readonly completed: Completed | null
+  /** Why the branch was not moved although the run is done. */
+  readonly not_completed: { readonly code: string; readonly message: string; readonly next: readonly string[] } | null
+  readonly exit: number
+}
+
+export const runDo = operation({
+  name: 'run.do',
+  summary: 'one small change: tested, then committed',
+  params: z.strictObject({
+    goal: z.string().check(z.minLength(1), z.maxLength(20_000)),
+    lane: z.optional(z.string()),
+    test: z.optional(z.array(z.string()).check(z.minLength(1))),
+    budget_usd: z.optional(z.number().check(z.nonnegative())),
+    budget_tokens: z.optional(z.int().check(z.nonnegative())),
+  }),
+  result: z.any() as never,
+  effect: 'spend',
+  scope: 'projects.start',
+  async handler(params, scene): Promise<DoResult> {
+    const { kit, tree, caller } = scene
+    const { record, file } = await projectFor(scene, params.test ?? null)
+    if (!file.test)
+      throw new VpError('gate.unmeasured', 'no test command found, so “done” cannot be proved', {
+        next: ['add --test "make check"'],
+      })
+    const model = await openModel(kit, tree.root, caller)
+    const task = oneTask(params.goal, params.lane)
+    const plan = await kit.store.transaction((tx) => savePlan(tx, record.id, { prd_sha: sha256(params.goal), tasks: [task] }, kit.clock.now()))
+    const caps = {
+      micro_usd: Math.round((params.budget_usd ?? kit.config.do_budget_usd) * 1e6),
+      tokens: params.budget_tokens ?? kit.config.do_budget_tokens,
+      breach: 'pause' as const,
+    }
+    const state = await startRun(kit, {
+      root: tree.root,
+      project: file,
+      plan,
+      kind: 'baseline',
+      caps,
+      model: { name: model.provider.name, model: model.provider.model, host: model.host, tier: model.tier },
+    })
+    const end = await driveSession(scene, { state, project: file, model, gates: [], prd: null })
+    scene.notes['run'] = state.run_id
+    const { exit, error } = endError(kit, end)
+    if (error) throw error
+    const report = await reportRun(kit, end.state, null)
+    if (end.state.status !== 'completed') return { ...report, goal: params.goal, completed: null, not_completed: null, exit }
+    try {
+      const completed = await completeRun(scene, end.state, file, false)
+      return { ...report, goal: params.goal, completed, not_completed: null, exit: 0 }
+    } catch (thrown) {
+      if (!isVpError(thrown) || thrown.code !== 'workspace.moved') throw thrown
+      return {
+        ...report,
+        goal: params.goal,
+        completed: null,
+        not_completed: { code: thrown.code, message: thrown.message, next: thrown.details.next ?? [] },
+        exit: 7,
+      }
+    }
+  },
+  say: (params, result) => `“${params.goal.slice(0, 80)}” · ${(result as unknown as DoResult).status}`,
+})
+
+async function projectFor(scene: Scene, test: readonly string[] | null) {
+  const { kit, tree } = scene
+  const kept = readProjectFile(tree.root)
+  if (!kept) return ephemeralProject(kit, tree.root, test)
+  const record = await kit.store.read((tx) => requireProject(tx, kept.project_id)).catch(() => null)
+  if (!record) {
+    const { record: fresh } = await ephemeralProject(kit, tree.root, test)
+    return {
+      record: fresh,
+      file: { ...kept, project_id: fresh.id, ...(test ? { test: commandOf(test, { test: kept.test }) } : {}) },
+    }
+  }
+  return {
+    record,
+    file: test ? { ...kept, test: commandOf(test, { test: kept.test ?? detectProject({ list: [], read: () => null }).test }) } : kept,
+  }
+}
+
+function oneTask(goal: string, laneName: string | undefined): PlanTask {
+  const lane = laneByName(laneName ?? 'Code-Impl')
+  if (!lane)
+    throw new VpError('plan.unknown_lane', `there is no lane ${JSON.stringify(laneName)}`, {
+      why: 'lanes: Code-Impl, Code-API-Design, Data-Schema, Data-Loader, Narrative, Graph-Ops, Vector-Ops',
+      next: ['vp do … --lane Code-Impl'],
+    })
+  return planTask({
+    n: 1,
+    title: goal,
+    parent_n: null,
+    lane,
+    complexity: 'simple',
+    deps: [],
+    files: [],
+    tests: [],
+    line: null,
+  })
+}

@@ -1,0 +1,147 @@
+/**
+ * One command of a tree, in the sandbox: toolchain found outside the workspace, environment directories shown
+ * read-only, limits of the lane. Every `run.*`, `search.code` and gate goes through here.
+ */
+import { mkdtempSync, readFileSync, rmSync, existsSync, mkdirSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import { VpError } from '../core/errors.ts'
+import type { CommandRun } from '../pas/embedded/kpi/measure.ts'
+import { isProtectedPath } from '../policy/paths.ts'
+import type { Limits, Mount, SandboxResult } from '../sandbox/contract.ts'
+import { mountsOf } from '../sandbox/toolchain.ts'
+import type { Kit } from './kit.ts'
+import type { TreeScene } from './scene.ts'
+
+export interface ExecutionRequest {
+  readonly argv: readonly string[]
+  readonly lane: string
+  readonly cwd?: string
+  readonly timeoutMs?: number
+  readonly writable?: boolean
+  /** A file under the scratch directory that is read back. */
+  readonly reportFile?: string
+  /** The granted network of an environment set-up; nothing else has any. */
+  readonly network?: 'host'
+  /** An absolute program of ours (ripgrep), instead of one of the human's. */
+  readonly program?: Mount
+  readonly runId?: string | undefined
+  readonly withoutEnvironment?: boolean
+}
+
+export interface Execution extends CommandRun {
+  readonly signal: string | null
+  readonly output: string
+  readonly truncated: boolean
+  readonly backend: string
+  readonly duration_ms: number
+}
+
+const MIB = 1024 * 1024
+
+/** Throws `sandbox.unavailable`, `sandbox.program_missing`, `environment.missing`; whatever the command itself does is a value. */
+export async function execute(kit: Kit, tree: TreeScene, request: ExecutionRequest, signal: AbortSignal): Promise<Execution> {
+  const { backend } = await kit.sandbox()
+  const lane = kit.lane(request.lane, tree.root)
+  const mounts: Mount[] = request.withoutEnvironment ? [] : [...environmentMounts(tree)]
+  const path: string[] = []
+  let program = request.program?.sandboxPath
+  if (request.program) mounts.push(request.program)
+  if (!request.program) {
+    const tool = await kit.toolchain(request.argv[0] ?? '', tree.root)
+    const { prefixes, binDirs } = mountsOf(tool)
+    program = tool.program
+    path.push(...binDirs)
+    for (const prefix of prefixes) mounts.push({ hostPath: prefix, sandboxPath: prefix })
+  }
+  const parent = join(kit.paths.state, 'tmp')
+  mkdirSync(parent, { recursive: true, mode: 0o700 })
+  const scratch = mkdtempSync(join(parent, 'run-'))
+  try {
+    const result = await backend.run(
+      {
+        argv: [program ?? request.argv[0] ?? '', ...request.argv.slice(1).map((arg) => arg.replace('{report}', `/tmp/vp/${request.reportFile ?? 'report'}`))],
+        workspace: tree.root,
+        writable: request.writable ?? true,
+        protect: protectedIn(tree),
+        cwd: request.cwd ?? '',
+        mounts: dedupe(mounts),
+        env: {},
+        path: [...new Set(path)],
+        network: request.network ?? 'none',
+        limits: limitsOf(lane.limits, request.timeoutMs),
+        scratch,
+        marker: kit.worker,
+      },
+      signal,
+    )
+    if (signal.aborted) throw new VpError('cancelled', 'the command was cancelled')
+    return toExecution(result, tree.root, request.reportFile ? readReport(join(scratch, request.reportFile)) : null)
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+/** Mounts of the environment for a tree; empty outside attempts, where the directories are in place. */
+function environmentMounts(tree: TreeScene): Mount[] {
+  if (!tree.project || !tree.inAttempt) return []
+  const source = tree.environmentHome()
+  return tree.project.environment.reuse
+    .filter((name) => existsSync(join(source, name)))
+    .map((name) => ({ hostPath: join(source, name), sandboxPath: `/workspace/${name}` }))
+}
+
+function toExecution(result: SandboxResult, root: string, report: string | null): Execution {
+  const stdout = result.stdout.toString('utf8')
+  const stderr = result.stderr.toString('utf8')
+  return {
+    exit_code: result.exitCode,
+    signal: result.signal,
+    ended_by: result.endedBy === 'signal' ? 'exit' : result.endedBy,
+    stdout,
+    stderr,
+    report,
+    root,
+    output: [stdout, stderr].filter((text) => text !== '').join('\n'),
+    truncated: result.truncated,
+    backend: result.backend,
+    duration_ms: result.durationMs,
+  }
+}
+
+function limitsOf(lane: { maxExecSeconds: number; maxMemMb?: number }, timeoutMs: number | undefined): Limits {
+  const wallMs = Math.min(lane.maxExecSeconds * 1000, timeoutMs ?? Infinity)
+  const memory = (lane.maxMemMb ?? 4096) * MIB
+  return {
+    wallMs,
+    cpuS: Math.ceil(wallMs / 1000),
+    dataBytes: Math.min(memory, 4096 * MIB),
+    totalMemoryBytes: memory,
+    tasks: 256,
+    fileBytes: 1024 * MIB,
+    tmpBytes: 256 * MIB,
+    outputBytes: MIB,
+  }
+}
+
+/** What no command may write, of what is there: the sandbox mounts these read-only. */
+function protectedIn(tree: TreeScene): string[] {
+  return tree
+    .files()
+    .list('', { depth: 1, maxEntries: 5000 })
+    .map((entry) => entry.path)
+    .concat(['.git', '.vp'])
+    .filter((name, index, all) => all.indexOf(name) === index && isProtectedPath(name) && existsSync(join(tree.root, name)))
+}
+
+function dedupe(mounts: readonly Mount[]): Mount[] {
+  return mounts.filter((mount, index) => isAbsolute(mount.hostPath) && mounts.findIndex((other) => other.sandboxPath === mount.sandboxPath) === index)
+}
+
+function readReport(path: string): string | null {
+  try {
+    const bytes = readFileSync(path)
+    return bytes.length > 64 * MIB ? null : bytes.toString('utf8')
+  } catch {
+    return null // the runner wrote none, which the measurement says
+  }
+}

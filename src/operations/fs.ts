@@ -1,0 +1,271 @@
+/**
+ * fs.read, fs.list, fs.patch, fs.write: files of the tree, confined, protected names refused, every write a
+ * unified diff whose before-image is kept.
+ */
+import * as z from 'zod/mini'
+import { VpError } from '../core/errors.ts'
+import { sha256 } from '../core/json.ts'
+import { applyPatch, type PatchResult } from '../patch/apply.ts'
+import { explainHunk, explainParse, explainPatch } from '../patch/explain.ts'
+import { makeFileDiff } from '../patch/make.ts'
+import { parsePatch } from '../patch/parse.ts'
+import { decode, encode, isBinary, joinLines, lineEndsOf, splitLines } from '../patch/text-file.ts'
+import type { FilePatch, HunkOutcome } from '../patch/types.ts'
+import type { FileChange, Workspace } from '../workspace/files.ts'
+import { writeFiles } from './before-images.ts'
+import { operation, type Scene } from './operation.ts'
+
+const MAX_READ = 2 * 1024 * 1024
+
+const hunkShape = z.object({
+  file: z.string(),
+  line: z.nullable(z.int()),
+  outcome: z.string(),
+  drift: z.optional(z.int()),
+  reason: z.optional(z.string()),
+  nearest: z.optional(z.array(z.object({ line: z.int(), text: z.string() }))),
+  candidates: z.optional(z.array(z.int())),
+  explain: z.optional(z.string()),
+})
+const patchResult = z.object({
+  applied: z.boolean(),
+  hunks: z.array(hunkShape),
+  diff: z.string(),
+  before_images: z.array(z.object({ path: z.string(), sha: z.nullable(z.string()) })),
+})
+export type PatchAnswer = z.infer<typeof patchResult>
+type HunkAnswer = z.infer<typeof hunkShape>
+
+export const fsRead = operation({
+  name: 'fs.read',
+  summary: 'read a file of the workspace',
+  params: z.strictObject({ path: z.string(), range: z.optional(z.tuple([z.int(), z.int()])) }),
+  result: z.object({
+    content: z.string(),
+    sha: z.string(),
+    encoding: z.string(),
+    line_ends: z.string(),
+    truncated: z.boolean(),
+  }),
+  effect: 'read',
+  scope: 'fs.read',
+  async handler(params, scene) {
+    const { bytes } = scene.tree.files().read(params.path)
+    const sha = sha256(bytes)
+    if (isBinary(bytes)) return { content: '', sha, encoding: 'binary', line_ends: 'none', truncated: bytes.length > 0 }
+    const file = decode(bytes)
+    const [from, to] = params.range ?? [1, file.lines.length]
+    const lines = file.lines.slice(Math.max(0, from - 1), Math.max(0, to))
+    const content = joinLines({ lines, ends: file.ends.slice(Math.max(0, from - 1), Math.max(0, to)) })
+    return {
+      content: content.slice(0, MAX_READ),
+      sha,
+      encoding: file.encoding,
+      line_ends: lineEndsOf(file),
+      truncated: content.length > MAX_READ || lines.length < file.lines.length,
+    }
+  },
+  say: (params) => params.path,
+})
+
+export const fsList = operation({
+  name: 'fs.list',
+  summary: 'list files below a folder',
+  params: z.strictObject({
+    path: z.optional(z.string()),
+    depth: z.optional(z.int().check(z.gte(1), z.lte(64))),
+    glob: z.optional(z.string()),
+  }),
+  result: z.object({
+    entries: z.array(z.object({ path: z.string(), kind: z.string(), size: z.int() })),
+    truncated: z.boolean(),
+  }),
+  effect: 'read',
+  scope: 'fs.read',
+  async handler(params, scene) {
+    const found = scene.tree.files().list(params.path ?? '', { depth: params.depth ?? 64, maxEntries: 5001 })
+    const wanted = params.glob === undefined ? found : found.filter((entry) => globMatches(params.glob ?? '', entry.path))
+    return { entries: wanted.slice(0, 5000), truncated: found.length > 5000 }
+  },
+  say: (params) => params.path ?? '.',
+})
+
+export const fsPatch = operation({
+  name: 'fs.patch',
+  summary: 'apply a unified diff; without apply only say what would happen',
+  params: z.strictObject({ unified_diff: z.string(), apply: z.optional(z.boolean()) }),
+  result: patchResult,
+  effect: 'write',
+  scope: 'fs.write',
+  async handler(params, scene) {
+    const parsed = parsePatch(params.unified_diff)
+    if (!parsed.ok) {
+      const unsupported = ['binary', 'symlink', 'gitlink', 'mode', 'copy'].includes(parsed.reason)
+      throw new VpError(unsupported ? 'patch.unsupported' : 'patch.parse', explainParse(parsed), {
+        data: { line: parsed.line },
+      })
+    }
+    return applyFilePatches(scene, parsed.files, params.apply ?? false)
+  },
+  say: (_params, result) => `${[...new Set(result.hunks.map((hunk) => hunk.file))].slice(0, 3).join(' ')}${result.applied ? '' : ' (dry run)'}`,
+})
+
+export const fsWrite = operation({
+  name: 'fs.write',
+  summary: 'create a file or replace it whole',
+  params: z.strictObject({
+    path: z.string(),
+    content: z.string(),
+    base_sha: z.optional(z.nullable(z.string())),
+    apply: z.optional(z.boolean()),
+  }),
+  result: patchResult,
+  effect: 'write',
+  scope: 'fs.write',
+  async handler(params, scene) {
+    const files = scene.tree.files()
+    const before = readOrNull(files, params.path)
+    if (params.base_sha !== undefined && params.base_sha !== (before ? sha256(before) : null))
+      throw new VpError('patch.stale', `${params.path} is not what it was when you read it; read it again`)
+    const bytes = Buffer.from(params.content, 'utf8')
+    const diff = diffOf(params.path, before, bytes)
+    const apply = params.apply ?? true
+    const written = apply && diff !== '' ? await writeFiles(scene, [{ path: params.path, bytes, expectSha: before ? sha256(before) : null }]) : []
+    const hunks: HunkAnswer[] = [{ file: params.path, line: 1, outcome: diff === '' ? 'already_applied' : 'applied', drift: 0 }]
+    return {
+      applied: apply,
+      hunks,
+      diff,
+      before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
+    }
+  },
+  say: (params) => params.path,
+})
+
+export const fsEdit = operation({
+  name: 'fs.edit',
+  summary: 'replace the one place in a file that is exactly a text',
+  params: z.strictObject({ path: z.string(), old: z.string().check(z.minLength(1)), new: z.string() }),
+  result: patchResult,
+  effect: 'write',
+  scope: 'fs.write',
+  async handler(params, scene) {
+    const before = scene.tree.files().read(params.path).bytes
+    const file = decode(before)
+    const text = joinLines(file)
+    const ends = lineEndsOf(file) === 'crlf' ? '\r\n' : lineEndsOf(file) === 'cr' ? '\r' : '\n'
+    const inFile = (words: string) => (ends === '\n' ? words : words.replace(/\r\n|\r|\n/g, ends))
+    const old = inFile(params.old)
+    const first = text.indexOf(old)
+    if (first < 0) return applyFilePatches(scene, [asReplacement(params)], true)
+    const lineOf = (at: number) => text.slice(0, at).split(ends).length
+    const second = text.indexOf(old, first + 1)
+    if (second >= 0)
+      throw new VpError(
+        'patch.ambiguous',
+        `old stands at lines ${lineOf(first)} and ${lineOf(second)} of ${params.path}; take in a line above or below that only the intended place has`,
+        { changed: 'nothing was written' },
+      )
+    const after = encode({
+      ...file,
+      ...splitLines(text.slice(0, first) + inFile(params.new) + text.slice(first + old.length)),
+    })
+    const diff = diffOf(params.path, before, after)
+    const written = diff === '' ? [] : await writeFiles(scene, [{ path: params.path, bytes: after, expectSha: sha256(before) }])
+    return {
+      applied: true,
+      diff,
+      hunks: [{ file: params.path, line: lineOf(first), outcome: diff === '' ? 'already_applied' : 'applied', drift: 0 }],
+      before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
+    }
+  },
+  say: (params, result) => `${params.path}${result.hunks[0]?.line ? `:${result.hunks[0].line}` : ''}`,
+})
+
+/** Whole lines in the patch engine's form, for what differs from the file only in blanks. */
+function asReplacement(params: { path: string; old: string; new: string }): FilePatch {
+  const lines = (text: string) => splitLines(text.endsWith('\n') ? text : `${text}\n`).lines
+  const hunk = {
+    oldStart: null,
+    newStart: null,
+    patchLine: 1,
+    lines: [
+      ...lines(params.old).map((text) => ({ kind: '-' as const, text, end: '\n' as const })),
+      ...(params.new === '' ? [] : lines(params.new)).map((text) => ({ kind: '+' as const, text, end: '\n' as const })),
+    ],
+  }
+  return { kind: 'modify', oldPath: params.path, newPath: params.path, hunks: [hunk] }
+}
+
+/** All of the patch or nothing of it. Throws `patch.rejected`, `patch.ambiguous`, `path.*`. */
+async function applyFilePatches(scene: Scene, patches: readonly FilePatch[], apply: boolean): Promise<PatchAnswer> {
+  const files = scene.tree.files()
+  const seen = new Map<string, Buffer | null>()
+  const read = (path: string): Buffer | null => {
+    if (!seen.has(path)) seen.set(path, readOrNull(files, path))
+    return seen.get(path) ?? null
+  }
+  const result = applyPatch(read, patches)
+  const hunks = hunkAnswers(result)
+  const diff = result.changes.map((change) => diffOf(change.path, change.before, change.bytes)).join('')
+  if (!result.ok && apply) throw rejected(result, hunks)
+  const changes = result.changes.map((change): FileChange => ({
+    path: change.path,
+    bytes: change.bytes,
+    expectSha: change.before ? sha256(change.before) : null,
+    ...(change.mode ? { mode: change.mode === '100755' ? 0o755 : 0o644 } : {}),
+  }))
+  const written = apply && changes.length > 0 ? await writeFiles(scene, changes) : []
+  return {
+    applied: apply && result.ok,
+    hunks,
+    diff,
+    before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
+  }
+}
+
+function rejected(result: PatchResult, hunks: readonly HunkAnswer[]): VpError {
+  const reasons = new Set(hunks.map((hunk) => hunk.reason))
+  const code = reasons.has('ambiguous') ? 'patch.ambiguous' : reasons.has('stale') ? 'patch.stale' : 'patch.rejected'
+  return new VpError(code, explainPatch(result), { changed: 'nothing was written', data: { hunks } })
+}
+
+function hunkAnswers(result: PatchResult): HunkAnswer[] {
+  return result.files.flatMap((file) => {
+    const answers = file.hunks.map((hunk, index) => hunkAnswer(file.path, hunk, file.patch.hunks[index]?.patchLine))
+    return answers.length > 0 ? answers : [{ file: file.path, line: null, outcome: 'applied' }]
+  })
+}
+
+function hunkAnswer(file: string, hunk: HunkOutcome, patchLine: number | undefined): HunkAnswer {
+  const explain = explainHunk(hunk, file, patchLine)
+  if (hunk.kind === 'applied') return { file, line: hunk.line, outcome: 'applied', drift: hunk.drift, explain }
+  if (hunk.kind === 'already_applied') return { file, line: hunk.line, outcome: 'already_applied', explain }
+  return {
+    file,
+    line: null,
+    outcome: 'rejected',
+    reason: hunk.reason,
+    explain,
+    ...(hunk.nearest ? { nearest: hunk.nearest.map((one) => ({ line: one.line, text: one.text })) } : {}),
+    ...(hunk.candidates ? { candidates: [...hunk.candidates] } : {}),
+  }
+}
+
+export function readOrNull(files: Workspace, path: string): Buffer | null {
+  return files.exists(path) ? files.read(path).bytes : null
+}
+
+export function diffOf(path: string, before: Uint8Array | null, after: Uint8Array | null): string {
+  if ((before && isBinary(before)) || (after && isBinary(after))) return `Binary file ${path} differs\n`
+  return makeFileDiff(path, before ? decode(before) : null, after ? decode(after) : null)
+}
+
+/** `*` within a segment, `**` across; nothing else is special. */
+function globMatches(glob: string, path: string): boolean {
+  const pattern = glob
+    .split(/(\*\*\/|\*\*|\*)/)
+    .map((part) => (part === '**/' ? '(?:[^/]+/)*' : part === '**' ? '.*' : part === '*' ? '[^/]*' : part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')))
+    .join('')
+  return new RegExp(`^${pattern}$`, 'u').test(path) || (!glob.includes('/') && new RegExp(`(^|/)${pattern}$`, 'u').test(path))
+}

@@ -1,0 +1,66 @@
+/**
+ * The one way to call an operation. No surface can skip a step, because surfaces have no steps:
+ * validate → idempotency → scope → policy → approval → handler (over before-images) → redact → receipt.
+ */
+import { asVpError, type VpError } from '../core/errors.ts'
+import { receiptId } from '../core/ids.ts'
+import type { Kit } from './kit.ts'
+import type { Caller, Operation } from './operation.ts'
+import type { TreeScene } from './scene.ts'
+import { approval } from './wrapper/approval.ts'
+import type { Call } from './wrapper/call.ts'
+import { handle } from './wrapper/handle.ts'
+import { idempotency } from './wrapper/idempotency.ts'
+import { policy } from './wrapper/policy.ts'
+import { receipt } from './wrapper/receipt.ts'
+import { redact } from './wrapper/redact.ts'
+import { scope } from './wrapper/scope.ts'
+import { validate } from './wrapper/validate.ts'
+
+const STEPS = [validate, idempotency, scope, policy, approval, handle]
+
+export type Answer =
+  | { readonly ok: true; readonly result: unknown; readonly receipt: string; readonly replayed: boolean }
+  | { readonly ok: false; readonly error: VpError; readonly receipt: string | null }
+
+export interface InvokeOptions {
+  readonly idempotencyKey?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export async function invoke(kit: Kit, operation: Operation, params: unknown, caller: Caller, tree: TreeScene, options: InvokeOptions = {}): Promise<Answer> {
+  const call: Call = {
+    operation,
+    params,
+    idempotencyKey: options.idempotencyKey ?? null,
+    startedAt: kit.clock.monotonic(),
+    scene: {
+      kit,
+      caller,
+      tree,
+      receiptId: receiptId(kit.clock, kit.random),
+      signal: options.signal ?? new AbortController().signal,
+      onReceipt: [],
+      notes: {},
+    },
+    decision: null,
+    result: undefined,
+    error: null,
+    replayed: false,
+    receipt: null,
+  }
+  try {
+    for (const step of STEPS) if (await step(call)) break
+  } catch (thrown) {
+    call.error = asVpError(thrown)
+  }
+  await redact(call)
+  try {
+    await receipt(call)
+  } catch (thrown) {
+    // What cannot be receipted has not happened as far as anybody may rely on it.
+    return { ok: false, error: asVpError(thrown), receipt: null }
+  }
+  const id = call.receipt?.id ?? call.scene.receiptId
+  return call.error ? { ok: false, error: call.error, receipt: id } : { ok: true, result: call.result, receipt: id, replayed: call.replayed }
+}

@@ -1,0 +1,53 @@
+/**
+ * What the machine has, built once in `compose/` and handed to every operation. Effects are here and nowhere else.
+ */
+import type { Config } from '../config/config.ts'
+import type { Paths } from '../config/paths.ts'
+import type { Clock, Random } from '../core/ports.ts'
+import type { SigningKey } from '../ledger/keys.ts'
+import type { Lane } from '../policy/lane.ts'
+import type { Backend } from '../sandbox/contract.ts'
+import type { Toolchain } from '../sandbox/toolchain.ts'
+import type { Store } from '../store/contract.ts'
+import type { Workspace } from '../workspace/files.ts'
+import type { RunGit } from '../workspace/git.ts'
+
+export interface SandboxInForce {
+  readonly backend: Backend
+  readonly weaknesses: readonly string[]
+}
+
+export interface Kit {
+  readonly clock: Clock
+  readonly random: Random
+  readonly store: Store
+  readonly git: RunGit
+  readonly paths: Paths
+  readonly config: Config
+  /** The human's environment, for identity, toolchains and model settings. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly offline: boolean
+  key(): SigningKey
+  /** Probed once; throws `sandbox.unavailable`. */
+  sandbox(): Promise<SandboxInForce>
+  /** Where a program lies for the human; throws `sandbox.program_missing`. Asked once a program. */
+  toolchain(program: string, workspace: string, options?: { readonly askVersion: boolean }): Promise<Toolchain>
+  openFiles(root: string): Workspace
+  lane(name: string, root: string): Lane
+  redactText(text: string): string
+  redactJson(value: unknown): unknown
+  /** This process, and whether another is alive. */
+  readonly worker: string
+  isAlive(worker: string): boolean
+  sleep(ms: number): Promise<void>
+  /** A labelled point around durable writes: where tests kill the process. */
+  point(label: string): void
+  readonly version: string
+}
+
+/** A kit that its owner closes. */
+export interface OpenKit extends Kit {
+  /** Reads every page and row of the ledger: what is damaged or missing. */
+  check(): { readonly kind: 'damaged' | 'incomplete'; readonly detail: string }[]
+  close(): void
+}

@@ -1,0 +1,142 @@
+/**
+ * The model in force: chosen by setting, reachable, and allowed to see this repository. A key that merely lies in
+ * the environment is offered; it is used after one recorded yes per repository.
+ */
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { VpError } from '../core/errors.ts'
+import { appendReceipt } from '../ledger/receipts.ts'
+import { chooseModel, endpointOf, offeredModels, OLLAMA_URL, type Choice, type ModelSpec } from '../models/choose.ts'
+import type { Provider } from '../models/contract.ts'
+import { tablePrice } from '../models/prices.ts'
+import { openProvider } from '../models/providers/index.ts'
+import { parseRecording, recordedProvider } from '../models/recorded.ts'
+import type { Kit } from './kit.ts'
+import type { Caller } from './operation.ts'
+
+export interface OpenModel {
+  readonly provider: Provider
+  readonly tier: string
+  readonly host: string
+  readonly source: string
+}
+
+/** Throws `model.none`, `model.consent`, `model.offline`, `usage.flag`. */
+export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>): Promise<OpenModel> {
+  const setting = kit.env['VP_MODEL']
+  if (setting?.startsWith('recorded:')) return openRecording(setting.slice('recorded:'.length))
+  const spec = await consented(kit, root, caller, await reachable(kit, chooseModel(kit.env, configured(kit))))
+  if (kit.offline && !spec.endpoint.loopback)
+    throw new VpError('model.offline', `--offline, and ${spec.endpoint.host} is not this machine`, {
+      next: ['vp without --offline', 'vp model list'],
+    })
+  const provider = await openProvider(spec, { stallMs: kit.config.stall_seconds * 1000 })
+  return { provider, tier: spec.tier, host: spec.endpoint.host, source: spec.source }
+}
+
+function openRecording(file: string): OpenModel {
+  const exchanges = parseRecording(readFileSync(file, 'utf8'))
+  return {
+    provider: recordedProvider(exchanges, 'recorded'),
+    tier: 'Local-Small',
+    host: 'recording',
+    source: 'VP_MODEL',
+  }
+}
+
+function configured(kit: Kit): ModelSpec | null {
+  const model = kit.config.model
+  if (!model) return null
+  const env = {
+    VP_MODEL: `${model.provider}:${model.model}`,
+    ...(model.base_url ? { VP_MODEL_BASE_URL: model.base_url } : {}),
+    VP_MODEL_API_KEY: kit.env['VP_MODEL_API_KEY'],
+    ANTHROPIC_API_KEY: kit.env['ANTHROPIC_API_KEY'],
+    OPENAI_API_KEY: kit.env['OPENAI_API_KEY'],
+    GOOGLE_GENERATIVE_AI_API_KEY: kit.env['GOOGLE_GENERATIVE_AI_API_KEY'],
+  }
+  const choice = chooseModel(env, null)
+  return { ...choice.spec, source: 'configuration' }
+}
+
+/** Nothing chosen by a person and nothing on Ollama's port: what is offered, or the two shortest ways to a model. */
+async function reachable(kit: Kit, choice: Choice): Promise<Choice> {
+  if (choice.spec.source !== 'preset (Ollama)' || (await answers(choice.spec.baseUrl))) return choice
+  const offered = offeredModels(kit.env)[0]
+  if (offered) return offered
+  throw new VpError('model.none', `nothing answers at ${endpointOf(OLLAMA_URL).host}, no API key in the environment`, {
+    next: [`ollama pull ${choice.spec.model}                     local, free, 4.7 GB`, 'export VP_MODEL=anthropic:NAME VP_MODEL_API_KEY=KEY'],
+  })
+}
+
+/** A TCP connection within half a second. */
+export function answers(baseUrl: string): Promise<boolean> {
+  const url = new URL(baseUrl)
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
+  return new Promise((resolve) => {
+    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ''), port, timeout: 500 })
+    const end = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket
+      .once('connect', () => end(true))
+      .once('error', () => end(false))
+      .once('timeout', () => end(false))
+  })
+}
+
+async function consented(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>, choice: Choice): Promise<ModelSpec> {
+  const { spec } = choice
+  if (spec.endpoint.loopback) return spec
+  const subject = `model:${spec.endpoint.host}`
+  const known = await kit.store.read((tx) => tx.get('SELECT given_at FROM consents WHERE repository = ? AND subject = ?', root, subject))
+  if (known) return spec
+  if (choice.kind === 'offered') {
+    const price = await tablePrice(spec.provider, spec.model)
+    const words = price ? `$${price.in_per_million_usd.toFixed(2)} in, $${price.out_per_million_usd.toFixed(2)} out per million tokens` : 'price unknown'
+    const ask = {
+      wants: `send files of this repository that a task needs to ${spec.endpoint.host} (${spec.model}, ${words})`,
+      reaches: `${spec.endpoint.host}, over TLS, secrets masked`,
+      undo: 'not: what was sent stays sent',
+      fullyUndoable: false,
+      maxExtent: 'project' as const,
+    }
+    const answer = caller.confirm
+      ? await caller.confirm(
+          ask,
+          {
+            effect: 'ask',
+            rule: 'global/code-leaves-the-machine',
+            reason: `${choice.variable} is in the environment, but nobody chose this model`,
+          },
+          '',
+        )
+      : 'later'
+    if (answer === 'later' || answer === 'deny')
+      throw new VpError('model.consent', `${choice.variable} is in the environment, but code leaves this machine only after a yes`, {
+        why: `${spec.model} at ${spec.endpoint.host} would see files of this repository; ${words}`,
+        next: [`export VP_MODEL=${spec.provider}:${spec.model}`, 'vp do … in a terminal, and answer y'],
+      })
+  }
+  await kit.store.transaction(
+    async (tx) => {
+      await tx.run(
+        'INSERT INTO consents (repository, subject, given_at) VALUES (?, ?, ?) ON CONFLICT (repository, subject) DO NOTHING',
+        root,
+        subject,
+        kit.clock.now(),
+      )
+      await appendReceipt(tx, kit, {
+        op: 'model.consent',
+        actor: 'human',
+        surface: caller.surface,
+        outcome: 'approved',
+        summary: `${spec.endpoint.host}, ${spec.model}`,
+        detail: { host: spec.endpoint.host, model: spec.model, by: choice.kind === 'offered' ? 'prompt' : spec.source },
+      })
+    },
+    { durable: true },
+  )
+  return spec
+}

@@ -1,0 +1,93 @@
+/**
+ * What an operation is: one entry of the one table, whoever calls it. Types, and the caller's side of a call.
+ */
+import type * as z from 'zod/mini'
+import type { Json } from '../core/json.ts'
+import type { ReceiptId } from '../core/ids.ts'
+import type { Actor } from '../ledger/receipts.ts'
+import type { Tx } from '../store/contract.ts'
+import type { Question } from '../plms/contract/types.ts'
+import type { Kit } from './kit.ts'
+import type { ApprovalView } from './projects/approve.ts'
+import type { TreeScene } from './scene.ts'
+import type { Watcher } from './runs/watcher.ts'
+
+export type Effect = 'read' | 'write' | 'execute' | 'spend' | 'publish'
+
+export interface Decision {
+  readonly effect: 'allow' | 'ask' | 'deny'
+  readonly rule: string
+  readonly reason: string
+  readonly nearest?: string
+}
+
+/** What a prompt tells a person about a call before they answer. */
+export interface Ask {
+  readonly wants: string
+  readonly reaches: string
+  readonly undo: string
+  /** Everything it does can be undone: `--yes` may answer. */
+  readonly fullyUndoable: boolean
+  readonly maxExtent: 'call' | 'run' | 'project'
+}
+
+export interface Dialogue {
+  /** null or '': the default. */
+  answer(question: Question, n: number, of: number): Promise<string | null>
+  approve(view: ApprovalView): Promise<boolean>
+}
+
+/** Who calls, from where, with what rights. */
+export interface Caller {
+  readonly actor: Actor
+  readonly surface: 'cli' | 'rpc' | 'agent' | 'engine'
+  readonly scopes: ReadonlySet<string>
+  readonly runId?: string
+  readonly taskId?: string
+  readonly attempt?: number
+  readonly turn?: number
+  /** Asks the person now; absent where nobody is at a terminal. */
+  readonly confirm?: (ask: Ask, decision: Decision, approval: string) => Promise<'call' | 'run' | 'project' | 'deny' | 'later'>
+  /** A person who answers planner questions and signs plans; absent where nobody is at a terminal. */
+  readonly dialogue?: Dialogue
+  /** Whoever watches a long call, and how they say “begin nothing new”. */
+  readonly live?: { readonly watcher: Watcher; readonly pause: AbortSignal }
+  /** `--yes`: answers what is fully undoable, nothing else. */
+  readonly yes?: boolean
+}
+
+export interface Scene {
+  readonly kit: Kit
+  readonly caller: Caller
+  /** The tree the call is about; operations on the machine alone ignore it. */
+  readonly tree: TreeScene
+  /** Known before the handler runs, so that before-images can name it. */
+  readonly receiptId: ReceiptId
+  readonly signal: AbortSignal
+  /** Work for the transaction that writes the receipt. */
+  readonly onReceipt: ((tx: Tx) => Promise<void>)[]
+  /** Facts for the receipt's `detail`. Never content. */
+  readonly notes: Record<string, Json>
+}
+
+export interface Operation<Params = unknown, Result = unknown> {
+  /** `fs.read`: the JSON-RPC method, the verb in the receipt. */
+  readonly name: string
+  readonly summary: string
+  readonly params: z.ZodMiniType<Params>
+  readonly result: z.ZodMiniType<Result>
+  readonly effect: Effect
+  readonly scope: string
+  /** The policy's word on this very call; absent: allowed to whoever holds the scope. */
+  decide?(params: Params, scene: Scene): Decision | Promise<Decision>
+  /** For the prompt, when the policy asks. */
+  ask?(params: Params, scene: Scene): Ask
+  handler(params: Params, scene: Scene): Promise<Result>
+  /** One line for `vp logs`; never content of files. */
+  say?(params: Params, result: Result): string
+}
+
+/** Keeps the types of one entry together; the table holds them erased. */
+export function operation<Params, Result>(entry: Operation<Params, Result>): Operation {
+  return entry as unknown as Operation
+}

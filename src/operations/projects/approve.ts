@@ -1,0 +1,138 @@
+/** `vp approve`: a recorded human decision about one plan: caps, breach policy, gates. A changed plan needs another. */
+import { VpError } from '../../core/errors.ts'
+import type { PasLane, Threshold } from '../../pas/contract/types.ts'
+import { canonicalKpi, LANE_GATES } from '../../pas/embedded/reducer/gates.ts'
+import { latestRun } from '../../pas/embedded/run-store.ts'
+import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
+import { laneByName } from '../../plms/embedded/lanes.ts'
+import { transition } from '../../plms/embedded/lifecycle.ts'
+import { leafTasks } from '../../plms/embedded/plan.ts'
+import type { Scene } from '../operation.ts'
+import { loadPlan } from './plans.ts'
+import { requireProject, saveProject } from './project.ts'
+
+export interface ApprovalRequest {
+  readonly budget_usd: number | null
+  readonly budget_tokens: number | null
+  readonly breach: 'pause' | 'ask' | 'kill'
+  /** `lane:kpi>=x`, as typed. */
+  readonly gates: readonly string[]
+  /** Shown what is signed, answers yes or no; absent: the flags were the decision. */
+  readonly confirm?: (view: ApprovalView) => Promise<boolean>
+}
+
+export interface ApprovalView {
+  readonly plan_version: number
+  readonly tasks: number
+  readonly plan_sha: string
+  readonly budget_usd: number | null
+  readonly budget_tokens: number | null
+  readonly breach: string
+  readonly band: { readonly lo: number; readonly hi: number } | null
+  readonly gates: readonly (GateOverride & { readonly shipped: Threshold | null })[]
+  readonly shipped_gates: readonly { readonly lane: string; readonly kpi: string; readonly threshold: Threshold }[]
+}
+
+export interface Approved extends ApprovalView {
+  readonly receipt: string
+}
+
+/** Throws `plan.none`, `project.state`, `approval.denied`, `approval.needed` for a looser gate that nobody can confirm. */
+export async function approvePlan(scene: Scene, project: ProjectFile, request: ApprovalRequest): Promise<Approved> {
+  const { kit } = scene
+  const { record, plan, run } = await kit.store.read(async (tx) => ({
+    record: await requireProject(tx, project.project_id),
+    plan: await loadPlan(tx, project.project_id),
+    run: await latestRun(tx, project.project_id),
+  }))
+  if (!plan) throw new VpError('plan.none', 'there is no plan to approve', { next: ['vp plan --from-prd docs/PRD.md'] })
+  const status = transition(record.status, 'approve')
+  const gates = request.gates.map(parseGate)
+  const budget = request.budget_usd
+  const cost = (record.rehearsed ?? record.estimate)?.total.cost_usd.ci_90 ?? null
+  const view: ApprovalView = {
+    plan_version: plan.version,
+    tasks: leafTasks(plan.tasks).length,
+    plan_sha: plan.sha,
+    budget_usd: budget,
+    budget_tokens: request.budget_tokens,
+    breach: request.breach,
+    band: cost ? { lo: cost[0], hi: cost[1] } : null,
+    gates,
+    shipped_gates: [...new Set(plan.tasks.map((task) => task.pas_lane))].flatMap((lane) =>
+      LANE_GATES[lane].map((gate) => ({ lane, kpi: gate.kpi_name, threshold: gate.threshold })),
+    ),
+  }
+  const looser = gates.filter((gate) => gate.looser)
+  if (looser.length > 0 && !request.confirm)
+    throw new VpError(
+      'approval.needed',
+      `${looser.map((gate) => `${gate.lane} ${gate.kpi}`).join(', ')} would be looser than shipped, and only a person at a terminal may loosen a gate`,
+      { next: ['vp approve … in a terminal'] },
+    )
+  if (request.confirm && !(await request.confirm(view)))
+    throw new VpError('approval.denied', 'not approved', {
+      changed: 'nothing was changed',
+      next: ['vp approve --budget-usd N'],
+    })
+  const micro = budget === null ? null : Math.round(budget * 1e6)
+  const running = run && (run.status === 'paused' || run.status === 'executing') && run.plan_version === plan.version
+  scene.onReceipt.push(async (tx) => {
+    const fresh = await requireProject(tx, project.project_id)
+    const approval = {
+      plan_version: plan.version,
+      plan_sha: plan.sha,
+      budget_micro_usd: micro,
+      budget_tokens: request.budget_tokens,
+      breach: request.breach,
+      gates,
+      approved_at: kit.clock.now(),
+      receipt: scene.receiptId,
+    }
+    await saveProject(tx, { ...fresh, status: running ? fresh.status : status, approval })
+  })
+  scene.notes['approval'] = {
+    plan_version: plan.version,
+    plan_sha: plan.sha,
+    budget_usd: budget,
+    budget_tokens: request.budget_tokens,
+    breach: request.breach,
+    looser: looser.length,
+  }
+  return { ...view, receipt: scene.receiptId }
+}
+
+const GATE = /^\s*([\w-]+)\s*:\s*([\w]+)\s*(>=|<=|==|<)\s*([\w.]+)\s*$/
+
+/** `Code-Impl:test_pass_rate>=0.95`. Throws `usage.flag`. */
+export function parseGate(text: string): GateOverride & { shipped: Threshold | null } {
+  const wrong = () =>
+    new VpError('usage.flag', `--gate takes lane:kpi>=x, not ${JSON.stringify(text.slice(0, 60))}`, {
+      next: ["vp approve --gate 'Code-Impl:test_pass_rate>=0.95'"],
+    })
+  const [, laneText = '', kpiText = '', operator, valueText = ''] = GATE.exec(text) ?? []
+  const lane = laneByName(laneText)?.pas_lane
+  if (!lane || !operator) throw wrong()
+  const kpi = canonicalKpi(kpiText)
+  const threshold = thresholdOf(operator, valueText)
+  if (!threshold) throw wrong()
+  const shipped = LANE_GATES[lane as PasLane].find((gate) => gate.kpi_name === kpi)?.threshold ?? null
+  return { lane, kpi, threshold, shipped, looser: shipped !== null && isLooser(shipped, threshold) }
+}
+
+function thresholdOf(operator: string, text: string): Threshold | null {
+  if (operator === '==')
+    return {
+      expected: text === 'true' ? true : text === 'false' ? false : Number.isNaN(Number(text)) ? text : Number(text),
+    }
+  const value = Number(text)
+  if (!Number.isFinite(value)) return null
+  return operator === '>=' ? { min: value } : operator === '<=' ? { max: value } : { lt: value }
+}
+
+/** Anything that is not at least as strict counts as looser. */
+function isLooser(shipped: Threshold, wanted: Threshold): boolean {
+  if ('min' in shipped && 'min' in wanted) return wanted.min < shipped.min
+  if ('max' in shipped && 'max' in wanted) return wanted.max > shipped.max
+  return JSON.stringify(shipped) !== JSON.stringify(wanted)
+}

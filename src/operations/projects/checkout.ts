@@ -1,0 +1,41 @@
+/** The human's checkout as a tree scene, for what is done by hand outside of runs. */
+import type { Workspace } from '../../workspace/files.ts'
+import { findRepositoryRoot } from '../../workspace/human-repository.ts'
+import type { Kit } from '../kit.ts'
+import type { TreeScene } from '../scene.ts'
+import { VpError } from '../../core/errors.ts'
+import { readProjectFile } from './project.ts'
+
+export interface Checkout extends TreeScene {
+  close(): void
+}
+
+/** `from` or the repository above it; a directory without git is a workspace too. */
+export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checkout {
+  const root = findRepositoryRoot(from) ?? from
+  let files: Workspace | null = null
+  let world = 0
+  return {
+    root,
+    home: root,
+    lane,
+    project: readProjectFile(root),
+    environmentHome: () => root,
+    files: () => (files ??= kit.openFiles(root)),
+    record: async () => null,
+    touched: () => void world++,
+    world: () => world,
+    inAttempt: false,
+    close: () => files?.close(),
+  }
+}
+
+/** Throws `workspace.not_a_repository`. */
+export function requireRoot(from: string): string {
+  const root = findRepositoryRoot(from)
+  if (!root)
+    throw new VpError('workspace.not_a_repository', 'there is no git repository here', {
+      next: ['git init && git add -A && git commit -m "start"'],
+    })
+  return root
+}

@@ -1,0 +1,113 @@
+/**
+ * `vp new`: finds tests, linter and environment once, writes `.vp/project.json`, makes the project's record. Also
+ * used by `vp do` on a repository without a project, where nothing is written into the tree.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { VpError } from '../../core/errors.ts'
+import { isoUtc } from '../../core/ports.ts'
+import type { ProjectCommand, ProjectFile } from '../../plms/contract/types.ts'
+import { detectProject, type Detected } from '../../workspace/detect.ts'
+import { nulList } from '../../workspace/git.ts'
+import { humanState, openHumanRepository } from '../../workspace/human-repository.ts'
+import type { Kit } from '../kit.ts'
+import { createProjectRecord, PROJECT_FILE, readProjectFile, requireProject, type ProjectRecord } from './project.ts'
+
+export interface NewProject {
+  readonly project_id: number
+  readonly name: string
+  readonly index: { readonly files: number; readonly symbols: null }
+  readonly test: readonly string[] | null
+  readonly lint: readonly string[] | null
+  readonly environment: ProjectFile['environment']
+  readonly evidence: readonly string[]
+  readonly files_written: readonly string[]
+}
+
+/** Throws `project.exists`, `usage.project`. */
+export async function newProject(kit: Kit, root: string, name: string): Promise<NewProject> {
+  if (!/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u.test(name))
+    throw new VpError('usage.project', 'a project name is 1 to 64 letters, digits, blanks, dots, dashes', {
+      next: ['vp new --name shop-api'],
+    })
+  const existing = readProjectFile(root)
+  if (existing) {
+    const known = await kit.store.read((tx) => requireProject(tx, existing.project_id)).catch(() => null)
+    throw new VpError('project.exists', `${existing.name} was made here${known ? ` on ${isoUtc(known.created_at).slice(0, 10)}` : ''} (${PROJECT_FILE})`, {
+      next: ['vp plan', 'vp status'],
+    })
+  }
+  const { detected, count } = await detect(kit, root)
+  const record = await kit.store.transaction((tx) => createProjectRecord(tx, { root, name, now: kit.clock.now() }), {
+    durable: true,
+  })
+  const file = projectFile(record.id, name, detected, null)
+  mkdirSync(join(root, '.vp'), { recursive: true })
+  writeFileSync(join(root, PROJECT_FILE), `${JSON.stringify(file, null, 2)}\n`)
+  return {
+    project_id: record.id,
+    name,
+    index: { files: count, symbols: null },
+    test: file.test?.argv ?? null,
+    lint: file.lint?.argv ?? null,
+    environment: file.environment,
+    evidence: detected.evidence,
+    files_written: [PROJECT_FILE],
+  }
+}
+
+/** A project for one small change: recorded, but nothing is written into the human's tree. */
+export async function ephemeralProject(kit: Kit, root: string, test: readonly string[] | null): Promise<{ record: ProjectRecord; file: ProjectFile }> {
+  const { detected } = await detect(kit, root)
+  const known = await kit.store.read((tx) => tx.get<{ id: number }>("SELECT id FROM projects WHERE root = ? AND name = 'vp do' ORDER BY id DESC LIMIT 1", root))
+  const record = known
+    ? await kit.store.read((tx) => requireProject(tx, known.id))
+    : await kit.store.transaction((tx) => createProjectRecord(tx, { root, name: 'vp do', now: kit.clock.now() }))
+  return { record, file: projectFile(record.id, 'vp do', detected, test) }
+}
+
+function projectFile(id: number, name: string, detected: Detected, test: readonly string[] | null): ProjectFile {
+  return {
+    version: 1,
+    project_id: id,
+    name,
+    test: test ? commandOf(test, detected) : detected.test,
+    lint: detected.lint,
+    environment: detected.environment,
+    needs_git: detected.needs_git,
+  }
+}
+
+/** `--test CMD`: the detected command when it is the same one, so that its runner's report is read. */
+export function commandOf(argv: readonly string[], detected: Pick<Detected, 'test'>): ProjectCommand {
+  const plain = (words: readonly string[]) => words.filter((word) => word !== '--silent').join(' ')
+  if (detected.test && plain(detected.test.argv) === plain(argv)) return detected.test
+  if (/^node (.* )?--test\b/.test(argv.join(' ')))
+    return {
+      argv: [...argv.slice(0, 2), '--test-reporter=tap', ...argv.slice(2)],
+      runner: 'node:test',
+      report_args: [],
+      report: { format: 'tap', from: 'stdout' },
+    }
+  return { argv: [...argv], runner: argv[0] ?? 'command', report_args: [], report: { format: 'exit', from: 'stdout' } }
+}
+
+/** Over the tracked files of HEAD; throws `workspace.no_commits`. */
+async function detect(kit: Kit, root: string): Promise<{ detected: Detected; count: number }> {
+  const human = await openHumanRepository(kit.git, root, kit.paths.views)
+  const { head } = await humanState(kit.git, human)
+  if (!head)
+    throw new VpError('workspace.no_commits', 'the repository has no commit yet, so there is nothing to start from', {
+      next: ['git add -A && git commit -m "start"'],
+    })
+  const list = nulList((await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', head], { gitDir: human.view })).stdout)
+  const read = (path: string): string | null => {
+    if (!list.includes(path)) return null
+    try {
+      return readFileSync(join(root, path), 'utf8')
+    } catch {
+      return null // deleted in the checkout: not there for the person either
+    }
+  }
+  return { detected: detectProject({ list, read }), count: list.length }
+}

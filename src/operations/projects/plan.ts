@@ -1,0 +1,234 @@
+/**
+ * `vp plan`: a PRD becomes a plan. One that lists its tasks is taken as it stands, without a model; prose is
+ * clarified in at most five questions and decomposed by the model. The person's answers stay verbatim.
+ */
+import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs'
+import { isAbsolute, join, relative } from 'node:path'
+import { parseQuestions, parseTasks, questionsRequest, tasksRequest } from '../../agent/decompose.ts'
+import { isVpError, VpError } from '../../core/errors.ts'
+import { sha256 } from '../../core/json.ts'
+import type { ModelRequest } from '../../models/contract.ts'
+import { meteredProvider } from '../../models/meter.ts'
+import type { PlanTask, ProjectFile, Question } from '../../plms/contract/types.ts'
+import { transition } from '../../plms/embedded/lifecycle.ts'
+import { checkPlan, planFromDrafts, planShape, type PlanShape } from '../../plms/embedded/plan.ts'
+import { MAX_PRD_BYTES, readPrdBytes, tasksFromPrd } from '../../plms/embedded/prd.ts'
+import { nulList } from '../../workspace/git.ts'
+import { openHumanRepository, requireBase } from '../../workspace/human-repository.ts'
+import { openModel } from '../models.ts'
+import type { Scene } from '../operation.ts'
+import { priceOf } from '../runs/drive.ts'
+import { meterPorts } from '../runs/spend.ts'
+import { savePlan } from './plans.ts'
+import { requireProject, saveProject } from './project.ts'
+
+export interface PlanRequest {
+  /** Path of the PRD; absent: the usual places. */
+  readonly prd: string | null
+  /** Answers by question id, or in the order of the questions. */
+  readonly answers: Readonly<Record<string, string>>
+  /** Asks a person one question at a time; absent: the defaults are taken and listed. */
+  readonly ask?: (question: Question, n: number, of: number) => Promise<string | null>
+}
+
+export interface Planned {
+  readonly prd_path: string
+  readonly plan_version: number
+  readonly questions: readonly Question[]
+  readonly tasks: readonly PlannedTask[]
+  readonly shape: PlanShape
+  /** False: the PRD listed its tasks. */
+  readonly decomposed_by_model: boolean
+  readonly tokens: number
+  readonly cost_usd: number | null
+}
+
+export interface PlannedTask {
+  readonly task_id: string
+  readonly n: number
+  readonly name: string
+  readonly parent_task_id: string | null
+  readonly lane: string
+  readonly complexity: string
+  readonly deps: readonly number[]
+  readonly files: readonly string[]
+  readonly tests: readonly string[]
+  readonly inferred: readonly string[]
+}
+
+const USUAL_PLACES = ['docs/PRD.md', 'PRD.md', 'prd.md', '.vp/prd.md']
+
+/** Throws `prd.invalid`, `plan.*`, `project.state`, `model.*`, `budget.cap`; the plan before stays. */
+export async function planProject(scene: Scene, project: ProjectFile, request: PlanRequest): Promise<Planned> {
+  const { kit, tree } = scene
+  const before = await kit.store.read((tx) => requireProject(tx, project.project_id))
+  const planning = transition(before.status, 'plan')
+  const file = request.prd ?? firstReadable(tree.root)
+  const text = readPrd(tree.root, file)
+  const read = tasksFromPrd(text, file)
+  const human = await openHumanRepository(kit.git, tree.root, kit.paths.views)
+  const base = await requireBase(kit.git, human)
+  const usage = { tokens: 0, cost: 0 as number | null }
+  let questions: Question[] = []
+  let tasks: PlanTask[]
+  if (read.kind === 'listed') tasks = read.tasks
+  else {
+    const paths = nulList((await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', base.commit], { gitDir: human.view })).stdout).toSorted()
+    const ask = await planner(scene, project, usage)
+    questions = await answered(parseQuestions(await ask(questionsRequest(text, paths), 1)), request)
+    const decided = questions.map((question) => ({ text: question.text, answer: question.answer ?? question.default }))
+    tasks = planFromDrafts(parseTasks(await ask(tasksRequest(text, paths, decided), 2)))
+  }
+  checkWithPlace(tasks, file)
+  const prd = withAnswers(text, questions)
+  const plan = await kit.store.transaction(
+    async (tx) => {
+      const stored = await savePlan(tx, project.project_id, { prd_sha: sha256(prd), tasks }, kit.clock.now())
+      const record = await requireProject(tx, project.project_id)
+      // The same plan again keeps its estimate and approval; another needs both anew.
+      const same = record.approval?.plan_sha === stored.sha
+      await saveProject(
+        tx,
+        same
+          ? record
+          : {
+              ...record,
+              status: planning,
+              prd: { path: '.vp/prd.md', sha256: sha256(prd) },
+              questions,
+              estimate: null,
+              rehearsed: null,
+            },
+      )
+      return stored
+    },
+    { durable: true },
+  )
+  mkdirSync(join(tree.root, '.vp'), { recursive: true })
+  writeFileSync(join(tree.root, '.vp', 'prd.md'), prd)
+  return {
+    prd_path: '.vp/prd.md',
+    plan_version: plan.version,
+    questions,
+    tasks: tasks.map(plannedTask),
+    shape: planShape(tasks),
+    decomposed_by_model: read.kind === 'prose',
+    tokens: usage.tokens,
+    cost_usd: usage.cost === null ? null : usage.cost / 1e6,
+  }
+}
+
+export function plannedTask(task: PlanTask): PlannedTask {
+  return {
+    task_id: `T${task.n}`,
+    n: task.n,
+    name: task.title,
+    parent_task_id: task.parent_n === null ? null : `T${task.parent_n}`,
+    lane: task.pas_lane,
+    complexity: task.complexity,
+    deps: task.deps,
+    files: task.files,
+    tests: task.tests,
+    inferred: task.inferred,
+  }
+}
+
+function firstReadable(root: string): string {
+  for (const place of USUAL_PLACES) {
+    try {
+      closeSync(openSync(join(root, place), 'r'))
+      return place
+    } catch {
+      continue // the next place may have it; none at all is the error below
+    }
+  }
+  throw new VpError('prd.invalid', 'no PRD was named and none lies in docs/PRD.md or PRD.md', {
+    next: ['vp plan --from-prd FILE'],
+  })
+}
+
+/** Reads one byte more than is allowed, never the whole of a large file. */
+function readPrd(root: string, file: string): string {
+  const path = isAbsolute(file) ? file : join(root, file)
+  const shown = relative(root, path).startsWith('..') ? path : relative(root, path)
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch (cause) {
+    throw new VpError('prd.invalid', `${shown} cannot be read`, {
+      cause,
+      where: { file: shown },
+      next: ['vp plan --from-prd FILE'],
+    })
+  }
+  try {
+    const bytes = Buffer.alloc(MAX_PRD_BYTES + 1)
+    let length = 0
+    for (let got = -1; got !== 0 && length < bytes.length; length += got) got = readSync(fd, bytes, length, bytes.length - length, null)
+    return readPrdBytes(bytes.subarray(0, length), shown)
+  } catch (error) {
+    if (isVpError(error)) throw error
+    throw new VpError('prd.invalid', `${shown} is not a file`, {
+      cause: error,
+      where: { file: shown },
+      next: ['vp plan --from-prd FILE'],
+    })
+  } finally {
+    closeSync(fd)
+  }
+}
+
+async function planner(
+  scene: Scene,
+  project: ProjectFile,
+  usage: { tokens: number; cost: number | null },
+): Promise<(request: ModelRequest, turn: number) => Promise<string>> {
+  const { kit, tree, caller, signal } = scene
+  const model = await openModel(kit, tree.root, caller)
+  const price = await priceOf(kit, model.provider)
+  const purse = {
+    kind: 'project',
+    project_id: project.project_id,
+    cap_micro_usd: Math.round(kit.config.before_approval_usd * 1e6),
+  } as const
+  const provider = meteredProvider(meterPorts(kit, purse, model.provider), model.provider, {
+    price,
+    tier: model.tier,
+    allowUnknownPrice: kit.config.allow_unknown_price,
+  })
+  return async (request, turn) => {
+    const answer = await provider.answer(request, { task: 'plan', attempt: 1, turn }, signal)
+    usage.tokens += answer.usage.tokens_in + answer.usage.tokens_out + answer.usage.tokens_think
+    return answer.text
+  }
+}
+
+async function answered(drafts: readonly { text: string; default: string; source: string }[], request: PlanRequest): Promise<Question[]> {
+  const questions: Question[] = []
+  for (const [index, draft] of drafts.entries()) {
+    const id = `q${index + 1}`
+    const given = request.answers[id] ?? request.answers[String(index + 1)]
+    const open = { id, ...draft, answer: given ?? null }
+    const answer = given ?? (request.ask ? await request.ask(open, index + 1, drafts.length) : null)
+    questions.push({ ...open, answer: answer === null || answer === '' ? null : answer })
+  }
+  return questions
+}
+
+function checkWithPlace(tasks: readonly PlanTask[], file: string): void {
+  try {
+    checkPlan(tasks)
+  } catch (error) {
+    if (!isVpError(error) || !error.details.where) throw error
+    const lines = error.details.data?.['lines']
+    const why = Array.isArray(lines) && lines.length > 1 ? { why: `lines ${lines.join(', ')}` } : {}
+    throw new VpError(error.code, error.message, { ...error.details, ...why, where: { ...error.details.where, file } })
+  }
+}
+
+/** The PRD as it is kept: the person's text, then what they answered, quoted. */
+function withAnswers(text: string, questions: readonly Question[]): string {
+  if (questions.length === 0) return text
+  const lines = questions.map((question) => `- ${question.text}\n  > ${question.answer ?? `${question.default} (default: ${question.source})`}`)
+  return `${text.trimEnd()}\n\n## Answers\n\n${lines.join('\n')}\n`
+}

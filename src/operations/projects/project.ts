@@ -1,0 +1,153 @@
+/**
+ * The project of a repository: `.vp/project.json` in it, its record in the store. The file is the human's and is
+ * committed; the store is the machine's.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as z from 'zod/mini'
+import { VpError } from '../../core/errors.ts'
+import { canonicalJson } from '../../core/json.ts'
+import { PROJECT_STATUSES, type ProjectFile, type ProjectStatus, type PlanApproval, type PlanEstimate, type Question } from '../../plms/contract/types.ts'
+import type { Tx } from '../../store/contract.ts'
+import type { Kit } from '../kit.ts'
+
+const text = z.string().check(z.maxLength(4096))
+const command = z.strictObject({
+  argv: z.array(text).check(z.minLength(1), z.maxLength(64)),
+  runner: text,
+  report_args: z.array(text),
+  report: z.strictObject({
+    format: z.enum(['tap', 'junit', 'go-json', 'cargo', 'exit']),
+    from: z.enum(['stdout', 'file']),
+    path: z.optional(text.check(z.regex(/^[\w.-]+$/))),
+  }),
+})
+const relative = text.check(z.regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/))
+const projectFile = z.strictObject({
+  version: z.literal(1),
+  project_id: z.int(),
+  name: text,
+  test: z.nullable(command),
+  lint: z.nullable(command),
+  environment: z.strictObject({
+    reuse: z.array(relative),
+    setup: z.array(z.array(text).check(z.minLength(1))),
+    lock_files: z.array(relative),
+  }),
+  needs_git: z.boolean(),
+})
+
+export const PROJECT_FILE = '.vp/project.json'
+
+/** Null when the repository has no project. Throws `config.invalid` with the field that is wrong. */
+export function readProjectFile(root: string): ProjectFile | null {
+  const file = join(root, PROJECT_FILE)
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new VpError('config.invalid', `${PROJECT_FILE} is not readable JSON`, {
+      cause: error,
+      where: { file: PROJECT_FILE },
+    })
+  }
+  const parsed = projectFile.safeParse(value)
+  if (parsed.success) return parsed.data as ProjectFile
+  const issue = parsed.error.issues[0]
+  throw new VpError('config.invalid', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`, {
+    where: { file: PROJECT_FILE },
+  })
+}
+
+/** Throws `project.none`. */
+export function requireProjectFile(root: string): ProjectFile {
+  const file = readProjectFile(root)
+  if (!file)
+    throw new VpError('project.none', 'there is no project here', {
+      next: ['vp new --name NAME', 'vp do "fix the failing test"'],
+    })
+  return file
+}
+
+/** What the store knows of a project besides its file: the columns of plms.md section 12 that this build fills. */
+export interface ProjectRecord {
+  readonly id: number
+  readonly root: string
+  readonly name: string
+  readonly status: ProjectStatus
+  readonly created_at: number
+  readonly prd: { readonly path: string; readonly sha256: string } | null
+  readonly questions: readonly Question[]
+  readonly estimate: PlanEstimate | null
+  readonly rehearsed: PlanEstimate | null
+  readonly approval: PlanApproval | null
+  /** Spent on planning and rehearsal, before a person approved anything. */
+  readonly spent_before_approval_micro_usd: number
+}
+
+interface ProjectRow {
+  readonly id: number
+  readonly root: string
+  readonly name: string
+  readonly status: string
+  readonly record: string
+  readonly created_at: number
+}
+
+export async function loadProject(tx: Tx, id: number): Promise<ProjectRecord | null> {
+  const row = await tx.get<ProjectRow>('SELECT * FROM projects WHERE id = ?', id)
+  return row
+    ? {
+        ...(JSON.parse(row.record) as ProjectRecord),
+        id: row.id,
+        root: row.root,
+        name: row.name,
+        status: row.status as ProjectStatus,
+        created_at: row.created_at,
+      }
+    : null
+}
+
+export async function requireProject(tx: Tx, id: number): Promise<ProjectRecord> {
+  const record = await loadProject(tx, id)
+  if (!record) throw new VpError('project.none', `this machine's ledger has no project ${id}`, { next: ['vp new --name NAME'] })
+  return record
+}
+
+export async function saveProject(tx: Tx, record: ProjectRecord): Promise<void> {
+  if (!PROJECT_STATUSES.includes(record.status)) throw new VpError('internal', `no status ${record.status}`)
+  const { id, root, name, status, created_at, ...rest } = record
+  await tx.run(
+    'INSERT INTO projects (id, root, name, status, record, created_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET root = excluded.root, name = excluded.name, status = excluded.status, record = excluded.record',
+    id,
+    root,
+    name,
+    status,
+    canonicalJson(rest),
+    created_at,
+  )
+}
+
+export async function createProjectRecord(tx: Tx, fields: { root: string; name: string; now: number }): Promise<ProjectRecord> {
+  const id = ((await tx.get<{ id: number }>('SELECT COALESCE(MAX(id), 0) AS id FROM projects'))?.id ?? 0) + 1
+  const record: ProjectRecord = {
+    id,
+    root: fields.root,
+    name: fields.name,
+    status: 'ideation',
+    created_at: fields.now,
+    prd: null,
+    questions: [],
+    estimate: null,
+    rehearsed: null,
+    approval: null,
+    spent_before_approval_micro_usd: 0,
+  }
+  await saveProject(tx, record)
+  return record
+}
+
+export async function projectRoot(kit: Kit, id: number): Promise<string> {
+  return (await kit.store.read((tx) => requireProject(tx, id))).root
+}

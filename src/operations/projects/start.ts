@@ -1,0 +1,117 @@
+/** `vp start`, `vp resume`: an approved plan becomes a run, or the run that is under way goes on. */
+import { VpError } from '../../core/errors.ts'
+import type { RunKind } from '../../pas/contract/types.ts'
+import { FINAL_RUN } from '../../pas/contract/types.ts'
+import type { DriveEnd } from '../../pas/embedded/drive.ts'
+import type { RunState } from '../../pas/embedded/reducer/state.ts'
+import { latestRun } from '../../pas/embedded/run-store.ts'
+import type { PlanApproval, ProjectFile } from '../../plms/contract/types.ts'
+import { transition } from '../../plms/embedded/lifecycle.ts'
+import { openModel } from '../models.ts'
+import type { Scene } from '../operation.ts'
+import { resumeRun } from '../runs/drive.ts'
+import { reportRun, type RunReport } from '../runs/report.ts'
+import { driveSession, endError, prdContext } from '../runs/session.ts'
+import { startRun } from '../runs/start.ts'
+import { loadPlan, type StoredPlan } from './plans.ts'
+import { requireProject, saveProject, type ProjectRecord } from './project.ts'
+
+export interface Started extends RunReport {
+  readonly exit: number
+  readonly joined: boolean
+}
+
+/** Starts, or joins the run of the same plan that is under way. Throws `approval.stale`, `project.state`, `plan.none`. */
+export async function startProject(scene: Scene, project: ProjectFile, kind: RunKind, detached: boolean): Promise<Started> {
+  const { kit } = scene
+  const { record, plan, running } = await kit.store.read(async (tx) => ({
+    record: await requireProject(tx, project.project_id),
+    plan: await loadPlan(tx, project.project_id),
+    running: await latestRun(tx, project.project_id),
+  }))
+  const approval = requireApproval(record, plan)
+  const active = running && !FINAL_RUN.has(running.status) && running.plan_version === plan?.version ? running : null
+  const model = await openModel(kit, scene.tree.root, scene.caller)
+  const state = active ? await resumeRun(kit, active) : await begin(scene, project, record, plan as StoredPlan, approval, kind, model)
+  if (detached) return { ...(await reportRun(kit, state, bandOf(record))), exit: 0, joined: active !== null }
+  const end = await driveSession(scene, {
+    state,
+    project,
+    model,
+    gates: approval.gates,
+    prd: prdContext(scene.tree.root),
+  })
+  return finished(scene, record, end, active !== null)
+}
+
+async function begin(
+  scene: Scene,
+  project: ProjectFile,
+  record: ProjectRecord,
+  plan: StoredPlan,
+  approval: PlanApproval,
+  kind: RunKind,
+  model: Awaited<ReturnType<typeof openModel>>,
+): Promise<RunState> {
+  const { kit } = scene
+  const executing = transition(record.status === 'validating' ? 'completed' : record.status, 'start')
+  const caps = { micro_usd: approval.budget_micro_usd, tokens: approval.budget_tokens, breach: approval.breach }
+  const state = await startRun(kit, {
+    root: scene.tree.root,
+    project,
+    plan,
+    kind,
+    caps,
+    model: { name: model.provider.name, model: model.provider.model, host: model.host, tier: model.tier },
+  })
+  await kit.store.transaction(async (tx) => saveProject(tx, { ...(await requireProject(tx, record.id)), status: executing }))
+  return state
+}
+
+/** Goes on with a paused or interrupted run; an approval raised meanwhile raises its caps. Throws `run.none`, `run.state`. */
+export async function resumeProject(scene: Scene, project: ProjectFile, state: RunState): Promise<Started> {
+  const { kit } = scene
+  const record = await kit.store.read((tx) => requireProject(tx, state.project_id))
+  const approval = record.approval
+  const caps =
+    approval && approval.plan_version === state.plan_version
+      ? { micro_usd: approval.budget_micro_usd, tokens: approval.budget_tokens, breach: approval.breach }
+      : undefined
+  const model = await openModel(kit, scene.tree.root, scene.caller)
+  const resumed = await resumeRun(kit, state, caps)
+  const end = await driveSession(scene, {
+    state: resumed,
+    project,
+    model,
+    gates: approval?.gates ?? [],
+    prd: approval ? prdContext(scene.tree.root) : null,
+  })
+  return finished(scene, record, end, true)
+}
+
+async function finished(scene: Scene, record: ProjectRecord, end: DriveEnd, joined: boolean): Promise<Started> {
+  const { exit, error } = endError(scene.kit, end)
+  scene.notes['run'] = end.state.run_id
+  if (error) throw error
+  return { ...(await reportRun(scene.kit, end.state, bandOf(record))), exit, joined }
+}
+
+export function bandOf(record: ProjectRecord): { lo: number; hi: number } | null {
+  const cost = (record.rehearsed ?? record.estimate)?.total.cost_usd.ci_90
+  return cost ? { lo: cost[0], hi: cost[1] } : null
+}
+
+function requireApproval(record: ProjectRecord, plan: StoredPlan | null): PlanApproval {
+  if (!plan) throw new VpError('plan.none', 'there is no plan to start', { next: ['vp plan --from-prd docs/PRD.md'] })
+  if (!record.approval)
+    throw new VpError('approval.stale', `plan v${plan.version} is not approved yet`, {
+      changed: 'nothing was started',
+      next: record.estimate ? ['vp approve --budget-usd N'] : ['vp estimate', 'vp approve --budget-usd N'],
+    })
+  if (record.approval.plan_sha !== plan.sha)
+    throw new VpError('approval.stale', `the plan is v${plan.version}, the approval v${record.approval.plan_version}`, {
+      changed: 'nothing was started',
+      next: ['vp estimate', 'vp approve'],
+    })
+  return record.approval
+}

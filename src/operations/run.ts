@@ -1,0 +1,233 @@
+/**
+ * run.exec, run.test, run.lint, run.build: programs of the lane, and the project's own commands, in the sandbox.
+ * A test run is kept by what it depended on, so the gate of an unchanged tree is the agent's own last run.
+ */
+import { statSync } from 'node:fs'
+import * as z from 'zod/mini'
+import { VpError } from '../core/errors.ts'
+import { canonicalJson, sha256 } from '../core/json.ts'
+import { readLintRun, readTestRun, testArgv, type LintMeasurement, type TestMeasurement } from '../pas/embedded/kpi/measure.ts'
+import type { ProjectCommand } from '../plms/contract/types.ts'
+import { decideCommand } from '../policy/argv.ts'
+import { environmentDigest } from './environment.ts'
+import { execute, type Execution } from './execution.ts'
+import { operation, type Ask, type Decision, type Scene } from './operation.ts'
+
+const argvShape = z.array(z.string().check(z.maxLength(100_000))).check(z.maxLength(1000))
+const laneShape = z.optional(z.string())
+
+export const runExec = operation({
+  name: 'run.exec',
+  summary: 'run one allowed program in the sandbox',
+  params: z.strictObject({
+    argv: argvShape.check(z.minLength(1)),
+    lane: laneShape,
+    cwd: z.optional(z.string()),
+    timeout_ms: z.optional(z.int().check(z.gte(1), z.lte(3_600_000))),
+  }),
+  result: z.object({
+    exit_code: z.nullable(z.int()),
+    signal: z.nullable(z.string()),
+    ended_by: z.string(),
+    output: z.string(),
+    writes: z.array(z.string()),
+  }),
+  effect: 'execute',
+  scope: 'run.exec',
+  decide: (params, scene) => decideArgv(params.argv, params.lane, scene),
+  ask: (params) => askFor(params.argv),
+  async handler(params, scene) {
+    const { kit, tree, signal } = scene
+    const request = {
+      argv: params.argv,
+      lane: params.lane ?? tree.lane,
+      ...(params.cwd === undefined ? {} : { cwd: params.cwd }),
+      ...(params.timeout_ms === undefined ? {} : { timeoutMs: params.timeout_ms }),
+      runId: scene.caller.runId,
+    }
+    const run = await execute(kit, tree, request, signal)
+    tree.touched()
+    note(scene, run)
+    return { exit_code: run.exit_code, signal: run.signal, ended_by: run.ended_by, output: forReader(run), writes: [] }
+  },
+  say: (params, result) => `${params.argv.join(' ')} · exit ${result.exit_code ?? result.ended_by}`,
+})
+
+const testResult = z.object({
+  pass_rate: z.nullable(z.number()),
+  report_path: z.string(),
+  passed: z.int(),
+  failed: z.int(),
+  skipped: z.int(),
+  exit_code: z.nullable(z.int()),
+  output: z.string(),
+  reused_from: z.nullable(z.string()),
+})
+
+export const runTest = operation({
+  name: 'run.test',
+  summary: "run the project's tests in the sandbox",
+  params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
+  result: testResult,
+  effect: 'execute',
+  scope: 'run.exec',
+  decide: (_params, scene) => projectRule(scene, 'test'),
+  async handler(params, scene) {
+    const command = projectCommand(scene, 'test')
+    const { measurement, receipt, reused } = await measureTests(scene, command, params.args ?? [])
+    const { passed, failed, skipped, exit_code, output, pass_rate } = measurement
+    return {
+      pass_rate,
+      report_path: `receipt:${receipt}`,
+      passed,
+      failed,
+      skipped,
+      exit_code,
+      output,
+      reused_from: reused ? receipt : null,
+    }
+  },
+  say: (params, result) => `${['test', ...(params.args ?? [])].join(' ')} · ${result.passed} passed, ${result.failed} failed`,
+})
+
+export const runLint = operation({
+  name: 'run.lint',
+  summary: "run the project's linter in the sandbox",
+  params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
+  result: z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string() }),
+  effect: 'execute',
+  scope: 'run.exec',
+  decide: (_params, scene) => projectRule(scene, 'lint'),
+  async handler(params, scene) {
+    const command = projectCommand(scene, 'lint')
+    const { measurement, receipt } = await measureLint(scene, {
+      ...command,
+      argv: [...command.argv, ...(params.args ?? [])],
+    })
+    return {
+      ok: measurement.pass === true,
+      report_path: `receipt:${receipt}`,
+      exit_code: measurement.exit_code,
+      output: measurement.output,
+    }
+  },
+  say: (_params, result) => (result.ok ? 'clean' : (result.output.split('\n')[0] ?? 'failed')),
+})
+
+/** The project's command, kept by the human; the model cannot change it within a run. Throws `gate.unmeasured`. */
+function projectCommand(scene: Scene, which: 'test' | 'lint'): ProjectCommand {
+  const command = scene.tree.project?.[which]
+  if (!command)
+    throw new VpError('gate.unmeasured', `no ${which} command is known for this project`, {
+      next: [`add "${which}" to .vp/project.json`],
+    })
+  return command
+}
+
+function projectRule(_scene: Scene, which: 'test' | 'lint'): Decision {
+  return {
+    effect: 'allow',
+    rule: `project/${which}`,
+    reason: `the ${which} command that a person keeps in .vp/project.json`,
+  }
+}
+
+function decideArgv(argv: readonly string[], lane: string | undefined, scene: Scene): Decision {
+  const { actor } = scene.caller
+  return decideCommand(argv, scene.kit.lane(lane ?? scene.tree.lane, scene.tree.root), actor === 'operator' ? 'human' : actor)
+}
+
+function askFor(argv: readonly string[]): Ask {
+  return {
+    wants: argv.join(' '),
+    reaches: 'the tree of this task only, no network',
+    undo: 'its files: all. Not: what it prints, the model reads that',
+    fullyUndoable: false,
+    maxExtent: 'run',
+  }
+}
+
+export interface Measured<Measurement> {
+  readonly measurement: Measurement
+  readonly receipt: string
+  readonly reused: boolean
+}
+
+/** Tests of the tree as it is, from the store when the same tree was measured by the same means before. */
+export async function measureTests(scene: Scene, command: ProjectCommand, args: readonly string[]): Promise<Measured<TestMeasurement>> {
+  const argv = testArgv(command, args, '{report}')
+  return measured(scene, argv, async () => {
+    const run = await execute(
+      scene.kit,
+      scene.tree,
+      { argv, lane: scene.tree.lane, reportFile: command.report.path ?? 'report', runId: scene.caller.runId },
+      scene.signal,
+    )
+    note(scene, run)
+    if (/EAFNOSUPPORT/.test(run.output) && run.backend === 'landlock')
+      throw new VpError('sandbox.no_loopback', 'the tests open a socket, and Landlock cannot give them a loopback of their own', {
+        next: ['apt install bubblewrap', 'vp doctor'],
+      })
+    return readTestRun(command, run)
+  })
+}
+
+export async function measureLint(scene: Scene, command: ProjectCommand): Promise<Measured<LintMeasurement>> {
+  return measured(scene, command.argv, async () => {
+    const run = await execute(scene.kit, scene.tree, { argv: command.argv, lane: scene.tree.lane, runId: scene.caller.runId }, scene.signal)
+    note(scene, run)
+    return readLintRun(run)
+  })
+}
+
+async function measured<Measurement>(scene: Scene, argv: readonly string[], run: () => Promise<Measurement>): Promise<Measured<Measurement>> {
+  const { kit, tree } = scene
+  const treeId = await tree.record()
+  const key = treeId === null ? null : await measurementKey(scene, treeId, argv)
+  if (key !== null) {
+    const known = await kit.store.read((tx) => tx.get<{ receipt_id: string; body: string }>('SELECT receipt_id, body FROM measurements WHERE key = ?', key))
+    if (known) {
+      scene.notes['reused_from'] = known.receipt_id
+      return { measurement: JSON.parse(known.body) as Measurement, receipt: known.receipt_id, reused: true }
+    }
+  }
+  const measurement = await run()
+  // A run that wrote into its own tree measured a tree that is not there any more.
+  const same = treeId !== null && (await tree.record()) === treeId
+  if (key !== null && same)
+    scene.onReceipt.push(
+      async (tx) =>
+        void (await tx.run(
+          'INSERT INTO measurements (key, receipt_id, body) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING',
+          key,
+          scene.receiptId,
+          canonicalJson(measurement),
+        )),
+    )
+  scene.notes['tree'] = treeId
+  return { measurement, receipt: scene.receiptId, reused: false }
+}
+
+async function measurementKey(scene: Scene, tree: string, argv: readonly string[]): Promise<string> {
+  const { backend } = await scene.kit.sandbox()
+  const tool = await scene.kit.toolchain(argv[0] ?? '', scene.tree.root)
+  return sha256(
+    canonicalJson({
+      tree,
+      argv,
+      toolchain: [tool.program, statSync(tool.program).mtimeMs],
+      backend: backend.name,
+      environment: environmentDigest(scene.tree),
+    }),
+  )
+}
+
+function note(scene: Scene, run: Execution): void {
+  scene.notes['sandbox'] = run.backend
+  scene.notes['ended_by'] = run.ended_by
+}
+
+/** Output for a model or a person, the tree's place on this machine hidden. */
+function forReader(run: Execution): string {
+  return run.output.replaceAll(run.root, '/workspace')
+}

@@ -1,0 +1,305 @@
+/** run.*: control, proof and repair of runs, as operations. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as z from 'zod/mini'
+import { VpError } from '../core/errors.ts'
+import type { RunId } from '../core/ids.ts'
+import { verifyingKey } from '../ledger/keys.ts'
+import { appendReceipt } from '../ledger/receipts.ts'
+import { verifyChain, type KnownHead } from '../ledger/verify.ts'
+import { FINAL_RUN } from '../pas/contract/types.ts'
+import type { RunState } from '../pas/embedded/reducer/state.ts'
+import { appendEvents, findRun, latestRun, requireRun } from '../pas/embedded/run-store.ts'
+import type { ProjectFile } from '../plms/contract/types.ts'
+import { openHumanRepository } from '../workspace/human-repository.ts'
+import { nulList } from '../workspace/git.ts'
+import type { OpenKit } from './kit.ts'
+import { operation, type Scene } from './operation.ts'
+import { readProjectFile, requireProject } from './projects/project.ts'
+import { resumeProject, type Started } from './projects/start.ts'
+import { collectBundle, parseBundle, writeBundle, type Bundle } from './runs/bundle.ts'
+import { completeRun, type Completed } from './runs/complete.ts'
+import { openRunScene, runDirectory } from './runs/run-scene.ts'
+import { replayBundle, type Replayed } from './runs/replay.ts'
+import { prdContext } from './runs/session.ts'
+import { undo, type Undone } from './runs/undo.ts'
+import { validateRun, type Validated } from './runs/validate.ts'
+import { isSound, knownHeads, verifyLedger, type Verified } from './runs/verify.ts'
+import { decideApproval } from './wrapper/approval.ts'
+
+const result = z.any() as never
+const runParam = { run: z.optional(z.string()) }
+type RunParam = { run?: string | undefined }
+
+/** The named run, or the newest one of this checkout (of `vp do` too). Throws `run.none`, `run.ambiguous`. */
+async function chosenRun(scene: Scene, run: string | undefined): Promise<{ state: RunState; project: ProjectFile }> {
+  const { kit, tree } = scene
+  const state = await kit.store.read(async (tx) => {
+    if (run !== undefined) return requireRun(tx, await findRun(tx, run))
+    const rows = await tx.all<{ id: number }>('SELECT id FROM projects WHERE root = ?', tree.root)
+    const latest = (await Promise.all(rows.map((row) => latestRun(tx, row.id)))).filter((one) => one !== null).toSorted((a, b) => b.created_at - a.created_at)
+    if (!latest[0]) throw new VpError('run.none', 'there is no run here yet', { next: ['vp start', 'vp do "fix the failing test"'] })
+    return latest[0]
+  })
+  const record = await kit.store.read((tx) => requireProject(tx, state.project_id))
+  const passport = readPassport(scene, state.run_id)
+  const kept = readProjectFile(record.root)
+  return {
+    state,
+    project: kept?.project_id === state.project_id ? kept : { ...emptyProject(state.project_id, record.name), ...passport },
+  }
+}
+
+/** A run without `.vp/project.json` (`vp do`) keeps its commands beside its passport. */
+function readPassport(scene: Scene, runId: string): Partial<ProjectFile> {
+  const file = join(runDirectory(scene.kit, runId), 'project.json')
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as ProjectFile) : {}
+}
+
+function emptyProject(id: number, name: string): ProjectFile {
+  return {
+    version: 1,
+    project_id: id,
+    name,
+    test: null,
+    lint: null,
+    environment: { reuse: [], setup: [], lock_files: [] },
+    needs_git: false,
+  }
+}
+
+export const runResume = operation<RunParam, Started>({
+  name: 'run.resume',
+  summary: 'go on with a paused or interrupted run',
+  effect: 'spend',
+  scope: 'run.control',
+  result,
+  params: z.strictObject(runParam) as never,
+  async handler(params, scene) {
+    const { state, project } = await chosenRun(scene, params.run)
+    return resumeProject(scene, project, state)
+  },
+  say: (_params, started) => `run ${started.run_id}: ${started.status}`,
+})
+
+export const runPause = operation<RunParam & { reason?: string | undefined }, { status: string; run_id: string }>({
+  name: 'run.pause',
+  summary: 'begin nothing new in a run',
+  effect: 'execute',
+  scope: 'run.control',
+  result,
+  params: z.strictObject({ ...runParam, reason: z.optional(z.string()) }) as never,
+  handler: (params, scene) => control(scene, params, 'paused'),
+})
+
+export const runTerminate = operation<RunParam & { reason?: string | undefined }, { status: string; run_id: string }>({
+  name: 'run.terminate',
+  summary: 'end a run for good',
+  effect: 'execute',
+  scope: 'run.control',
+  result,
+  params: z.strictObject({ ...runParam, reason: z.optional(z.string()) }) as never,
+  handler: (params, scene) => control(scene, params, 'terminated'),
+})
+
+async function control(
+  scene: Scene,
+  params: RunParam & { reason?: string | undefined },
+  type: 'paused' | 'terminated',
+): Promise<{ status: string; run_id: string }> {
+  const { kit } = scene
+  const { state } = await chosenRun(scene, params.run)
+  if (FINAL_RUN.has(state.status)) throw new VpError('run.state', `run ${state.run_id} has ended: ${state.status}`, { next: ['vp status'] })
+  const after = await kit.store.transaction(
+    async (tx) => {
+      await appendReceipt(tx, kit, {
+        op: `run.${type}`,
+        actor: 'human',
+        surface: scene.caller.surface,
+        run_id: state.run_id,
+        outcome: 'ok',
+        summary: params.reason ?? 'by you',
+      })
+      return appendEvents(tx, kit.clock.now(), state.run_id, [{ type, reason: params.reason ?? 'by you' }])
+    },
+    { durable: true },
+  )
+  return { status: after.state.status, run_id: state.run_id }
+}
+
+export const runApprove = operation<
+  { approval: string; extent: 'call' | 'run' | 'project' | 'deny'; reason?: string | undefined },
+  { approval: string; decision: string; extent: string | null; expires_at: string | null; run_id: string | null }
+>({
+  name: 'run.approve',
+  summary: "answer a call's question",
+  effect: 'write',
+  scope: 'projects.approve',
+  result,
+  params: z.strictObject({
+    approval: z.string(),
+    extent: z.enum(['call', 'run', 'project', 'deny']),
+    reason: z.optional(z.string()),
+  }) as never,
+  async handler(params, scene) {
+    const { kit } = scene
+    const rows = await kit.store.read((tx) =>
+      tx.all<{ id: string; request: string }>("SELECT id, request FROM approvals WHERE status = 'pending' AND instr(id, ?) > 0", params.approval),
+    )
+    const row = rows[0]
+    if (!row || rows.length > 1)
+      throw new VpError(
+        'approval.not_found',
+        rows.length > 1 ? `${params.approval} fits ${rows.length} approvals` : `no approval ${params.approval} is pending`,
+        { next: ['vp status'] },
+      )
+    const widest = (JSON.parse(row.request) as { max_extent?: string }).max_extent ?? 'call'
+    if (params.extent === 'project' && widest !== 'project')
+      throw new VpError('policy.denied', 'inline code is never a standing rule: for a call or a run only', {
+        next: [`vp approve ${row.id} --for run`],
+      })
+    const { run_id } = await decideApproval(kit, row.id, params.extent, params.reason ?? null)
+    if (run_id !== null)
+      await kit.store.transaction((tx) =>
+        appendEvents(tx, kit.clock.now(), run_id as RunId, [{ type: 'approval_decided', approval: row.id, allowed: params.extent !== 'deny' }]),
+      )
+    return {
+      approval: row.id,
+      decision: params.extent === 'deny' ? 'denied' : 'approved',
+      extent: params.extent === 'deny' ? null : params.extent,
+      expires_at: null,
+      run_id,
+    }
+  },
+})
+
+export const runValidate = operation<RunParam, Validated>({
+  name: 'run.validate',
+  summary: 'measure every gate on the run',
+  effect: 'execute',
+  scope: 'projects.view',
+  result,
+  params: z.strictObject(runParam) as never,
+  async handler(params, scene) {
+    const { state, project } = await chosenRun(scene, params.run)
+    const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
+    return validateRun(scene.kit, state, project, record.approval?.gates ?? [], scene.signal)
+  },
+  say: (_params, validated) => `${validated.held} of ${validated.of} gates hold, ${validated.violations.length} violations`,
+})
+
+export const runComplete = operation<RunParam & { merge?: boolean | undefined }, Completed>({
+  name: 'run.complete',
+  summary: 'bring a run whose gates hold to your branch',
+  effect: 'publish',
+  scope: 'projects.start',
+  result,
+  params: z.strictObject({ ...runParam, merge: z.optional(z.boolean()) }) as never,
+  async handler(params, scene) {
+    const { state, project } = await chosenRun(scene, params.run)
+    return completeRun(scene, state, project, params.merge ?? false)
+  },
+  say: (_params, completed) => `${completed.branch} ${completed.from.slice(0, 7)} → ${completed.to.slice(0, 7)}`,
+})
+
+export const runUndo = operation<{ id?: string | undefined; apply?: boolean | undefined }, Undone>({
+  name: 'run.undo',
+  summary: 'give back what was there before a change',
+  effect: 'write',
+  scope: 'fs.write',
+  result,
+  params: z.strictObject({ id: z.optional(z.string()), apply: z.optional(z.boolean()) }) as never,
+  handler: (params, scene) => undo(scene, params.id ?? null, params.apply ?? false),
+  say: (_params, undone) => `${undone.applied ? 'restored' : 'would restore'} ${undone.restored}, refused ${undone.refused}`,
+})
+
+export interface VerifyResult extends Verified {
+  readonly sound: boolean
+  readonly all: readonly Verified[]
+  readonly source: 'ledger' | 'bundle'
+}
+
+export const runVerify = operation<{ run?: string | undefined }, VerifyResult>({
+  name: 'run.verify',
+  summary: 'check that the ledger is unaltered and complete',
+  effect: 'read',
+  scope: 'audit.read',
+  result,
+  params: z.strictObject(runParam) as never,
+  async handler(params, scene) {
+    if (params.run !== undefined && existsSync(params.run)) return verifyBundle(scene, parseBundle(readFileSync(params.run)))
+    const { kit, tree } = scene
+    const run = params.run === undefined ? null : await kit.store.read((tx) => findRun(tx, params.run ?? ''))
+    const { known, expected } = await rememberedHere(scene, tree.root)
+    const all = await verifyLedger(kit, kit as OpenKit, run, known, expected)
+    const worst = all.find((one) => !isSound(one)) ?? all.at(-1)
+    if (!worst) throw new VpError('run.none', 'there is nothing to verify yet', { next: ['vp start'] })
+    return { ...worst, sound: all.every(isSound), all, source: 'ledger' }
+  },
+})
+
+/** What this repository's commits and refs remember: heads by run, and runs that have a base ref. */
+async function rememberedHere(scene: Scene, root: string): Promise<{ known: Map<string, readonly KnownHead[]>; expected: string[] }> {
+  const { kit } = scene
+  const known = new Map<string, readonly KnownHead[]>()
+  const human = await openHumanRepository(kit.git, root, kit.paths.views).catch(() => null) // outside a repository nobody remembers
+  if (!human) return { known, expected: [] }
+  const refs = nulList((await kit.git(['for-each-ref', '--format=%(refname)%00', 'refs/vp/base/'], { gitDir: human.view })).stdout)
+    .map((ref) => ref.trim().replace('refs/vp/base/', ''))
+    .filter(Boolean)
+  for (const run of refs) known.set(run, await knownHeads(kit.git, human.view, run))
+  return { known, expected: refs }
+}
+
+function verifyBundle(scene: Scene, bundle: Bundle): VerifyResult {
+  const key = verifyingKey(bundle.key.public)
+  const trailer = bundle.receipts.length
+  void scene
+  const verdict = verifyChain(bundle.run_id, {
+    receipts: bundle.receipts,
+    checkpoints: bundle.checkpoints,
+    known: [],
+    keys: new Map([[key.id, key]]),
+  })
+  const problems = [
+    ...(bundle.checkpoints.length === 0 ? ['no signed checkpoint is in the bundle'] : []),
+    ...(key.id === bundle.key.id ? [] : ['the key id is not that of the public key']),
+    ...(trailer === 0 ? ['no receipt is in the bundle'] : []),
+  ]
+  const verified: Verified = { ...verdict, run_id: bundle.run_id, problems }
+  return { ...verified, sound: isSound(verified), all: [verified], source: 'bundle' }
+}
+
+export const runExport = operation<RunParam & { out?: string | undefined }, { path: string; run_id: string; receipts: number; bytes: number }>({
+  name: 'run.export',
+  summary: 'write one file that proves a run anywhere',
+  effect: 'read',
+  scope: 'audit.read',
+  result,
+  params: z.strictObject({ ...runParam, out: z.optional(z.string()) }) as never,
+  async handler(params, scene) {
+    const { state, project } = await chosenRun(scene, params.run)
+    const run = await openRunScene(scene.kit, state, project)
+    const bundle = await collectBundle(scene.kit, run, state, prdContext(scene.tree.root))
+    const path = params.out ?? join(runDirectory(scene.kit, state.run_id), `${state.run_id}.vpb`)
+    writeBundle(path, bundle)
+    return { path, run_id: state.run_id, receipts: bundle.receipts.length, bytes: readFileSync(path).length }
+  },
+})
+
+export const runReplay = operation<{ run?: string | undefined }, Replayed>({
+  name: 'run.replay',
+  summary: 'run it again from its recording, offline',
+  effect: 'execute',
+  scope: 'audit.read',
+  result,
+  params: z.strictObject(runParam) as never,
+  async handler(params, scene) {
+    const { kit, tree, signal } = scene
+    if (params.run !== undefined && existsSync(params.run)) return replayBundle(kit, parseBundle(readFileSync(params.run)), tree.root, signal)
+    const { state, project } = await chosenRun(scene, params.run)
+    const run = await openRunScene(kit, state, project)
+    return replayBundle(kit, await collectBundle(kit, run, state, prdContext(run.human.root)), run.human.root, signal)
+  },
+  say: (_params, replayed) => (replayed.equal ? `equal, ${replayed.trees.length} trees` : `differs at ${replayed.divergence?.task_id}`),
+})

@@ -1,0 +1,236 @@
+/**
+ * `vp complete`: the gates hold, passport and manifest are committed with the ledger's head in the trailer, and
+ * the human's branch, index and tree move together, or nothing does.
+ */
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { VpError } from '../../core/errors.ts'
+import { hex } from '../../core/ids.ts'
+import { sha256 } from '../../core/json.ts'
+import { sealChain } from '../../ledger/checkpoints.ts'
+import { commitMessage, printDocument, type ArtifactManifest } from '../../ledger/passport.ts'
+import { openViolations } from '../../pas/embedded/reducer/gates.ts'
+import type { RunState } from '../../pas/embedded/reducer/state.ts'
+import type { ProjectFile } from '../../plms/contract/types.ts'
+import { gitText } from '../../workspace/git.ts'
+import { fastForward, humanState } from '../../workspace/human-repository.ts'
+import { commitTree, handOver, mergeCommits, moveRef, readRef, treeChanges, treeOf, type TreeChange } from '../../workspace/run-repository.ts'
+import { keepBlob, recordImages } from '../before-images.ts'
+import type { Kit } from '../kit.ts'
+import type { Scene } from '../operation.ts'
+import { loadProject, saveProject } from '../projects/project.ts'
+import { openRunScene, type RunScene } from './run-scene.ts'
+
+export interface Completed {
+  readonly run_id: string
+  readonly from: string
+  readonly to: string
+  readonly branch: string
+  readonly commits: number
+  readonly how: 'fast-forward' | 'merge'
+  readonly ledger_head: string
+  readonly gates: { readonly held: number; readonly of: number }
+  readonly tests: { readonly before: number | null; readonly after: number | null }
+}
+
+/** Throws `gate.failed`, `run.state`, `workspace.moved`; then nothing was changed. */
+export async function completeRun(scene: Scene, state: RunState, project: ProjectFile, merge: boolean): Promise<Completed> {
+  const { kit } = scene
+  refuseUnready(state)
+  const run = await openRunScene(kit, state, project)
+  const human = await humanState(kit.git, run.human)
+  const branch = human.branch
+  if (!branch)
+    throw new VpError('workspace.moved', 'HEAD is detached, so there is no branch to move', {
+      next: [`git switch -c NAME ${state.head.slice(0, 12)}`, 'vp git pr'],
+    })
+  if (human.head !== state.base && !merge)
+    throw new VpError('workspace.moved', `${branch.replace('refs/heads/', '')} has moved since the run began`, {
+      why: `it was ${state.base.slice(0, 7)}, is ${human.head?.slice(0, 7) ?? 'nothing'}`,
+      next: ['vp complete --merge', 'vp git pr'],
+    })
+  const sealed = await commitPapers(kit, run, state)
+  await publish(kit, run, state, sealed.commit)
+  const to = human.head === state.base ? sealed.commit : await mergeOnto(kit, run, human.head ?? state.base, sealed.commit)
+  await keepImages(scene, run, human.head ?? state.base, to, state)
+  await fastForward(kit.git, run.human, branch, {
+    from: human.head ?? state.base,
+    to,
+    message: `vp complete ${state.run_id}`,
+  })
+  scene.onReceipt.push(async (tx) => {
+    const record = await loadProject(tx, state.project_id)
+    if (record) await saveProject(tx, { ...record, status: 'completed' })
+    await sealChain(tx, kit.clock, kit.key(), state.run_id)
+  })
+  const gates = gateCount(state)
+  return {
+    run_id: state.run_id,
+    from: human.head ?? state.base,
+    to,
+    branch: branch.replace('refs/heads/', ''),
+    how: to === sealed.commit ? 'fast-forward' : 'merge',
+    ledger_head: sealed.head,
+    gates,
+    commits: Number(await gitText(kit.git, ['rev-list', '--count', `${state.base}..${to}`], { gitDir: run.human.view })),
+    tests: { before: null, after: null },
+  }
+}
+
+function refuseUnready(state: RunState): void {
+  const first = openViolations(state)[0]
+  if (state.status === 'needs_review' || first)
+    throw new VpError('gate.failed', first ? `${first.kind}, “${first.name}”` : (state.reason ?? 'a gate failed'), {
+      next: ['vp validate'],
+      changed: 'your branch stays as it is',
+    })
+  if (state.status !== 'completed')
+    throw new VpError('run.state', `run ${state.run_id} is ${state.status}, not completed`, {
+      next: state.status === 'paused' ? ['vp resume'] : ['vp status'],
+    })
+}
+
+export function gateCount(state: RunState): { held: number; of: number } {
+  const measured = Object.values(state.tasks).flatMap((task) => task.kpis.filter((kpi) => kpi.measured))
+  return { held: measured.filter((kpi) => kpi.pass).length, of: measured.length }
+}
+
+/** One commit more on the run branch: `.vp/runs/<id>/` with passport and manifest. Twice is the same. */
+async function commitPapers(kit: Kit, run: RunScene, state: RunState): Promise<{ commit: string; head: string }> {
+  const { git } = kit
+  const gitDir = run.repository.gitDir
+  const at = (await readRef(git, gitDir, run.branch)) ?? state.head
+  const head = await kit.store.read((tx) => tx.get<{ n: number; key: string }>('SELECT n, key FROM heads WHERE run_id = ?', state.run_id))
+  if (at !== state.head) return { commit: at, head: head?.key ?? '' }
+  const manifest = await makeManifest(kit, run, state, head ?? { n: 0, key: '' })
+  const index = join(run.directory, `index-${hex(kit.random, 3)}`)
+  try {
+    await git(['read-tree', state.head], { gitDir, index })
+    const passport = readFileSync(join(run.directory, 'replay_passport.json'))
+    for (const [name, bytes] of [
+      ['replay_passport.json', passport],
+      ['artifact_manifest.json', Buffer.from(printDocument(manifest))],
+    ] as const) {
+      const blob = await gitText(git, ['hash-object', '-w', '--stdin', '-t', 'blob'], { gitDir, input: bytes })
+      await git(['update-index', '--add', '--cacheinfo', `100644,${blob},.vp/runs/${state.run_id}/${name}`], {
+        gitDir,
+        index,
+      })
+    }
+    const tree = await gitText(git, ['write-tree'], { gitDir, index })
+    const message = commitMessage(`chore(vp): passport and manifest of ${state.run_id}`, `${gateCount(state).held} gates hold.`, {
+      run: state.run_id,
+      task: null,
+      ledger: { receipts: head?.n ?? 0, head: head?.key ?? '0'.repeat(64) },
+    })
+    const commit = await commitTree(git, gitDir, {
+      tree,
+      parents: [state.head],
+      message,
+      author: run.identity,
+      epochMs: kit.clock.now(),
+    })
+    await moveRef(git, gitDir, run.branch, commit, state.head)
+    return { commit, head: head?.key ?? '' }
+  } finally {
+    rmSync(index, { force: true })
+  }
+}
+
+async function makeManifest(kit: Kit, run: RunScene, state: RunState, head: { n: number; key: string }): Promise<ArtifactManifest> {
+  const changes = await treeChanges(kit.git, run.repository.gitDir, state.base, state.head)
+  const artifacts = []
+  for (const change of changes) {
+    const bytes = change.status === 'D' ? null : await blobOf(kit, run, state.head, change.path)
+    artifacts.push({
+      path: change.path,
+      kind: kindOf(change),
+      sha256: bytes ? sha256(bytes) : null,
+      bytes: bytes?.length ?? 0,
+    })
+  }
+  const gates = state.order.flatMap((id) =>
+    (state.tasks[id]?.kpis ?? [])
+      .filter((kpi) => kpi.measured)
+      .map((kpi) => ({
+        task: `T${state.tasks[id]?.card.payload.n}`,
+        kpi_name: kpi.kpi_name,
+        value: kpi.value,
+        pass: kpi.pass,
+      })),
+  )
+  return {
+    run_id: state.run_id,
+    from: state.base,
+    to: state.head,
+    artifacts,
+    gates,
+    ledger: { receipts: head.n, head: head.key, key_id: kit.key().id },
+  }
+}
+
+function kindOf(change: TreeChange): string {
+  if (change.status === 'D') return 'deleted'
+  return /\.(json|ya?ml|toml|ini)$/.test(change.path) ? 'config' : /\.(md|txt|rst)$/.test(change.path) ? 'docs' : 'code'
+}
+
+async function blobOf(kit: Kit, run: RunScene, commit: string, path: string): Promise<Buffer> {
+  return (await kit.git(['cat-file', 'blob', `${commit}:${path}`], { gitDir: run.repository.gitDir })).stdout
+}
+
+async function publish(kit: Kit, run: RunScene, state: RunState, commit: string): Promise<void> {
+  const at = await readRef(kit.git, run.human.view, run.branch)
+  if (at === commit) return
+  await handOver(kit.git, run.repository, run.human, { base: state.base, head: commit })
+  await moveRef(kit.git, run.human.view, run.branch, commit, at)
+}
+
+/** Throws `workspace.moved` on a conflict: markers never reach the human's tree. */
+async function mergeOnto(kit: Kit, run: RunScene, ours: string, theirs: string): Promise<string> {
+  const merged = await mergeCommits(kit.git, run.human.view, ours, theirs)
+  if (merged.kind === 'conflict')
+    throw new VpError('workspace.moved', `your branch and the run changed the same lines: ${merged.paths.slice(0, 3).join(', ')}`, {
+      next: [`git merge ${run.branch.replace('refs/heads/', '')}`, 'vp git pr'],
+    })
+  const message = `Merge ${run.branch.replace('refs/heads/', '')}\n`
+  return commitTree(kit.git, run.human.view, {
+    tree: merged.tree,
+    parents: [ours, theirs],
+    message,
+    author: run.identity,
+    epochMs: kit.clock.now(),
+  })
+}
+
+/** What `vp undo` of the run, and of each task, gives back. */
+async function keepImages(scene: Scene, run: RunScene, from: string, to: string, state: RunState): Promise<void> {
+  const sets: { id: string; from: string; to: string }[] = [{ id: scene.receiptId, from, to }]
+  for (const id of state.order) {
+    const task = state.tasks[id]
+    if (task?.commit) sets.push({ id: `${scene.receiptId}#T${task.card.payload.n}`, from: `${task.commit}^`, to: task.commit })
+  }
+  for (const set of sets) {
+    const images = await imagesBetween(scene.kit, run, set.from, set.to)
+    scene.onReceipt.push((tx) => recordImages(tx, set.id, run.human.root, images))
+  }
+}
+
+async function imagesBetween(
+  kit: Kit,
+  run: RunScene,
+  from: string,
+  to: string,
+): Promise<{ path: string; before: { sha: string; mode: number } | null; after: { sha: string; mode: number } | null }[]> {
+  const gitDir = run.human.view
+  const images = []
+  for (const change of await treeChanges(kit.git, gitDir, await treeOf(kit.git, gitDir, from), await treeOf(kit.git, gitDir, to))) {
+    if (change.path.startsWith('.vp/')) continue
+    const side = async (commit: string, mode: string) => {
+      if (mode === '000000' || !mode.startsWith('100')) return null
+      const bytes = (await kit.git(['cat-file', 'blob', `${commit}:${change.path}`], { gitDir })).stdout
+      return { sha: keepBlob(kit, bytes), mode: mode === '100755' ? 0o755 : 0o644 }
+    }
+    images.push({ path: change.path, before: await side(from, change.oldMode), after: await side(to, change.newMode) })
+  }
+  return images
+}

@@ -1,0 +1,155 @@
+/**
+ * Driving a run in this process: provider, engine, lifecycle of the project around it. Used by start, resume, do
+ * and the rehearsal alike.
+ */
+import { VpError } from '../../core/errors.ts'
+import { sealChain } from '../../ledger/checkpoints.ts'
+import { appendReceipt } from '../../ledger/receipts.ts'
+import type { Provider } from '../../models/contract.ts'
+import { meteredProvider } from '../../models/meter.ts'
+import { FREE, tablePrice, type Price } from '../../models/prices.ts'
+import { FINAL_RUN } from '../../pas/contract/types.ts'
+import { driveRun, type DriveEnd } from '../../pas/embedded/drive.ts'
+import { LANE_GATES, type Gate } from '../../pas/embedded/reducer/gates.ts'
+import type { RunState } from '../../pas/embedded/reducer/state.ts'
+import { appendEvents } from '../../pas/embedded/run-store.ts'
+import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
+import { handOver, moveRef, readRef } from '../../workspace/run-repository.ts'
+import type { Kit } from '../kit.ts'
+import type { Caller } from '../operation.ts'
+import { loadProject, saveProject } from '../projects/project.ts'
+import { openRunScene, type RunScene } from './run-scene.ts'
+import { runPorts, type RunPortsOptions } from './ports.ts'
+import { meterPorts, releaseDeadHolds } from './spend.ts'
+import { sweepTrees } from './trees.ts'
+import type { Watcher } from './watcher.ts'
+
+export interface DriveRequest {
+  readonly state: RunState
+  readonly project: ProjectFile
+  readonly provider: Provider
+  readonly tier: string
+  readonly gates: readonly GateOverride[]
+  /** Words of the requirements that every task is given. */
+  readonly prd: string | null
+  readonly confirm?: Caller['confirm']
+  readonly yes?: boolean
+  readonly environmentGranted: boolean
+  readonly watcher: Watcher
+  readonly stop: AbortSignal
+  readonly pause: AbortSignal
+}
+
+/** Until the run ends, pauses or waits for a person. The human's repository then has `vp/<run>`. */
+export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<DriveEnd> {
+  const run = await openRunScene(kit, request.state, request.project)
+  await releaseDeadHolds(kit)
+  if (await noOtherWorker(kit, run.runId)) sweepTrees(run.directory)
+  const ports = runPorts(kit, run, await portsOptions(kit, request))
+  const end = await driveRun(ports, request.state.run_id, {
+    parallel: kit.config.parallel,
+    stop: request.stop,
+    pause: request.pause,
+  })
+  await publishBranch(kit, run, end.state)
+  await afterRun(kit, end.state)
+  return end
+}
+
+export async function portsOptions(kit: Kit, request: DriveRequest): Promise<RunPortsOptions> {
+  const price = await priceOf(kit, request.provider)
+  return {
+    gates: (lane) => gatesOf(lane, request.gates),
+    prd: request.prd,
+    environmentGranted: request.environmentGranted,
+    onState: request.watcher.onState,
+    onActivity: request.watcher.onActivity,
+    ...(request.confirm ? { confirm: request.confirm } : {}),
+    ...(request.yes ? { yes: true } : {}),
+    providerFor: async (task) => {
+      const purse = { kind: 'run', run_id: request.state.run_id, task_id: task.task_id, attempt: task.attempt } as const
+      const allowUnknownPrice = kit.config.allow_unknown_price || request.state.caps.micro_usd === null
+      return meteredProvider(meterPorts(kit, purse, request.provider), request.provider, {
+        price,
+        tier: request.tier,
+        allowUnknownPrice,
+      })
+    },
+  }
+}
+
+/** Configured, else free on this machine, else the table's; null when nobody knows. */
+export async function priceOf(kit: Kit, provider: Provider): Promise<Price | null> {
+  const configured = kit.config.prices[provider.model]
+  if (configured) return configured
+  return provider.endpoint.loopback ? FREE : tablePrice(provider.name, provider.model)
+}
+
+export function gatesOf(lane: keyof typeof LANE_GATES, overrides: readonly GateOverride[]): readonly Gate[] {
+  const shipped = LANE_GATES[lane].map((gate) => {
+    const override = overrides.find((one) => one.lane === lane && one.kpi === gate.kpi_name)
+    return override ? { ...gate, threshold: override.threshold } : gate
+  })
+  const added = overrides.filter((one) => one.lane === lane && !shipped.some((gate) => gate.kpi_name === one.kpi))
+  return [...shipped, ...added.map((one) => ({ kpi_name: one.kpi, threshold: one.threshold }))]
+}
+
+async function noOtherWorker(kit: Kit, runId: string): Promise<boolean> {
+  const workers = await kit.store.read((tx) => tx.all<{ worker: string }>('SELECT DISTINCT worker FROM leases WHERE run_id = ?', runId))
+  return workers.every(({ worker }) => worker === kit.worker || !kit.isAlive(worker))
+}
+
+/** `vp/<run>` in the human's repository: the run's commits, reachable while it goes on. Refs only. */
+export async function publishBranch(kit: Kit, run: RunScene, state: RunState): Promise<void> {
+  if (state.head === state.base || state.kind === 'rehearsal' || state.kind === 'replay') return
+  const at = await readRef(kit.git, run.human.view, run.branch)
+  if (at === state.head) return
+  await handOver(kit.git, run.repository, run.human, { base: state.base, head: state.head })
+  await moveRef(kit.git, run.human.view, run.branch, state.head, at)
+}
+
+/** The project follows its baseline runs; rehearsals and replays change nothing (plms.md section 2). */
+async function afterRun(kit: Kit, state: RunState): Promise<void> {
+  await kit.store.transaction(
+    async (tx) => {
+      await appendReceipt(tx, kit, {
+        op: 'run.end',
+        actor: 'operator',
+        surface: 'engine',
+        run_id: state.run_id,
+        outcome: state.status,
+        summary: state.reason ?? state.status,
+      })
+      await sealChain(tx, kit.clock, kit.key(), state.run_id)
+      if (state.kind === 'rehearsal' || state.kind === 'replay') return
+      const record = await loadProject(tx, state.project_id)
+      const status =
+        state.status === 'needs_review' ? 'needs_review' : state.status === 'paused' ? 'paused' : state.status === 'completed' ? 'validating' : null
+      if (record && status) await saveProject(tx, { ...record, status })
+    },
+    { durable: true },
+  )
+}
+
+/** Puts a paused run back to work. Throws `run.state` from an end. */
+export async function resumeRun(kit: Kit, state: RunState, caps?: RunState['caps']): Promise<RunState> {
+  if (FINAL_RUN.has(state.status))
+    throw new VpError('run.state', `run ${state.run_id} has ended: ${state.status}`, {
+      next: ['vp status', 'vp validate'],
+    })
+  if (state.status !== 'paused') return state
+  const { state: resumed } = await kit.store.transaction(
+    async (tx) => {
+      await appendReceipt(tx, kit, {
+        op: 'run.resume',
+        actor: 'human',
+        surface: 'cli',
+        run_id: state.run_id,
+        outcome: 'ok',
+      })
+      return appendEvents(tx, kit.clock.now(), state.run_id, [{ type: 'resumed', ...(caps ? { caps } : {}) }])
+    },
+    { durable: true },
+  )
+  return resumed
+}

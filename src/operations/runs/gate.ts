@@ -1,0 +1,69 @@
+/**
+ * The gate's own measurements: operations that only the engine calls, so that each has a receipt like any other.
+ */
+import * as z from 'zod/mini'
+import type { LintMeasurement, TestMeasurement } from '../../pas/embedded/kpi/measure.ts'
+import type { ProjectCommand } from '../../plms/contract/types.ts'
+import { operation } from '../operation.ts'
+import { measureLint, measureTests } from '../run.ts'
+
+const anything = z.any()
+
+export interface GateResult<Measurement> {
+  readonly measurement: Measurement
+  readonly receipt: string
+  readonly reused: boolean
+}
+
+export const gateTests = operation<{ command: ProjectCommand }, GateResult<TestMeasurement>>({
+  name: 'gate.tests',
+  summary: 'measure the tests of a tree',
+  params: z.object({ command: anything }) as never,
+  result: anything as never,
+  effect: 'execute',
+  scope: 'run.exec',
+  handler: (params, scene) => measureTests(scene, params.command, []),
+  say: (params, { measurement, reused }) =>
+    `${params.command.argv.join(' ')} · ${measurement.passed} passed, ${measurement.failed} failed${reused ? ' · same tree as before' : ''}`,
+})
+
+export const gateLint = operation<{ command: ProjectCommand }, GateResult<LintMeasurement>>({
+  name: 'gate.lint',
+  summary: 'measure the linter on a tree',
+  params: z.object({ command: anything }) as never,
+  result: anything as never,
+  effect: 'execute',
+  scope: 'run.exec',
+  handler: (params, scene) => measureLint(scene, params.command),
+  say: (params, { measurement }) => `${params.command.argv.join(' ')} · ${measurement.pass ? 'clean' : (measurement.output.split('\n')[0] ?? 'failed')}`,
+})
+
+/** The task's own test command, reported as the project's runner reports when it is one that we know. */
+export function taskTestCommand(project: ProjectCommand | null, tests: readonly string[]): ProjectCommand | null {
+  if (tests.length === 0) return project
+  if (project && project.argv.every((arg, index) => arg === '--silent' || tests.includes(arg) || tests[index] === arg)) {
+    const rest = tests.filter((arg) => !project.argv.includes(arg) && arg !== '--')
+    return rest.length === 0 ? project : { ...project, report_args: [...project.report_args, ...rest] }
+  }
+  const line = tests.join(' ')
+  if (/^node (.* )?--test\b/.test(line))
+    return {
+      argv: ['node', '--test', '--test-reporter=tap', ...tests.slice(2)],
+      runner: 'node:test',
+      report_args: [],
+      report: { format: 'tap', from: 'stdout' },
+    }
+  if (/\bpytest\b/.test(line))
+    return {
+      argv: [...tests],
+      runner: 'pytest',
+      report_args: ['--junit-xml={report}'],
+      report: { format: 'junit', from: 'file', path: 'report.xml' },
+    }
+  return {
+    argv: [...tests],
+    runner: tests[0] ?? 'command',
+    report_args: [],
+    report: { format: 'exit', from: 'stdout' },
+  }
+}

@@ -1,0 +1,376 @@
+/**
+ * The engine's ports filled in: trees from git, work by the agent, judgement by the project's own commands,
+ * commits by the operator. Everything a task does passes here once.
+ */
+import { VpError } from '../../core/errors.ts'
+import { sha256 } from '../../core/json.ts'
+import { runAgent, type AgentActivity } from '../../agent/loop.ts'
+import { goalMessage, SYSTEM_PROMPT } from '../../agent/prompt.ts'
+import { commitMessage } from '../../ledger/passport.ts'
+import { appendReceipt } from '../../ledger/receipts.ts'
+import type { Provider } from '../../models/contract.ts'
+import type { Judgement, WorkOutcome } from '../../pas/embedded/attempt.ts'
+import type { DrivePorts } from '../../pas/embedded/drive.ts'
+import { localEngine } from '../../pas/embedded/engines/local.ts'
+import type { Lease } from '../../pas/embedded/engines/queue.ts'
+import { judge, type Evidence } from '../../pas/embedded/kpi/judge.ts'
+import type { LintMeasurement, TestMeasurement } from '../../pas/embedded/kpi/measure.ts'
+import { kpiViolation, LANE_GATES, openViolations, type Gate } from '../../pas/embedded/reducer/gates.ts'
+import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
+import type { JobCard, KpiResult, Violation } from '../../pas/contract/types.ts'
+import { scopesOf } from '../../policy/scopes.ts'
+import type { Tx } from '../../store/contract.ts'
+import { nulList } from '../../workspace/git.ts'
+import { commitTree, lineCounts, mergeCommits, moveRef, readRef, refuseForeignModes, treeChanges, treeOf } from '../../workspace/run-repository.ts'
+import { agentTools } from '../agent-tools.ts'
+import { invoke } from '../invoke.ts'
+import type { Kit } from '../kit.ts'
+import type { Caller, Operation } from '../operation.ts'
+import type { TreeScene } from '../scene.ts'
+import { gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
+import type { RunScene } from './run-scene.ts'
+import { openRunTree, type RunTree } from './trees.ts'
+
+export interface RunPortsOptions {
+  /** The metered provider for one attempt. */
+  providerFor(task: TaskState): Promise<Provider>
+  readonly gates: (lane: JobCard['lane']) => readonly Gate[]
+  readonly prd: string | null
+  readonly confirm?: Caller['confirm']
+  readonly yes?: boolean
+  readonly environmentGranted: boolean
+  onState(state: RunState): void
+  onActivity(task: TaskState, activity: AgentActivity | { kind: 'gate'; name: string }): void
+}
+
+export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): DrivePorts<RunTree> {
+  const queue = localEngine({
+    store: kit.store,
+    clock: kit.clock,
+    random: kit.random,
+    worker: kit.worker,
+    isAlive: kit.isAlive,
+  })
+  const git = kit.git
+  const dir = run.repository.gitDir
+  return {
+    store: kit.store,
+    clock: kit.clock,
+    queue,
+    point: kit.point,
+    sleep: kit.sleep,
+    onState: options.onState,
+    openTree: (state, task) =>
+      openRunTree(
+        kit,
+        run,
+        {
+          name: `T${task.card.payload.n}-${task.attempt}`,
+          lane: task.card.lane,
+          from: task.carry_tree ?? state.head,
+          base: task.carry_tree ? (task.carry_base ?? state.head) : state.head,
+          granted: options.environmentGranted,
+        },
+        new AbortController().signal,
+      ),
+    work: (state, task, tree, signal) => work(kit, run, options, state, task, tree, signal),
+    judge: (state, task, treeId, tree, signal) => judgeTree(kit, run, options, { state, task, treeId, tree }, signal),
+    lines: async (base, treeId) => {
+      const counts = await lineCounts(git, dir, base, treeId)
+      return {
+        files: counts.length,
+        add: counts.reduce((sum, one) => sum + (one.add ?? 0), 0),
+        del: counts.reduce((sum, one) => sum + (one.del ?? 0), 0),
+      }
+    },
+    merge: async (ours, base, treeId) => {
+      const theirs = await commitTree(git, dir, {
+        tree: treeId,
+        parents: [base],
+        message: 'attempt\n',
+        author: run.identity,
+        epochMs: 0,
+      })
+      const merged = await mergeCommits(git, dir, ours, theirs)
+      return merged
+    },
+    commit: async (state, task, draft) => {
+      refuseForeignModes(await treeChanges(git, dir, draft.parent, draft.treeId))
+      const head = await kit.store.read((tx) => tx.get<{ n: number; key: string }>('SELECT n, key FROM heads WHERE run_id = ?', state.run_id))
+      const message = commitMessage(kit.redactText(draft.title), kit.redactText(draft.summary), {
+        run: state.run_id,
+        task: `T${task.card.payload.n}`,
+        ledger: { receipts: head?.n ?? 0, head: head?.key ?? '0'.repeat(64) },
+      })
+      return commitTree(git, dir, {
+        tree: draft.treeId,
+        parents: [draft.parent],
+        message,
+        author: run.identity,
+        epochMs: kit.clock.now(),
+      })
+    },
+    readBranch: () => readRef(git, dir, run.branch),
+    moveBranch: (_state, to, from) => moveRef(git, dir, run.branch, to, from),
+    receipt: (tx, lease, outcome) => writeAttemptReceipt(tx, kit, lease, outcome),
+    validate: (state, signal) => validateRunHead(kit, run, options, state, signal),
+  }
+}
+
+const OPERATOR_SCOPES = scopesOf('human')
+
+function operatorCaller(state: RunState, task: TaskState | null): Caller {
+  return {
+    actor: 'operator',
+    surface: 'engine',
+    scopes: OPERATOR_SCOPES,
+    runId: state.run_id,
+    ...(task ? { taskId: task.task_id, attempt: task.attempt } : {}),
+  }
+}
+
+async function work(
+  kit: Kit,
+  run: RunScene,
+  options: RunPortsOptions,
+  state: RunState,
+  task: TaskState,
+  tree: RunTree,
+  signal: AbortSignal,
+): Promise<WorkOutcome> {
+  const { card } = task
+  const caller: Caller = {
+    actor: 'agent',
+    surface: 'agent',
+    scopes: scopesOf('agent'),
+    runId: state.run_id,
+    taskId: task.task_id,
+    attempt: task.attempt,
+    ...(options.confirm ? { confirm: options.confirm } : {}),
+    ...(options.yes ? { yes: true } : {}),
+  }
+  const listing = nulList(
+    (
+      await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', task.carry_tree ?? state.head], {
+        gitDir: run.repository.gitDir,
+      })
+    ).stdout,
+  )
+  const goal = goalMessage({
+    task: `T${card.payload.n}`,
+    goal: card.payload.goal,
+    lane: card.lane,
+    files: card.payload.files,
+    tree: listing.toSorted(),
+    context: options.prd,
+    feedback: task.feedback,
+    test: (taskTestCommand(run.project.test, card.payload.tests) ?? run.project.test)?.argv.join(' ') ?? null,
+  })
+  const outcome = await runAgent(
+    {
+      provider: await options.providerFor(task),
+      tools: agentTools(kit, caller, tree.scene),
+      world: () => String(tree.scene.world()),
+      onActivity: (activity) => options.onActivity(task, activity),
+    },
+    {
+      system: SYSTEM_PROMPT,
+      goal,
+      place: { task: `T${card.payload.n}`, attempt: task.attempt },
+      maxTurns: kit.config.max_turns,
+      maxTokensPerCall: 4096,
+    },
+    signal,
+  )
+  if (outcome.kind === 'submitted') return outcome
+  return { kind: 'stopped', reason: outcome.reason, message: outcome.message, error: outcome.error }
+}
+
+interface TreeToJudge {
+  readonly state: RunState
+  readonly task: TaskState
+  readonly treeId: string
+  readonly tree: RunTree | null
+}
+
+async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOptions, what: TreeToJudge, signal: AbortSignal): Promise<Judgement> {
+  const { state, task, treeId } = what
+  options.onActivity(task, { kind: 'gate', name: 'tests' })
+  const command = taskTestCommand(run.project.test, task.card.payload.tests)
+  const base = await baseEvidence(kit, run, options, state, command, signal)
+  const now = await withTree(
+    kit,
+    run,
+    options,
+    what.tree,
+    { name: `gate-T${task.card.payload.n}`, lane: task.card.lane, from: treeId, base: state.head },
+    (scene) => measure(kit, operatorCaller(state, task), scene, run, command, signal),
+    signal,
+  )
+  const gates = options.gates(task.card.lane)
+  const verdict = judge(gates, base, now, task.task_id)
+  const settings = await changedSettings(kit, run, state, treeId)
+  const violations = [...verdict.violations, ...settings.map((name): Violation => ({ kind: 'setting changed', name, task_id: task.task_id, file: name }))]
+  if (settings.length === 0) return verdict
+  return {
+    pass: false,
+    kpis: verdict.kpis,
+    violations,
+    reason: `setting changed: ${settings[0]}`,
+    feedback: [`- ${settings.join(', ')} says how work is tested or what is allowed, and may not be changed by a task.`, verdict.feedback].join('\n'),
+  }
+}
+
+/** Files that rule over the run itself: no task may touch them. */
+async function changedSettings(kit: Kit, run: RunScene, state: RunState, treeId: string): Promise<string[]> {
+  return (await treeChanges(kit.git, run.repository.gitDir, state.base, treeId)).map((change) => change.path).filter((path) => path.startsWith('.vp/'))
+}
+
+async function measure(
+  kit: Kit,
+  caller: Caller,
+  scene: TreeScene,
+  run: RunScene,
+  command: RunScene['project']['test'],
+  signal: AbortSignal,
+): Promise<Evidence> {
+  const tests = command ? await gate<TestMeasurement>(kit, gateTests, command, caller, scene, signal) : null
+  const lint = run.project.lint ? await gate<LintMeasurement>(kit, gateLint, run.project.lint, caller, scene, signal) : null
+  return { tests, lint }
+}
+
+async function gate<Measurement>(
+  kit: Kit,
+  operation: Operation,
+  command: NonNullable<RunScene['project']['test']>,
+  caller: Caller,
+  scene: TreeScene,
+  signal: AbortSignal,
+): Promise<Measurement> {
+  const answer = await invoke(kit, operation, { command }, caller, scene, { signal })
+  if (!answer.ok) throw answer.error
+  return (answer.result as GateResult<Measurement>).measurement
+}
+
+/** The base tree is measured once a run and command. */
+async function baseEvidence(
+  kit: Kit,
+  run: RunScene,
+  options: MeasureOptions,
+  state: RunState,
+  command: RunScene['project']['test'],
+  signal: AbortSignal,
+): Promise<Evidence> {
+  const key = `base/${sha256(JSON.stringify([state.run_id, state.base, command?.argv ?? null, command?.report_args ?? null]))}`
+  const known = await kit.store.read((tx) => tx.get<{ body: string }>('SELECT body FROM measurements WHERE key = ?', key))
+  if (known) return JSON.parse(known.body) as Evidence
+  const evidence = await withTree(
+    kit,
+    run,
+    options,
+    null,
+    { name: 'base', lane: 'Code-Impl', from: state.base, base: state.base },
+    (scene) => measure(kit, operatorCaller(state, null), scene, run, command, signal),
+    signal,
+  )
+  await kit.store.transaction((tx) =>
+    tx.run('INSERT INTO measurements (key, receipt_id, body) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING', key, '', JSON.stringify(evidence)),
+  )
+  return evidence
+}
+
+async function withTree<Result>(
+  kit: Kit,
+  run: RunScene,
+  options: MeasureOptions,
+  open: RunTree | null,
+  request: { name: string; lane: string; from: string; base: string },
+  body: (scene: TreeScene) => Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  if (open) return body(open.scene)
+  const tree = await openRunTree(kit, run, { ...request, granted: options.environmentGranted }, signal)
+  try {
+    return await body(tree.scene)
+  } finally {
+    await tree.dispose()
+  }
+}
+
+/** The whole run once more, on its head: the project's own commands, and what the tasks left open. */
+async function validateRunHead(kit: Kit, run: RunScene, options: RunPortsOptions, state: RunState, signal: AbortSignal): Promise<readonly Violation[]> {
+  const open = openViolations(state)
+  if (state.head === state.base) return open
+  const verdict = await headVerdict(kit, run, options, state, signal)
+  return [...open, ...verdict.violations, ...verdict.kpis.filter((kpi) => kpi.measured && !kpi.pass).map((kpi) => kpiViolation(kpi, null))]
+}
+
+/** What measuring needs of the options. */
+type MeasureOptions = Pick<RunPortsOptions, 'gates' | 'environmentGranted'>
+
+export async function headVerdict(
+  kit: Kit,
+  run: RunScene,
+  options: MeasureOptions,
+  state: RunState,
+  signal: AbortSignal,
+): Promise<{ kpis: readonly KpiResult[]; violations: readonly Violation[] }> {
+  const base = await baseEvidence(kit, run, options, state, run.project.test, signal)
+  const from = await treeOf(kit.git, run.repository.gitDir, state.head)
+  const now = await withTree(
+    kit,
+    run,
+    options,
+    null,
+    { name: 'validate', lane: 'Code-Impl', from, base: state.head },
+    (scene) => measure(kit, operatorCaller(state, null), scene, run, run.project.test, signal),
+    signal,
+  )
+  const codeLanes = state.order.some((id) => state.tasks[id]?.card.lane === 'Code-Impl')
+  return judge(codeLanes ? options.gates('Code-Impl') : LANE_GATES['Data-Schema'], base, now, null)
+}
+
+async function writeAttemptReceipt(
+  tx: Tx,
+  kit: Kit,
+  lease: Lease,
+  outcome: { kind: string; reason: string; kpis: readonly KpiResult[]; commit: string | null },
+): Promise<void> {
+  const now = kit.clock.now()
+  const status = outcome.kind === 'merged' ? 'succeeded' : outcome.kind
+  const receipt = await appendReceipt(tx, kit, {
+    op: `task.${outcome.kind}`,
+    actor: 'operator',
+    surface: 'engine',
+    run_id: lease.run_id,
+    task_id: lease.task_id,
+    attempt: lease.attempt,
+    outcome: status,
+    summary: kit.redactText(outcome.kind === 'merged' ? `commit ${outcome.commit?.slice(0, 7)}` : outcome.reason),
+    detail: { kpis: outcome.kpis.map((kpi) => ({ ...kpi })), commit: outcome.commit },
+  })
+  if (outcome.kind === 'waiting' || outcome.kind === 'released') return
+  await tx.run(
+    'INSERT INTO task_receipts (run_id, task_id, attempt, body, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run_id, task_id, attempt) DO UPDATE SET body = excluded.body',
+    lease.run_id,
+    lease.task_id,
+    lease.attempt,
+    JSON.stringify({ status, receipt: receipt.id, commit: outcome.commit, reason: outcome.reason }),
+    now,
+  )
+  for (const kpi of outcome.kpis.filter((one) => one.measured))
+    await tx.run(
+      'INSERT INTO kpi_receipts (run_id, task_id, attempt, kpi_name, body, created_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, task_id, attempt, kpi_name) DO UPDATE SET body = excluded.body',
+      lease.run_id,
+      lease.task_id,
+      lease.attempt,
+      kpi.kpi_name,
+      JSON.stringify({ ...kpi, pass_bool: kpi.pass }),
+      now,
+    )
+}
+
+/** An engine that was asked for something it cannot do for this run. */
+export function refuseEmptyPlan(tasks: number): void {
+  if (tasks === 0) throw new VpError('plan.none', 'the plan has no tasks', { next: ['vp plan'] })
+}

@@ -1,0 +1,275 @@
+/**
+ * `vp replay`: the same run again from its recording: every operation for real in the sandbox, no model, no network.
+ * Trees are compared by id; the first divergence is named by task, turn and field. Nothing of it is kept.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runAgent } from '../../agent/loop.ts'
+import { goalMessage, SYSTEM_PROMPT } from '../../agent/prompt.ts'
+import { isVpError, type VpError } from '../../core/errors.ts'
+import type { Provider } from '../../models/contract.ts'
+import { recordedProvider } from '../../models/recorded.ts'
+import { reduce } from '../../pas/embedded/reducer/reduce.ts'
+import type { RunEvent, RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
+import { scopesOf } from '../../policy/scopes.ts'
+import { openSqlite } from '../../store/sqlite.ts'
+import { nulList } from '../../workspace/git.ts'
+import { commitTree, mergeCommits, treeOf } from '../../workspace/run-repository.ts'
+import { agentTools } from '../agent-tools.ts'
+import type { Kit } from '../kit.ts'
+import type { Caller } from '../operation.ts'
+import type { Bundle } from './bundle.ts'
+import { taskTestCommand } from './gate.ts'
+import type { RunScene } from './run-scene.ts'
+import { openRunTree } from './trees.ts'
+
+export interface Divergence {
+  readonly task_id: string
+  readonly turn: number | null
+  readonly field: string
+  readonly was: string
+  readonly is: string
+  readonly unequal_inputs: readonly string[]
+}
+
+export interface Replayed {
+  readonly run_id: string
+  readonly equal: boolean
+  readonly trees: readonly {
+    readonly task_id: string
+    readonly attempt: number
+    readonly tree: string
+    readonly equal: boolean
+  }[]
+  readonly operations: number
+  readonly gates: number
+  readonly sockets: 0
+  readonly divergence: Divergence | null
+  readonly duration_ms: number
+}
+
+type EndEvent = Extract<RunEvent, { type: 'attempt_failed' | 'merge_intended' }>
+
+interface Claimed {
+  readonly task: TaskState
+  readonly head: string
+}
+
+/** Throws `bundle.invalid`, `sandbox.unavailable`, `environment.missing`; a divergence is a value. */
+export async function replayBundle(kit: Kit, bundle: Bundle, home: string, signal: AbortSignal): Promise<Replayed> {
+  const startedAt = kit.clock.monotonic()
+  mkdirSync(join(kit.paths.state, 'tmp'), { recursive: true, mode: 0o700 })
+  const directory = mkdtempSync(join(kit.paths.state, 'tmp', 'replay-'))
+  const store = openSqlite(join(directory, 'replay.db'))
+  const scratch: Kit = { ...kit, store }
+  try {
+    const run = await unpack(scratch, bundle, directory, home)
+    const trees: { task_id: string; attempt: number; tree: string; equal: boolean }[] = []
+    const claimed = new Map<string, Claimed>()
+    let state: RunState | null = null
+    let divergence: Divergence | null = null
+    let gates = 0
+    for (const event of bundle.events) {
+      if (event.type === 'task_claimed' && state) {
+        const task = state.tasks[event.task_id]
+        if (task) claimed.set(event.task_id, { task: { ...task, attempt: event.attempt }, head: state.head })
+      }
+      state = reduce(state, event).state
+      if (event.type !== 'attempt_failed' && event.type !== 'merge_intended') continue
+      const from = claimed.get(event.task_id)
+      if (!from) continue
+      const again = await replayAttempt(scratch, run, bundle, from, event, signal)
+      trees.push({
+        task_id: `T${from.task.card.payload.n}`,
+        attempt: event.attempt,
+        tree: again.tree,
+        equal: again.divergence === null,
+      })
+      if (event.type === 'merge_intended') gates += event.kpis.filter((kpi) => kpi.measured).length
+      divergence = again.divergence
+      if (divergence) break
+    }
+    const operations = (await store.read((tx) => tx.get<{ n: number }>("SELECT COUNT(*) AS n FROM receipts WHERE op <> 'model.call'")))?.n ?? 0
+    return {
+      run_id: bundle.run_id,
+      equal: divergence === null,
+      trees,
+      operations,
+      gates,
+      sockets: 0,
+      divergence,
+      duration_ms: Math.round(kit.clock.monotonic() - startedAt),
+    }
+  } finally {
+    store.close()
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** The bundle's objects in a repository of their own; the base is its root. */
+async function unpack(kit: Kit, bundle: Bundle, directory: string, home: string): Promise<RunScene> {
+  const gitDir = join(directory, 'repository.git')
+  await kit.git(['init', '--quiet', '--bare', '--template=', `--object-format=${bundle.object_format}`, gitDir])
+  await kit.git(['index-pack', '--stdin'], { gitDir, input: Buffer.from(bundle.pack, 'base64') })
+  writeFileSync(join(gitDir, 'shallow'), `${bundle.commits.base}\n`)
+  const human = { root: home, gitDir, commonDir: gitDir, view: gitDir, index: '', objectFormat: bundle.object_format }
+  return {
+    runId: bundle.run_id,
+    project: bundle.project,
+    plan: bundle.plan,
+    human,
+    repository: { gitDir, objectFormat: bundle.object_format },
+    identity: { name: 'replay', email: 'replay@localhost' },
+    branch: 'refs/heads/replay',
+    directory,
+  }
+}
+
+async function replayAttempt(
+  kit: Kit,
+  run: RunScene,
+  bundle: Bundle,
+  from: Claimed,
+  event: EndEvent,
+  signal: AbortSignal,
+): Promise<{ tree: string; divergence: Divergence | null }> {
+  const { task, head } = from
+  const label = `T${task.card.payload.n}`
+  const base = task.carry_tree ? (task.carry_base ?? head) : head
+  const tree = await openRunTree(
+    kit,
+    run,
+    { name: `${label}-${task.attempt}`, lane: task.card.lane, from: task.carry_tree ?? head, base, granted: false },
+    signal,
+  )
+  try {
+    const error = await driveAttempt(kit, run, bundle, from, tree.scene, signal)
+    if (error) return { tree: '', divergence: divergenceOf(label, error) }
+    const own = await tree.record()
+    const result = await compareTrees(kit, run, { base, own, head: event.type === 'merge_intended' ? event.from : (event.carry_base ?? base) }, event)
+    return {
+      tree: own,
+      divergence: result === null ? null : { task_id: label, turn: null, field: 'tree', ...result, unequal_inputs: [] },
+    }
+  } finally {
+    await tree.dispose()
+  }
+}
+
+async function driveAttempt(
+  kit: Kit,
+  run: RunScene,
+  bundle: Bundle,
+  from: Claimed,
+  scene: Parameters<typeof agentTools>[2],
+  signal: AbortSignal,
+): Promise<VpError | null> {
+  const { task, head } = from
+  const { payload, lane } = task.card
+  const caller: Caller = {
+    actor: 'agent',
+    surface: 'agent',
+    scopes: scopesOf('agent'),
+    runId: bundle.run_id,
+    taskId: task.task_id,
+    attempt: task.attempt,
+    confirm: async (ask) => (wasApproved(bundle, ask.wants) ? 'call' : 'deny'),
+  }
+  const listing = nulList(
+    (
+      await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', task.carry_tree ?? head], {
+        gitDir: run.repository.gitDir,
+      })
+    ).stdout,
+  )
+  const goal = goalMessage({
+    task: `T${payload.n}`,
+    goal: payload.goal,
+    lane,
+    files: payload.files,
+    tree: listing.toSorted(),
+    context: bundle.prd,
+    feedback: task.feedback,
+    test: (taskTestCommand(run.project.test, payload.tests) ?? run.project.test)?.argv.join(' ') ?? null,
+  })
+  const provider = endingProvider(recordedProvider(bundle.exchanges, 'recorded'), bundle, `T${payload.n}`, task.attempt)
+  const outcome = await runAgent(
+    { provider, tools: agentTools(kit, caller, scene), world: () => String(scene.world()) },
+    {
+      system: SYSTEM_PROMPT,
+      goal,
+      place: { task: `T${payload.n}`, attempt: task.attempt },
+      maxTurns: kit.config.max_turns,
+      maxTokensPerCall: 4096,
+    },
+    signal,
+  )
+  if (outcome.kind === 'submitted' || outcome.error === null) return null
+  if (!isVpError(outcome.error)) throw outcome.error
+  return outcome.error.code === 'cancelled' && outcome.error.message === ENDED_HERE ? null : outcome.error
+}
+
+const ENDED_HERE = 'the recording ends here'
+
+/** An attempt that stopped by itself (no progress, turns) has no further answer; that is its end, not a divergence. */
+function endingProvider(provider: Provider, bundle: Bundle, task: string, attempt: number): Provider {
+  const last = Math.max(0, ...bundle.exchanges.filter((one) => one.task === task && one.attempt === attempt).map((one) => one.turn))
+  return {
+    ...provider,
+    answer: (request, place, signal) => {
+      if (place.turn <= last) return provider.answer(request, place, signal)
+      const abort = new AbortController()
+      abort.abort(new DOMException(ENDED_HERE, 'AbortError'))
+      return Promise.reject(abort.signal.reason)
+    },
+  }
+}
+
+async function compareTrees(
+  kit: Kit,
+  run: RunScene,
+  trees: { base: string; own: string; head: string },
+  event: EndEvent,
+): Promise<{ was: string; is: string } | null> {
+  const gitDir = run.repository.gitDir
+  const expected = event.type === 'merge_intended' ? event.tree : event.carry_tree
+  if (expected === null) return null
+  const moved = trees.head !== trees.base
+  if (event.type === 'merge_intended') {
+    if (event.tree !== trees.own) return { was: event.tree, is: trees.own }
+    const to = await treeOf(kit.git, gitDir, event.to)
+    const merged = moved ? await mergedTree(kit, run, trees) : trees.own
+    return to === merged ? null : { was: to, is: merged }
+  }
+  const is = moved ? await mergedTree(kit, run, trees) : trees.own
+  return expected === is ? null : { was: expected, is }
+}
+
+async function mergedTree(kit: Kit, run: RunScene, trees: { base: string; own: string; head: string }): Promise<string> {
+  const theirs = await commitTree(kit.git, run.repository.gitDir, {
+    tree: trees.own,
+    parents: [trees.base],
+    message: 'attempt\n',
+    author: run.identity,
+    epochMs: 0,
+  })
+  const merged = await mergeCommits(kit.git, run.repository.gitDir, trees.head, theirs)
+  return merged.kind === 'merged' ? merged.tree : `conflict in ${merged.paths.join(', ')}`
+}
+
+function wasApproved(bundle: Bundle, wants: string): boolean {
+  return bundle.approvals.some((row) => (row.status === 'approved' || row.status === 'used') && (JSON.parse(row.request) as { wants?: string }).wants === wants)
+}
+
+function divergenceOf(task: string, error: VpError): Divergence {
+  const data = error.details.data ?? {}
+  const text = (name: string, fallback: string) => (typeof data[name] === 'string' ? data[name] : fallback)
+  return {
+    task_id: task,
+    turn: typeof data['turn'] === 'number' ? data['turn'] : null,
+    field: text('field', error.code),
+    was: text('was', 'recorded'),
+    is: text('is', error.message),
+    unequal_inputs: [],
+  }
+}

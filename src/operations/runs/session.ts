@@ -1,0 +1,75 @@
+/**
+ * From a request to a driven run, for every verb that starts or continues one: the model, the words of the
+ * requirements, the gates, who watches.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { VpError } from '../../core/errors.ts'
+import type { DriveEnd } from '../../pas/embedded/drive.ts'
+import { exitOf } from '../../pas/embedded/drive.ts'
+import type { RunState } from '../../pas/embedded/reducer/state.ts'
+import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
+import { tasksFromPrd } from '../../plms/embedded/prd.ts'
+import type { Kit } from '../kit.ts'
+import type { OpenModel } from '../models.ts'
+import type { Scene } from '../operation.ts'
+import { driveToEnd } from './drive.ts'
+import { NOBODY } from './watcher.ts'
+
+export interface Session {
+  readonly state: RunState
+  readonly project: ProjectFile
+  readonly model: OpenModel
+  readonly gates: readonly GateOverride[]
+  readonly prd: string | null
+}
+
+export async function driveSession(scene: Scene, session: Session): Promise<DriveEnd> {
+  const { kit, caller, signal } = scene
+  const environmentGranted =
+    (await kit.store.read((tx) => tx.get("SELECT given_at FROM consents WHERE repository = ? AND subject = 'environment'", scene.tree.root))) !== undefined
+  return driveToEnd(kit, {
+    state: session.state,
+    project: session.project,
+    provider: session.model.provider,
+    tier: session.model.tier,
+    gates: session.gates,
+    prd: session.prd,
+    environmentGranted,
+    ...(caller.confirm ? { confirm: caller.confirm } : {}),
+    ...(caller.yes ? { yes: true } : {}),
+    watcher: caller.live?.watcher ?? NOBODY,
+    stop: signal,
+    pause: caller.live?.pause ?? new AbortController().signal,
+  })
+}
+
+const MAX_CONTEXT = 2500
+
+/** The person's own words beside the task list, bounded; null when there are none. */
+export function prdContext(root: string): string | null {
+  let text: string
+  try {
+    text = readFileSync(join(root, '.vp', 'prd.md'), 'utf8')
+  } catch {
+    return null // a run without a PRD: `vp do`
+  }
+  const { context } = tasksFromPrd(text)
+  return context === '' ? null : context.length > MAX_CONTEXT ? `${context.slice(0, MAX_CONTEXT)} …` : context
+}
+
+/** The error that a run's end means to whoever started it, or null when it is done. */
+export function endError(kit: Kit, end: DriveEnd): { exit: number; error: VpError | null } {
+  const { state } = end
+  if (end.kind === 'waiting') {
+    const ids = Object.values(state.tasks).flatMap((task) => (task.waits_for ? [task.waits_for] : []))
+    return {
+      exit: 5,
+      error: new VpError('approval.needed', `${ids.length} ${ids.length === 1 ? 'call waits' : 'calls wait'} for a person's yes`, {
+        next: ids.map((id) => `vp approve ${id}`),
+        ...(ids[0] ? { approval: ids[0] } : {}),
+      }),
+    }
+  }
+  return { exit: exitOf(state.status, state.reason), error: null }
+}

@@ -1,0 +1,185 @@
+/**
+ * Money and tokens of model calls: the worst case is held before a call, shared by all processes, and settled
+ * after it together with the exchange, the receipt and the run's event.
+ */
+import { VpError } from '../../core/errors.ts'
+import { hex, type RunId, type TaskId } from '../../core/ids.ts'
+import { canonicalJson, type Json } from '../../core/json.ts'
+import { appendReceipt } from '../../ledger/receipts.ts'
+import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
+import type { MeterPorts, Settlement } from '../../models/meter.ts'
+import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
+import { appendEvents, requireRun } from '../../pas/embedded/run-store.ts'
+import type { Tx } from '../../store/contract.ts'
+import type { Kit } from '../kit.ts'
+import { requireProject, saveProject } from '../projects/project.ts'
+
+/** Whose money: a run's, or a project's before it has been approved. */
+export type Purse =
+  | { readonly kind: 'run'; readonly run_id: RunId; readonly task_id: TaskId; readonly attempt: number }
+  | { readonly kind: 'project'; readonly project_id: number; readonly cap_micro_usd: number }
+
+export function meterPorts(kit: Kit, purse: Purse, provider: Provider): MeterPorts {
+  const scope = purse.kind === 'run' ? purse.run_id : `project:${purse.project_id}`
+  return {
+    monotonic: () => kit.clock.monotonic(),
+    chance: () => (kit.random.bytes(1)[0] ?? 128) / 255,
+    sleep: async (ms, signal) => {
+      signal.throwIfAborted()
+      await kit.sleep(ms)
+    },
+    redact: (text) => {
+      const clean = kit.redactText(text)
+      return { text: clean, hits: clean === text ? 0 : 1 }
+    },
+    recall: (place, sha) => recall(kit, scope, place, sha),
+    hold: (worst) =>
+      kit.store.transaction(async (tx) => {
+        await refuseOverCap(tx, purse, scope, worst)
+        const id = hex(kit.random, 8)
+        await tx.run('INSERT INTO holds (id, scope, micro_usd, tokens, worker) VALUES (?, ?, ?, ?, ?)', id, scope, worst.micro_usd, worst.tokens, kit.worker)
+        return id
+      }),
+    settle: (hold, settlement) =>
+      kit.store.transaction(async (tx) => {
+        kit.point('model.settle')
+        await tx.run('DELETE FROM holds WHERE id = ?', hold)
+        await writeSettlement(tx, kit, purse, scope, provider, settlement)
+      }),
+    failedTry: async (place, error, attempt, delayMs) => {
+      await kit.store.transaction((tx) =>
+        appendReceipt(tx, kit, {
+          ...receiptPlace(purse, place),
+          op: 'model.call',
+          actor: 'operator',
+          surface: 'engine',
+          outcome: 'retry',
+          error: { code: error.code, message: kit.redactText(error.message) },
+          summary: `${provider.model} · ${error.code}, again in ${Math.round(delayMs / 100) / 10}s`,
+          detail: {
+            try: attempt,
+            delay_ms: delayMs,
+            provider: provider.name,
+            model: provider.model,
+            host: provider.endpoint.host,
+          },
+        }),
+      )
+    },
+  }
+}
+
+async function recall(kit: Kit, scope: string, place: CallPlace, sha: string): Promise<ModelAnswer | null> {
+  const row = await kit.store.read((tx) =>
+    tx.get<{ response: string }>(
+      'SELECT response FROM exchanges WHERE run_id = ? AND task = ? AND attempt = ? AND turn = ? AND request_sha = ?',
+      scope,
+      place.task,
+      place.attempt,
+      place.turn,
+      sha,
+    ),
+  )
+  return row ? (JSON.parse(row.response) as ModelAnswer) : null
+}
+
+async function refuseOverCap(tx: Tx, purse: Purse, scope: string, worst: { tokens: number; micro_usd: number }): Promise<void> {
+  const held = await tx.get<{ usd: number | null; tokens: number | null }>(
+    'SELECT SUM(micro_usd) AS usd, SUM(tokens) AS tokens FROM holds WHERE scope = ?',
+    scope,
+  )
+  const usd = (micro: number) => `$${(micro / 1e6).toFixed(2)}`
+  if (purse.kind === 'project') {
+    const spent = (await requireProject(tx, purse.project_id)).spent_before_approval_micro_usd
+    const free = purse.cap_micro_usd - spent - (held?.usd ?? 0)
+    if (worst.micro_usd > free)
+      throw new VpError(
+        'budget.cap',
+        `the next call could cost ${usd(worst.micro_usd)}, ${usd(Math.max(0, free))} of ${usd(purse.cap_micro_usd)} before approval is free`,
+        { next: ['set before_approval_usd in the user configuration (vp config show)'] },
+      )
+    return
+  }
+  const state = await requireRun(tx, purse.run_id)
+  const { caps } = state
+  const freeUsd = caps.micro_usd === null ? Infinity : caps.micro_usd - state.micro_usd - (held?.usd ?? 0)
+  const freeTokens = caps.tokens === null ? Infinity : caps.tokens - tokensOf(state) - (held?.tokens ?? 0)
+  if (worst.micro_usd > freeUsd)
+    throw new VpError('budget.cap', `the next call could cost ${usd(worst.micro_usd)}, ${usd(Math.max(0, freeUsd))} of ${usd(caps.micro_usd ?? 0)} is free`, {
+      why: `at most ${worst.tokens} tokens, cache cold: refused, not made`,
+      next: [`vp approve --budget-usd ${(((caps.micro_usd ?? 0) + worst.micro_usd * 10) / 1e6).toFixed(2)}`, 'vp resume'],
+    })
+  if (worst.tokens > freeTokens)
+    throw new VpError('budget.cap', `the next call could take ${worst.tokens} tokens, ${Math.max(0, freeTokens)} of ${caps.tokens} are free`, {
+      next: [`vp approve --budget-tokens ${(caps.tokens ?? 0) * 2}`, 'vp resume'],
+    })
+}
+
+function receiptPlace(purse: Purse, place: CallPlace): { run_id?: string; task_id?: string; attempt?: number; turn: number } {
+  return purse.kind === 'run' ? { run_id: purse.run_id, task_id: purse.task_id, attempt: purse.attempt, turn: place.turn } : { turn: place.turn }
+}
+
+async function writeSettlement(tx: Tx, kit: Kit, purse: Purse, scope: string, provider: Provider, settlement: Settlement): Promise<void> {
+  const { place, answer, error, usage } = settlement
+  if (answer)
+    await tx.run(
+      'INSERT INTO exchanges (run_id, task, attempt, turn, request_sha, request, response) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, task, attempt, turn) DO UPDATE SET request_sha = excluded.request_sha, request = excluded.request, response = excluded.response',
+      scope,
+      place.task,
+      place.attempt,
+      place.turn,
+      settlement.request_sha,
+      canonicalJson(settlement.request),
+      canonicalJson(answer),
+    )
+  const cost = usage.cost_micro_usd
+  if (purse.kind === 'run' && answer)
+    await appendEvents(tx, kit.clock.now(), purse.run_id, [
+      {
+        type: 'spent',
+        task_id: purse.task_id,
+        micro_usd: cost,
+        tokens: {
+          in: usage.tokens_in,
+          out: usage.tokens_out,
+          think: usage.tokens_think,
+          tool_use: usage.tokens_tool_use,
+        },
+      },
+    ])
+  if (purse.kind === 'project' && cost) {
+    const record = await requireProject(tx, purse.project_id)
+    await saveProject(tx, { ...record, spent_before_approval_micro_usd: record.spent_before_approval_micro_usd + cost })
+  }
+  const detail: Json = {
+    provider: provider.name,
+    model: provider.model,
+    host: provider.endpoint.host,
+    request_sha: settlement.request_sha,
+    masked: settlement.masked,
+    calls: answer?.calls.map((call) => call.name) ?? [],
+    finish: answer?.finish ?? null,
+    usage_source: answer?.usage_source ?? null,
+  }
+  await appendReceipt(tx, kit, {
+    ...receiptPlace(purse, place),
+    op: 'model.call',
+    actor: 'operator',
+    surface: 'engine',
+    outcome: error ? 'error' : 'ok',
+    input_sha: settlement.request_sha,
+    usage,
+    duration_ms: settlement.duration_ms,
+    ...(error ? { error: { code: error.code, message: kit.redactText(error.message) } } : {}),
+    summary: error ? `${provider.model} · ${error.code}` : `${provider.model} · ${usage.tokens_in + usage.tokens_out + usage.tokens_think} tok`,
+    detail,
+  })
+}
+
+/** Holds of processes that died are given back. */
+export async function releaseDeadHolds(kit: Kit): Promise<void> {
+  await kit.store.transaction(async (tx) => {
+    for (const { worker } of await tx.all<{ worker: string }>('SELECT DISTINCT worker FROM holds'))
+      if (worker !== kit.worker && !kit.isAlive(worker)) await tx.run('DELETE FROM holds WHERE worker = ?', worker)
+  })
+}

@@ -1,0 +1,177 @@
+/**
+ * Starting a run: repository and identity are sound, the passport is written, then one job card per task, then
+ * the run. In this order, so that a crash at any point leaves nothing that spends or confuses.
+ */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
+import { join } from 'node:path'
+import { VpError } from '../../core/errors.ts'
+import { runId as mintRunId, taskId as mintTaskId, type RunId, type TaskId } from '../../core/ids.ts'
+import { isoUtc } from '../../core/ports.ts'
+import { sealChain } from '../../ledger/checkpoints.ts'
+import { checkPassport, printDocument, type Passport } from '../../ledger/passport.ts'
+import { appendReceipt } from '../../ledger/receipts.ts'
+import type { JobCard, RunKind } from '../../pas/contract/types.ts'
+import type { Caps, RunState } from '../../pas/embedded/reducer/state.ts'
+import { appendEvents } from '../../pas/embedded/run-store.ts'
+import type { PlanTask, ProjectFile } from '../../plms/contract/types.ts'
+import { leafTasks } from '../../plms/embedded/plan.ts'
+import { gitText } from '../../workspace/git.ts'
+import { humanIdentity, openHumanRepository, requireBase, type HumanRepository } from '../../workspace/human-repository.ts'
+import { createRunRepository, moveRef, readRef } from '../../workspace/run-repository.ts'
+import type { Kit } from '../kit.ts'
+import type { StoredPlan } from '../projects/plans.ts'
+import { branchOf, runDirectory } from './run-scene.ts'
+
+export interface StartRequest {
+  readonly root: string
+  readonly project: ProjectFile
+  readonly plan: StoredPlan
+  readonly kind: RunKind
+  readonly caps: Caps
+  readonly model: { readonly name: string; readonly model: string; readonly host: string; readonly tier: string }
+  /** A rehearsal runs some tasks only; absent: all leaves. */
+  readonly only?: readonly number[]
+}
+
+/** Creates the run and returns it executing. Throws `workspace.*`, `usage.identity`, `sandbox.unavailable`, `run.passport`. */
+export async function startRun(kit: Kit, request: StartRequest): Promise<RunState> {
+  const human = await openHumanRepository(kit.git, request.root, kit.paths.views)
+  const base = await requireBase(kit.git, human)
+  await humanIdentity(kit.git, human, kit.env)
+  const sandbox = await kit.sandbox()
+  const runId = mintRunId(kit.clock, kit.random)
+  const directory = runDirectory(kit, runId)
+  const cards = jobCards(kit, request, runId)
+  const passport = await makePassport(kit, request, {
+    runId,
+    commit: base.commit,
+    backend: sandbox.backend.name,
+    weaknesses: sandbox.weaknesses,
+  })
+  kit.point('start.passport')
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  writeFileSync(join(directory, 'replay_passport.json.new'), printDocument(passport))
+  renameSync(join(directory, 'replay_passport.json.new'), join(directory, 'replay_passport.json'))
+  writeFileSync(join(directory, 'project.json'), printDocument(request.project))
+  const repository = await createRunRepository(kit.git, join(directory, 'repository.git'), human)
+  await keepBase(kit, human, runId, base.commit)
+  await moveRef(kit.git, repository.gitDir, branchOf(runId), base.commit, null)
+  kit.point('start.before')
+  const started = await kit.store.transaction(
+    async (tx) => {
+      await appendReceipt(tx, kit, {
+        op: 'run.passport',
+        actor: 'operator',
+        surface: 'engine',
+        run_id: runId,
+        outcome: 'ok',
+        summary: `passport of ${request.kind} run, base ${base.commit.slice(0, 7)}`,
+        detail: { passport: JSON.parse(printDocument(passport)) },
+      })
+      for (const card of cards)
+        await tx.run('INSERT INTO job_cards (id, run_id, body, created_at) VALUES (?, ?, ?, ?)', card.task_id, runId, JSON.stringify(card), kit.clock.now())
+      const { state } = await appendEvents(tx, kit.clock.now(), runId, [
+        {
+          type: 'run_created',
+          run_id: runId,
+          project_id: request.project.project_id,
+          kind: request.kind,
+          caps: request.caps,
+          plan_version: request.plan.version,
+          expect_tasks: cards.length,
+          max_attempts: kit.config.max_attempts,
+          base: base.commit,
+        },
+        ...cards.map((card) => ({ type: 'card_submitted' as const, card })),
+        { type: 'run_started' },
+      ])
+      await appendReceipt(tx, kit, {
+        op: 'run.start',
+        actor: 'human',
+        surface: 'cli',
+        run_id: runId,
+        outcome: 'ok',
+        summary: `${cards.length} tasks, plan v${request.plan.version}`,
+        sandbox: sandbox.backend.name,
+      })
+      await sealChain(tx, kit.clock, kit.key(), runId)
+      return state
+    },
+    { durable: true },
+  )
+  kit.point('start.after')
+  if (started.status === 'failed')
+    throw new VpError(started.reason === 'plan.cycle' ? 'plan.cycle' : 'plan.invalid', `the plan cannot run: ${started.reason ?? ''}`, { next: ['vp plan'] })
+  return started
+}
+
+/** So that the human's gc cannot take what the run borrows. */
+async function keepBase(kit: Kit, human: HumanRepository, runId: string, commit: string): Promise<void> {
+  const ref = `refs/vp/base/${runId}`
+  if ((await readRef(kit.git, human.view, ref)) === null) await moveRef(kit.git, human.view, ref, commit, null)
+}
+
+function jobCards(kit: Kit, request: StartRequest, runId: RunId): JobCard[] {
+  const leaves = leafTasks(request.plan.tasks).filter((task) => request.only === undefined || request.only.includes(task.n))
+  const ids = new Map<number, TaskId>(leaves.map((task) => [task.n, mintTaskId(kit.random)]))
+  return leaves.map((task, index) => ({
+    task_id: ids.get(task.n) as TaskId,
+    project_id: request.project.project_id,
+    run_id: runId,
+    lane: task.pas_lane,
+    priority: 0.5,
+    // A rehearsal's tasks stand alone: what they would wait for is not there.
+    deps: request.only ? [] : task.deps.flatMap((dep) => ids.get(dep) ?? []),
+    payload: { n: task.n, goal: task.title, files: task.files, tests: task.tests, complexity: task.complexity },
+    budget_usd: (request.caps.micro_usd ?? 0) / 1e6,
+    ci_width_hint: 0.3,
+    created_at: kit.clock.now() + index,
+  }))
+}
+
+async function makePassport(
+  kit: Kit,
+  request: StartRequest,
+  facts: { runId: string; commit: string; backend: string; weaknesses: readonly string[] },
+): Promise<Passport> {
+  const { model, plan } = request
+  const lanes = Object.fromEntries([...new Set(plan.tasks.map((task: PlanTask) => task.pas_lane))].map((lane) => [lane, `${model.name}:${model.model}`]))
+  return checkPassport({
+    version: 1,
+    project_id: request.project.project_id,
+    run_id: facts.runId,
+    run_kind: request.kind,
+    provider_matrix: { [`${model.name}/${model.model}`]: model.model },
+    providers: { lanes, endpoint: model.host, tier: model.tier },
+    capabilities: { tool_call: 'assumed', temperature: 0, max_tokens: 4096 },
+    prd_sha: plan.prd_sha.slice(0, 16),
+    prd_sha256: plan.prd_sha,
+    plan_sha: plan.sha,
+    plan_version: plan.version,
+    env: {
+      git_commit: facts.commit,
+      runtime_version: `node ${process.versions.node}`,
+      os: `${process.platform}-${process.arch} ${release().split('-')[0]}`,
+    },
+    env_snapshot: {
+      git: (await gitText(kit.git, ['version'])).replace('git version ', ''),
+      vp: kit.version,
+      toolchains: await toolchainVersions(kit, request),
+    },
+    allowlist_policy_version: 'shipped-1',
+    policy_version: 'shipped-1',
+    sandbox: { backend: facts.backend, weaknesses: facts.weaknesses },
+    commands: { test: request.project.test?.argv ?? null, lint: request.project.lint?.argv ?? null },
+    caps: { micro_usd: request.caps.micro_usd, tokens: request.caps.tokens, breach: request.caps.breach },
+    key: { id: kit.key().id, public: kit.key().publicKey },
+    started_at: isoUtc(kit.clock.now()),
+  })
+}
+
+async function toolchainVersions(kit: Kit, request: StartRequest): Promise<Record<string, string | null>> {
+  const programs = [request.project.test?.argv[0], request.project.lint?.argv[0]].filter((name) => name !== undefined)
+  const versions: Record<string, string | null> = {}
+  for (const name of new Set(programs)) versions[name] = (await kit.toolchain(name, request.root, { askVersion: true })).version ?? null
+  return versions
+}

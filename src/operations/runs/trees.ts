@@ -1,0 +1,67 @@
+/** Trees of a run: one directory per attempt, gone when the attempt is; a sweep removes what a killed process left. */
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { hex } from '../../core/ids.ts'
+import type { WorkTree } from '../../pas/embedded/attempt.ts'
+import type { Workspace } from '../../workspace/files.ts'
+import { checkOut, recordTree } from '../../workspace/run-repository.ts'
+import { environmentFor } from '../environment.ts'
+import type { Kit } from '../kit.ts'
+import type { TreeScene } from '../scene.ts'
+import type { RunScene } from './run-scene.ts'
+
+export interface RunTree extends WorkTree {
+  readonly scene: TreeScene
+}
+
+export interface TreeRequest {
+  readonly name: string
+  readonly lane: string
+  /** Commit or tree to check out. */
+  readonly from: string
+  /** Commit it counts as grown from. */
+  readonly base: string
+  readonly granted: boolean
+}
+
+export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest, signal: AbortSignal): Promise<RunTree> {
+  const directory = join(run.directory, 'trees', `${request.name}-${hex(kit.random, 3)}`)
+  const at = { directory: join(directory, 'tree'), index: join(directory, 'index') }
+  await checkOut(kit.git, run.repository, request.from, at)
+  const excluded = run.project.environment.reuse
+  let world = 0
+  let files: Workspace | null = null
+  let environment = run.human.root
+  const scene: TreeScene = {
+    root: at.directory,
+    home: run.human.root,
+    lane: request.lane,
+    project: run.project,
+    environmentHome: () => environment,
+    files: () => (files ??= kit.openFiles(at.directory)),
+    record: () => recordTree(kit.git, run.repository, at, excluded),
+    touched: () => void world++,
+    world: () => world,
+    inAttempt: true,
+  }
+  const dispose = async () => {
+    files?.close()
+    rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    environment = await environmentFor(kit, scene, request.granted, signal)
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+  return { base: request.base, scene, record: () => recordTree(kit.git, run.repository, at, excluded), dispose }
+}
+
+/** Removes trees that no living attempt owns. */
+export function sweepTrees(directory: string): number {
+  const trees = join(directory, 'trees')
+  if (!existsSync(trees)) return 0
+  const left = readdirSync(trees)
+  for (const name of left) rmSync(join(trees, name), { recursive: true, force: true })
+  return left.length
+}

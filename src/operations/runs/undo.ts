@@ -1,0 +1,120 @@
+/**
+ * `vp undo`: gives back the bytes from before a receipt, a task or a run. Shows first, restores exactly, leaves
+ * what changed since, touches neither branch nor index nor stash, and can itself be undone.
+ */
+import { lstatSync } from 'node:fs'
+import { join } from 'node:path'
+import { VpError } from '../../core/errors.ts'
+import { sha256 } from '../../core/json.ts'
+import { isBinary } from '../../patch/text-file.ts'
+import type { FileChange } from '../../workspace/files.ts'
+import { readBlob, writeFiles } from '../before-images.ts'
+import { diffOf, readOrNull } from '../fs.ts'
+import type { Scene } from '../operation.ts'
+
+interface ImageRow {
+  readonly path: string
+  readonly before_sha: string | null
+  readonly before_mode: number | null
+  readonly after_sha: string | null
+  readonly after_mode: number | null
+}
+
+export interface UndoFile {
+  readonly path: string
+  readonly outcome: 'restored' | 'would_restore' | 'refused' | 'unchanged'
+  readonly reason: string | null
+  readonly add: number | null
+  readonly del: number | null
+}
+
+export interface Undone {
+  readonly id: string
+  readonly files: readonly UndoFile[]
+  readonly restored: number
+  readonly refused: number
+  readonly applied: boolean
+  readonly diff: string
+}
+
+/** `id` is a receipt, `T7`, a run or any unique part of one; absent: the last change of this checkout. Throws `undo.not_found`. */
+export async function undo(scene: Scene, id: string | null, apply: boolean): Promise<Undone> {
+  const { kit, tree } = scene
+  const receipt = await findChange(scene, id)
+  const rows = await kit.store.read((tx) =>
+    tx.all<ImageRow>(
+      'SELECT path, before_sha, before_mode, after_sha, after_mode FROM before_images WHERE receipt_id = ? AND root = ? ORDER BY path',
+      receipt,
+      tree.root,
+    ),
+  )
+  const files: UndoFile[] = []
+  const changes: FileChange[] = []
+  const diffs: string[] = []
+  for (const row of rows) {
+    const now = safeRead(scene, row.path)
+    const isNow = now === 'refused' ? 'refused' : now ? sha256(now) : null
+    if (isNow === row.before_sha) files.push({ path: row.path, outcome: 'unchanged', reason: null, add: 0, del: 0 })
+    else if (isNow !== row.after_sha) files.push({ path: row.path, outcome: 'refused', reason: 'changed since', add: null, del: null })
+    else {
+      const bytes = row.before_sha === null ? null : readBlob(kit, row.before_sha)
+      const current = now === 'refused' ? null : now
+      diffs.push(diffOf(row.path, current, bytes))
+      files.push({
+        path: row.path,
+        outcome: apply ? 'restored' : 'would_restore',
+        reason: null,
+        ...countLines(current, bytes),
+      })
+      changes.push({
+        path: row.path,
+        bytes,
+        expectSha: row.after_sha,
+        ...(row.before_mode === null ? {} : { mode: row.before_mode }),
+      })
+    }
+  }
+  if (apply && changes.length > 0) await writeFiles(scene, changes)
+  return {
+    id: receipt,
+    files,
+    restored: changes.length,
+    refused: files.filter((file) => file.outcome === 'refused').length,
+    applied: apply && changes.length > 0,
+    diff: diffs.join(''),
+  }
+}
+
+/** The file's bytes; what is no plain file counts as changed. */
+function safeRead(scene: Scene, path: string): Buffer | null | 'refused' {
+  const at = lstatSync(join(scene.tree.root, path), { throwIfNoEntry: false })
+  if (at && !at.isFile()) return 'refused'
+  return readOrNull(scene.tree.files(), path)
+}
+
+function countLines(before: Buffer | null, after: Buffer | null): { add: number | null; del: number | null } {
+  if ((before && isBinary(before)) || (after && isBinary(after))) return { add: null, del: null }
+  const lines = diffOf('f', before, after).split('\n').slice(3)
+  return {
+    add: lines.filter((line) => line.startsWith('+')).length - (lines.some((line) => line.startsWith('+++ ')) ? 1 : 0),
+    del: lines.filter((line) => line.startsWith('-')).length - (lines.some((line) => line.startsWith('--- ')) ? 1 : 0),
+  }
+}
+
+async function findChange(scene: Scene, id: string | null): Promise<string> {
+  const { kit, tree } = scene
+  const none = () =>
+    new VpError('undo.not_found', id === null ? 'nothing that vp changed here can be undone' : `${id} changed nothing here`, { next: ['vp logs'] })
+  const sql = `SELECT DISTINCT b.receipt_id AS id, r.seq AS seq, r.run_id AS run_id FROM before_images b JOIN receipts r ON r.id = CASE WHEN instr(b.receipt_id, '#') > 0 THEN substr(b.receipt_id, 1, instr(b.receipt_id, '#') - 1) ELSE b.receipt_id END WHERE b.root = ? ORDER BY r.seq DESC`
+  const all = await kit.store.read((tx) => tx.all<{ id: string; seq: number; run_id: string }>(sql, tree.root))
+  const whole = all.filter((row) => !row.id.includes('#'))
+  if (id === null) {
+    const last = whole[0]
+    if (!last) throw none()
+    return last.id
+  }
+  const task = /^T\d+$/i.test(id) ? all.find((row) => row.id.endsWith(`#${id.toUpperCase()}`)) : undefined
+  const found = task ?? whole.find((row) => row.id === id) ?? whole.find((row) => row.id.includes(id) || row.run_id.includes(id))
+  if (!found) throw none()
+  return found.id
+}

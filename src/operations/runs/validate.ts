@@ -1,0 +1,120 @@
+/** `vp validate`: the run's head measured by the project's own commands, and every gate of every task. Violations name the thing first. */
+import { kpiViolation, openViolations } from '../../pas/embedded/reducer/gates.ts'
+import type { RunState } from '../../pas/embedded/reducer/state.ts'
+import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
+import type { Violation } from '../../pas/contract/types.ts'
+import type { Kit } from '../kit.ts'
+import { gatesOf } from './drive.ts'
+import { headVerdict } from './ports.ts'
+import { openRunScene, type RunScene } from './run-scene.ts'
+
+export interface ValidatedGate {
+  readonly task_id: string | null
+  readonly kpi_name: string
+  readonly actual: number | boolean | null
+  readonly expected: unknown
+  readonly pass: boolean
+  readonly measured: boolean
+  readonly first_failure: string | null
+}
+
+export interface Validated {
+  readonly run_id: string
+  readonly commit: string
+  readonly gates: readonly ValidatedGate[]
+  readonly held: number
+  readonly of: number
+  readonly violations: readonly {
+    readonly task: string | null
+    readonly kind: string
+    readonly name: string
+    readonly file: string | null
+    readonly line: number | null
+    readonly was_in: string | null
+    readonly gone_in: string | null
+    readonly actual: number | boolean | null
+    readonly expected: unknown
+  }[]
+  /** Gates that nothing here can measure; they do not block. */
+  readonly not_measured: readonly string[]
+}
+
+export async function validateRun(
+  kit: Kit,
+  state: RunState,
+  project: ProjectFile,
+  overrides: readonly GateOverride[],
+  signal: AbortSignal,
+): Promise<Validated> {
+  const run = await openRunScene(kit, state, project)
+  const verdict =
+    state.head === state.base
+      ? { kpis: [], violations: [] }
+      : await headVerdict(kit, run, { gates: (lane) => gatesOf(lane, overrides), environmentGranted: false }, state, signal)
+  const perTask = state.order.flatMap((id): ValidatedGate[] => {
+    const task = state.tasks[id]
+    return (task?.kpis ?? []).map((kpi) => ({
+      task_id: `T${task?.card.payload.n}`,
+      kpi_name: kpi.kpi_name,
+      actual: kpi.value,
+      expected: kpi.threshold,
+      pass: kpi.pass,
+      measured: kpi.measured,
+      first_failure: kpi.first_failure ?? null,
+    }))
+  })
+  const whole = verdict.kpis.map((kpi): ValidatedGate => ({
+    task_id: null,
+    kpi_name: kpi.kpi_name,
+    actual: kpi.value,
+    expected: kpi.threshold,
+    pass: kpi.pass,
+    measured: kpi.measured,
+    first_failure: kpi.first_failure ?? null,
+  }))
+  const all: Violation[] = [
+    ...openViolations(state),
+    ...verdict.violations,
+    ...verdict.kpis.filter((kpi) => kpi.measured && !kpi.pass).map((kpi) => kpiViolation(kpi, null)),
+  ]
+  const gates = [...perTask, ...whole]
+  const measured = gates.filter((gate) => gate.measured)
+  return {
+    run_id: state.run_id,
+    commit: state.head,
+    gates,
+    held: measured.filter((gate) => gate.pass).length,
+    of: measured.length,
+    violations: await Promise.all(all.map((violation) => named(kit, run, state, violation))),
+    not_measured: [...new Set(['echo', ...gates.filter((gate) => !gate.measured).map((gate) => gate.kpi_name)])],
+  }
+}
+
+/** Where a vanished test stood and which commit lost it. */
+async function named(kit: Kit, run: RunScene, state: RunState, violation: Violation): Promise<Validated['violations'][number]> {
+  const task = violation.task_id === null ? null : (state.tasks[violation.task_id] ?? null)
+  const words = violation.name.split(' > ').at(-1) ?? violation.name
+  const vanished = violation.kind === 'test deleted' || violation.kind === 'test did not run'
+  const was = vanished ? await grepBase(kit, run, state.base, words) : null
+  return {
+    task: task ? `T${task.card.payload.n}` : null,
+    kind: violation.kind,
+    name: violation.name,
+    file: violation.file ?? null,
+    line: violation.line ?? null,
+    was_in: was,
+    gone_in: vanished ? (task?.commit ?? state.head) : null,
+    actual: violation.actual ?? null,
+    expected: violation.expected ?? null,
+  }
+}
+
+async function grepBase(kit: Kit, run: RunScene, base: string, words: string): Promise<string | null> {
+  if (words.length < 3) return null
+  const { code, stdout } = await kit.git(['grep', '-n', '--fixed-strings', '--max-count=1', '-e', words.slice(0, 200), base, '--'], {
+    gitDir: run.repository.gitDir,
+    accept: [1],
+  })
+  const place = /^[0-9a-f]+:([^:]+):(\d+):/.exec(stdout.toString('utf8'))
+  return code === 0 && place ? `${place[1]}:${place[2]}` : null
+}

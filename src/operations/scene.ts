@@ -1,0 +1,26 @@
+/**
+ * The tree that calls are about: the human's checkout, or the tree of one task attempt. What is the same for
+ * both is said once, so that an operation cannot tell them apart.
+ */
+import type { ProjectFile } from '../plms/contract/types.ts'
+import type { Workspace } from '../workspace/files.ts'
+
+export interface TreeScene {
+  /** Absolute; '' where there is no tree (operations on the machine). */
+  readonly root: string
+  /** The human's checkout, whose environment directories are reused; equals `root` outside attempts. */
+  readonly home: string
+  readonly lane: string
+  /** Where the environment directories for this tree lie. */
+  environmentHome(): string
+  readonly project: ProjectFile | null
+  /** Opens the files once; throws `usage.project` where there is no tree. */
+  files(): Workspace
+  /** Id of the tree as it is now (git), or null outside a run: the measurement's key. */
+  record(): Promise<string | null>
+  /** Says that files changed; `world` counts it. */
+  touched(): void
+  world(): number
+  /** True in an attempt, where git itself holds every before-image. */
+  readonly inAttempt: boolean
+}

@@ -1,0 +1,132 @@
+/**
+ * The local engine: leases in the same database, so that two processes on one machine share a run, and the
+ * survivor of a kill takes over at once: a worker that is no longer alive loses its leases whatever the clock says.
+ */
+import type { Clock, Random } from '../../../core/ports.ts'
+import { hex, type RunId, type TaskId } from '../../../core/ids.ts'
+import type { Store, Tx } from '../../../store/contract.ts'
+import { budgetRunway, progress } from '../reducer/budget.ts'
+import { nextTask, type Load } from '../reducer/fairness.ts'
+import type { RunState } from '../reducer/state.ts'
+import { appendEvents, requireRun } from '../run-store.ts'
+import type { Claim, Lease, TaskQueue } from './queue.ts'
+
+export interface LocalEngineOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  /** This process, in words that `isAlive` of another process understands. */
+  readonly worker: string
+  isAlive(worker: string): boolean
+  readonly leaseMs?: number
+  readonly maxParallel?: Readonly<Record<string, number>>
+}
+
+interface LeaseRow {
+  readonly task_id: TaskId
+  readonly run_id: RunId
+  readonly project_id: number
+  readonly lane: string
+  readonly attempt: number
+  readonly token: string
+  readonly worker: string
+  readonly expires_at: number
+}
+
+export const LEASE_MS = 60_000
+
+export function localEngine(options: LocalEngineOptions): TaskQueue {
+  const leaseMs = options.leaseMs ?? LEASE_MS
+  return {
+    claim: (runId) =>
+      options.store.transaction(async (tx): Promise<Claim> => {
+        await giveBack(tx, options, runId)
+        const state = await requireRun(tx, runId)
+        const leases = await tx.all<LeaseRow>('SELECT * FROM leases')
+        const task = nextTask(state, loadOf(leases, state, options.maxParallel), options.clock.now(), runwayMinutes(state, options.clock.now()))
+        if (task === null)
+          return {
+            kind: 'idle',
+            state,
+            others: leases.filter((lease) => lease.run_id === runId && lease.worker !== options.worker).length,
+          }
+        const lease: Lease = {
+          run_id: runId,
+          task_id: task,
+          attempt: (state.tasks[task]?.attempt ?? 0) + 1,
+          token: hex(options.random, 8),
+        }
+        const claimed = await appendEvents(tx, options.clock.now(), runId, [
+          { type: 'task_claimed', task_id: task, attempt: lease.attempt, worker: options.worker },
+        ])
+        await tx.run(
+          'INSERT INTO leases (task_id, run_id, project_id, lane, attempt, token, worker, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+          task,
+          runId,
+          state.project_id,
+          state.tasks[task]?.card.lane ?? '',
+          lease.attempt,
+          lease.token,
+          options.worker,
+          options.clock.now() + leaseMs,
+        )
+        return { kind: 'leased', lease, state: claimed.state }
+      }),
+    beat: (lease) =>
+      options.store.transaction(async (tx) => {
+        const changed = await tx.run(
+          'UPDATE leases SET expires_at = ? WHERE task_id = ? AND token = ?',
+          options.clock.now() + leaseMs,
+          lease.task_id,
+          lease.token,
+        )
+        return changed === 1
+      }),
+    settle: async (tx, lease) => (await tx.run('DELETE FROM leases WHERE task_id = ? AND token = ?', lease.task_id, lease.token)) === 1,
+  }
+}
+
+/** Attempts whose worker is dead or silent go back to the queue. A merge under way is left to its recovery. */
+async function giveBack(tx: Tx, options: LocalEngineOptions, runId: RunId): Promise<void> {
+  const leases = await tx.all<LeaseRow>('SELECT * FROM leases')
+  const now = options.clock.now()
+  // A clock that was set back leaves leases far in the future: those count as silent too.
+  const silent = (lease: LeaseRow) => lease.expires_at < now || lease.expires_at > now + 10 * (options.leaseMs ?? LEASE_MS)
+  for (const lease of leases) {
+    if (lease.worker !== options.worker && options.isAlive(lease.worker) && !silent(lease)) continue
+    if (lease.worker === options.worker && !silent(lease)) continue
+    await tx.run('DELETE FROM leases WHERE task_id = ? AND token = ?', lease.task_id, lease.token)
+    await appendEvents(tx, now, lease.run_id, [{ type: 'lease_lost', task_id: lease.task_id, attempt: lease.attempt }])
+  }
+  // A task that is running without any lease was claimed by a process that died before this schema of ours knew it.
+  const state = await requireRun(tx, runId)
+  const held = new Set((await tx.all<{ task_id: string }>('SELECT task_id FROM leases WHERE run_id = ?', runId)).map((row) => row.task_id))
+  const lost = state.order.map((id) => state.tasks[id]).filter((task) => task !== undefined && task.status === 'running' && !held.has(task.task_id))
+  for (const task of lost) if (task) await appendEvents(tx, now, runId, [{ type: 'lease_lost', task_id: task.task_id, attempt: task.attempt }])
+}
+
+function loadOf(leases: readonly LeaseRow[], state: RunState, maxParallel: LocalEngineOptions['maxParallel']): Load {
+  const lanes: Record<string, number> = {}
+  for (const lease of leases) lanes[lease.lane] = (lanes[lease.lane] ?? 0) + 1
+  return {
+    lanes,
+    project: leases.filter((lease) => lease.project_id === state.project_id).length,
+    all: leases.length,
+    ...(maxParallel ? { maxParallel } : {}),
+  }
+}
+
+/** Minutes that the budget lasts at the run's rate so far; null without a cap or without spend. */
+export function runwayMinutes(state: RunState, now: number): number | null {
+  if (state.caps.micro_usd === null || state.started_at === null) return null
+  const minutes = (now - state.started_at) / 60_000
+  const { done, total } = progress(state)
+  const burn = minutes > 0 ? state.micro_usd / 1e6 / minutes : 0
+  const projected = (state.micro_usd / 1e6 / Math.max(1, done)) * total
+  return budgetRunway({
+    usd_max: state.caps.micro_usd / 1e6,
+    usd_spent: state.micro_usd / 1e6,
+    burn_per_min: burn,
+    projected_overrun_usd: Math.max(0, projected - state.caps.micro_usd / 1e6),
+  }).minutes_to_depletion
+}

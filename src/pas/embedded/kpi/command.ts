@@ -1,0 +1,11 @@
+/** A command of the project that is measured: structurally the `ProjectCommand` of `.vp/project.json`. */
+export interface ProjectCommandShape {
+  readonly argv: readonly string[]
+  readonly runner: string
+  readonly report_args: readonly string[]
+  readonly report: {
+    readonly format: 'tap' | 'junit' | 'go-json' | 'cargo' | 'exit'
+    readonly from: 'stdout' | 'file'
+    readonly path?: string
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * KPI gates: names, thresholds, verdicts. Source: contracts/pas.md section 11. Pure.
+ */
+import type { KpiResult, PasLane, TaskStatus, Threshold, Violation } from '../../contract/types.ts'
+import type { RunState } from './state.ts'
+
+export interface Gate {
+  readonly kpi_name: string
+  readonly threshold: Threshold
+}
+
+/** The shipped gates; a lane's others join when their runners are built. */
+export const LANE_GATES: Readonly<Record<PasLane, readonly Gate[]>> = {
+  'Code-Impl': [
+    { kpi_name: 'test_pass_rate', threshold: { min: 0.9 } },
+    { kpi_name: 'linter_pass', threshold: { expected: true } },
+  ],
+  'Code-API-Design': [{ kpi_name: 'linter_pass', threshold: { expected: true } }],
+  'Data-Schema': [{ kpi_name: 'linter_pass', threshold: { expected: true } }],
+  'Data-Loader': [{ kpi_name: 'linter_pass', threshold: { expected: true } }],
+  Narrative: [],
+  'Graph-Ops': [],
+  'Vector-Ops': [],
+}
+
+const ALIASES: Readonly<Record<string, string>> = {
+  bleu: 'BLEU',
+  bleu_score: 'BLEU',
+  readability_grade: 'readability',
+  index_freshness_sec: 'index_freshness',
+  graph_edge_count_delta: 'edge_count_delta',
+}
+
+export function canonicalKpi(name: string): string {
+  return ALIASES[name.toLowerCase()] ?? name
+}
+
+/** A value that is missing or of another type never passes. */
+export function kpiPasses(threshold: Threshold | number, value: unknown): boolean {
+  const rule: Threshold = typeof threshold === 'number' ? { min: threshold } : threshold
+  if ('expected' in rule) return value === rule.expected
+  if (typeof value !== 'number' || !Number.isFinite(value)) return false
+  if ('min' in rule) return value >= rule.min
+  if ('max' in rule) return value <= rule.max
+  return value < rule.lt
+}
+
+export function validateRun(kpiFlags: readonly boolean[], statuses: readonly TaskStatus[]): { status: 'completed' | 'needs_review'; validation_pass: boolean } {
+  const pass = kpiFlags.every(Boolean) && !statuses.includes('failed')
+  return { status: pass ? 'completed' : 'needs_review', validation_pass: pass }
+}
+
+/** What stands against completing, from the tasks alone. */
+export function openViolations(state: RunState): Violation[] {
+  return state.order.flatMap((id) => {
+    const task = state.tasks[id]
+    if (!task) return []
+    const named = task.status === 'succeeded' ? [] : task.violations
+    const kpis = task.kpis.filter((kpi) => kpi.measured && !kpi.pass).map((kpi) => kpiViolation(kpi, task.task_id))
+    const failed: Violation[] = task.status === 'failed' ? [{ kind: 'task failed', name: task.reason ?? 'failed', task_id: task.task_id }] : []
+    return [...named, ...kpis, ...failed]
+  })
+}
+
+export function kpiViolation(kpi: KpiResult, taskId: Violation['task_id']): Violation {
+  return { kind: 'kpi', name: kpi.kpi_name, task_id: taskId, actual: kpi.value, expected: kpi.threshold }
+}

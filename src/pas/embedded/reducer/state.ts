@@ -1,0 +1,136 @@
+/**
+ * State, events and commands of one run. Everything that happens to a run is an event; folding its events gives
+ * the state on every machine alike. No clock: events carry their time.
+ */
+import type { RunId, TaskId } from '../../../core/ids.ts'
+import type { JobCard, KpiResult, RunKind, RunStatus, TaskStatus, Violation } from '../../contract/types.ts'
+
+export type BreachPolicy = 'pause' | 'ask' | 'kill'
+
+export interface Caps {
+  readonly micro_usd: number | null
+  readonly tokens: number | null
+  readonly breach: BreachPolicy
+}
+
+export interface TaskState {
+  readonly task_id: TaskId
+  readonly card: JobCard
+  readonly status: TaskStatus
+  /** The attempt under way or last made; 0 before the first. */
+  readonly attempt: number
+  readonly started_at: number | null
+  readonly ended_at: number | null
+  /** What the next attempt is told, and from which tree it goes on. */
+  readonly feedback: string | null
+  readonly carry_tree: string | null
+  /** Commit that `carry_tree` grew from: what a merge compares with. */
+  readonly carry_base: string | null
+  readonly reason: string | null
+  readonly commit: string | null
+  readonly kpis: readonly KpiResult[]
+  readonly violations: readonly Violation[]
+  readonly waits_for: string | null
+  readonly micro_usd: number
+  readonly tokens: number
+  readonly lines: { readonly add: number; readonly del: number; readonly files: number } | null
+}
+
+export interface RunState {
+  readonly run_id: RunId
+  readonly project_id: number
+  readonly kind: RunKind
+  readonly status: RunStatus
+  readonly reason: string | null
+  readonly caps: Caps
+  readonly plan_version: number
+  readonly expect_tasks: number
+  readonly max_attempts: number
+  readonly base: string
+  /** Commit that the run branch points to. */
+  readonly head: string
+  readonly merging: {
+    readonly task_id: TaskId
+    readonly attempt: number
+    readonly from: string
+    readonly to: string
+  } | null
+  readonly tasks: Readonly<Record<string, TaskState>>
+  readonly order: readonly TaskId[]
+  readonly micro_usd: number
+  readonly tokens: { readonly in: number; readonly out: number; readonly think: number; readonly tool_use: number }
+  readonly price_unknown: boolean
+  readonly prompts: number
+  readonly created_at: number
+  readonly started_at: number | null
+  readonly ended_at: number | null
+}
+
+export type RunEvent = { readonly ts: number } & (
+  | {
+      readonly type: 'run_created'
+      readonly run_id: RunId
+      readonly project_id: number
+      readonly kind: RunKind
+      readonly caps: Caps
+      readonly plan_version: number
+      readonly expect_tasks: number
+      readonly max_attempts: number
+      readonly base: string
+    }
+  | { readonly type: 'card_submitted'; readonly card: JobCard }
+  | { readonly type: 'run_started' }
+  | { readonly type: 'task_claimed'; readonly task_id: TaskId; readonly attempt: number; readonly worker: string }
+  | { readonly type: 'lease_lost'; readonly task_id: TaskId; readonly attempt: number }
+  | { readonly type: 'task_waits'; readonly task_id: TaskId; readonly attempt: number; readonly approval: string }
+  | { readonly type: 'approval_decided'; readonly approval: string; readonly allowed: boolean }
+  | {
+      readonly type: 'spent'
+      readonly task_id: TaskId | null
+      readonly micro_usd: number | null
+      readonly tokens: { readonly in: number; readonly out: number; readonly think: number; readonly tool_use: number }
+    }
+  | {
+      readonly type: 'attempt_failed'
+      readonly task_id: TaskId
+      readonly attempt: number
+      readonly why: 'gate' | 'transient' | 'conflict' | 'fatal'
+      readonly reason: string
+      readonly feedback: string
+      readonly carry_tree: string | null
+      readonly carry_base: string | null
+      readonly kpis: readonly KpiResult[]
+      readonly violations: readonly Violation[]
+    }
+  | {
+      readonly type: 'merge_intended'
+      readonly task_id: TaskId
+      readonly attempt: number
+      /** The attempt's own tree and the commit it began from; `to` differs when the branch had moved. */
+      readonly base: string
+      readonly tree: string
+      readonly from: string
+      readonly to: string
+      readonly kpis: readonly KpiResult[]
+      readonly lines: { readonly add: number; readonly del: number; readonly files: number }
+    }
+  | { readonly type: 'merge_dropped'; readonly task_id: TaskId }
+  | { readonly type: 'task_merged'; readonly task_id: TaskId }
+  | { readonly type: 'paused'; readonly reason: string }
+  | { readonly type: 'resumed'; readonly caps?: Caps }
+  | { readonly type: 'terminated'; readonly reason: string }
+  | { readonly type: 'failed'; readonly reason: string }
+  | { readonly type: 'validated'; readonly violations: readonly Violation[] }
+)
+
+/** What the engine has to do next; asking twice does no harm. */
+export type RunCommand =
+  | { readonly kind: 'release'; readonly task_id: TaskId }
+  | { readonly kind: 'cancel'; readonly task_id: TaskId }
+  | { readonly kind: 'validate' }
+  | { readonly kind: 'notify'; readonly what: 'paused' | 'waiting' | 'ended'; readonly reason: string }
+
+export interface Reduced {
+  readonly state: RunState
+  readonly commands: readonly RunCommand[]
+}

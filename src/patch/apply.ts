@@ -1,0 +1,328 @@
+/**
+ * Applies parsed patches to text. Never touches disk; all or nothing, per file here and per patch in `applyPatch`.
+ * Line ends, byte-order mark, encoding and the state of the final newline survive; bytes outside hunks never change.
+ */
+import { createHash } from 'node:crypto'
+import { isVpError } from '../core/errors.ts'
+import { indexLines } from './lines-index.ts'
+import { locate, type Identity, type Located, type Place } from './locate.ts'
+import { decode, dominantEnd, EMPTY_FILE, encode, fitsEncoding, isBinary, splitLines, type TextFile } from './text-file.ts'
+import type { FileMode, FilePatch, Hunk, HunkOutcome, LineEnd, PatchLine, RejectReason } from './types.ts'
+
+/** Line comparisons per file before the rest is rejected with `limit`; a 10 MB file needs well under a tenth. */
+const WORK_LIMIT = 30_000_000
+
+export interface TextResult {
+  readonly ok: boolean
+  /** The new text, null for a deleted file; the source, untouched, when `ok` is false. */
+  readonly text: TextFile | null
+  readonly hunks: readonly HunkOutcome[]
+}
+
+export interface FileResult {
+  readonly patch: FilePatch
+  readonly path: string
+  readonly hunks: readonly HunkOutcome[]
+}
+
+/** What to write: `bytes` null removes the file. */
+export interface FileChange {
+  readonly path: string
+  readonly before: Uint8Array | null
+  readonly bytes: Uint8Array | null
+  readonly mode?: FileMode
+}
+
+export interface PatchResult {
+  /** True when every hunk is applied or was applied already. Only then are there changes. */
+  readonly ok: boolean
+  readonly files: readonly FileResult[]
+  readonly changes: readonly FileChange[]
+}
+
+/** `read` returns the bytes of a path, or null where there is no file. Paths must have passed the policy. */
+export function applyPatch(read: (path: string) => Uint8Array | null, patches: readonly FilePatch[]): PatchResult {
+  const files: FileResult[] = []
+  const changes: FileChange[] = []
+  const touched = new Set<string>()
+  for (const patch of patches) {
+    const path = patch.newPath ?? patch.oldPath ?? ''
+    const paths = [...new Set([patch.oldPath, patch.newPath])].filter((name) => name !== null)
+    const result = paths.some((name) => touched.has(name)) ? refused('overlap') : applyToBytes(read, patch)
+    for (const name of paths) touched.add(name)
+    files.push({ patch, path, hunks: result.hunks })
+    if (result.ok) changes.push(...result.changes)
+  }
+  const ok = files.every((file) => file.hunks.every((hunk) => hunk.kind !== 'rejected'))
+  return { ok, files, changes: ok ? changes : [] }
+}
+
+interface BytesResult {
+  readonly ok: boolean
+  readonly hunks: readonly HunkOutcome[]
+  readonly changes: readonly FileChange[]
+}
+
+function applyToBytes(read: (path: string) => Uint8Array | null, patch: FilePatch): BytesResult {
+  const from = patch.oldPath ?? patch.newPath ?? ''
+  const to = patch.newPath ?? from
+  const before = read(from)
+  const occupied = patch.kind === 'rename' ? read(to) : null
+  if (patch.kind === 'rename' && before === null && occupied !== null) return reapplied(occupied, patch)
+  if (occupied !== null) return refused('stale')
+  if (before !== null && isBinary(before) && patch.hunks.length > 0) return refused('denied')
+  const source = before === null ? null : decode(before)
+  const result = applyToText(source, patch)
+  if (!result.ok) return { ok: false, hunks: result.hunks, changes: [] }
+  const bytes = result.text === null ? null : result.text === source ? before : encode(result.text)
+  return { ok: true, hunks: result.hunks, changes: changesOf(patch, from, to, before, bytes) }
+}
+
+function changesOf(patch: FilePatch, from: string, to: string, before: Uint8Array | null, bytes: Uint8Array | null): FileChange[] {
+  const mode = patch.mode === undefined ? {} : { mode: patch.mode }
+  if (patch.kind === 'rename')
+    return [
+      { path: from, before, bytes: null },
+      { path: to, before: null, bytes, ...mode },
+    ]
+  const isSame = before !== null && bytes !== null && Buffer.compare(before, bytes) === 0
+  if ((isSame && patch.mode === undefined) || (before === null && bytes === null)) return []
+  return [{ path: to, before, bytes, ...mode }]
+}
+
+/** A rename whose new name stands and whose old one is gone: done before if the hunks are in it. */
+function reapplied(bytes: Uint8Array, patch: FilePatch): BytesResult {
+  const { hunks } = applyToText(decode(bytes), patch)
+  const isDone = hunks.every((hunk) => hunk.kind === 'already_applied')
+  return isDone ? { ok: true, hunks, changes: [] } : { ...refused('stale'), hunks: hunks.length > 0 ? hunks.map(asStale) : refused('stale').hunks }
+}
+
+function asStale(hunk: HunkOutcome): HunkOutcome {
+  return hunk.kind === 'applied' ? { kind: 'rejected', reason: 'stale' } : hunk
+}
+
+function refused(reason: RejectReason): BytesResult {
+  return { ok: false, hunks: [{ kind: 'rejected', reason }], changes: [] }
+}
+
+/** All hunks of one file, each placed in the file before the patch. `source` null: there is no such file. */
+export function applyToText(source: TextFile | null, patch: FilePatch): TextResult {
+  if (patch.kind === 'create') return applyCreate(source, patch)
+  if (source === null) return applyToMissing(patch)
+  if (patch.kind === 'delete' && patch.hunks.length === 0) {
+    return patch.wholeFile || source.lines.length === 0 ? { ok: true, text: null, hunks: [] } : rejectAll(source, patch, 'stale')
+  }
+  const isCr = source.ends.includes('\r')
+  const hunks = patch.hunks.map((hunk) => normalise(hunk, source.bom, isCr))
+  const located = locateAll(source, hunks, patch)
+  const outcomes = markOverlaps(hunks, located)
+  if (outcomes.some((outcome) => outcome.kind === 'rejected')) return { ok: false, text: source, hunks: outcomes }
+  const placed = hunks.flatMap((hunk, at) => (located[at]?.kind === 'place' ? [{ hunk, at: located[at].at }] : []))
+  if (placed.length === 0 && patch.kind !== 'delete') return { ok: true, text: source, hunks: outcomes }
+  if (placed.some(({ hunk }) => hunk.lines.some((line) => line.kind === '+' && !fitsEncoding(line.text, source.encoding)))) {
+    return rejectAll(source, patch, 'encoding')
+  }
+  const text = rebuild(source, placed)
+  if (patch.kind !== 'delete') return { ok: true, text, hunks: outcomes }
+  return text.lines.length === 0 ? { ok: true, text: null, hunks: outcomes } : rejectAll(source, patch, 'stale')
+}
+
+function applyCreate(source: TextFile | null, patch: FilePatch): TextResult {
+  const lines = patch.hunks.flatMap((hunk) => hunk.lines)
+  if (lines.some((line) => !fitsEncoding(line.text, 'utf-8'))) return rejectAll(source, patch, 'encoding')
+  // A byte-order mark at the start of the first line is the file's, not the line's.
+  const bom = lines[0]?.text.startsWith('\uFEFF') === true
+  const texts = lines.map((line, at) => (bom && at === 0 ? line.text.slice(1) : line.text))
+  const made: TextFile = {
+    encoding: 'utf-8',
+    bom,
+    ...splitLines(texts.map((text, at) => text + (lines[at]?.end ?? '')).join('')),
+  }
+  if (source === null) return { ok: true, text: made, hunks: patch.hunks.map(() => ({ kind: 'applied', line: 1, drift: 0 })) }
+  const isSame = encode(source).equals(encode(made))
+  return isSame ? { ok: true, text: source, hunks: patch.hunks.map(() => ({ kind: 'already_applied', line: 1 })) } : rejectAll(source, patch, 'stale')
+}
+
+function applyToMissing(patch: FilePatch): TextResult {
+  if (patch.kind !== 'delete') return rejectAll(null, patch, 'not_found')
+  return { ok: true, text: null, hunks: patch.hunks.map(() => ({ kind: 'already_applied', line: 1 })) }
+}
+
+function rejectAll(source: TextFile | null, patch: FilePatch, reason: RejectReason): TextResult {
+  const count = Math.max(patch.hunks.length, 1)
+  return { ok: false, text: source, hunks: Array.from({ length: count }, () => ({ kind: 'rejected', reason })) }
+}
+
+function locateAll(source: TextFile, hunks: readonly Hunk[], patch: FilePatch): Located[] {
+  const budget = { left: WORK_LIMIT }
+  const index = indexLines(source.lines, budget)
+  let known: Identity | undefined
+  const identity = (): Identity => (known ??= identify(source, patch))
+  const trusted = trustedStarts(hunks)
+  return hunks.map((hunk) => {
+    if (budget.left <= 0) return { kind: 'rejected', reason: 'limit' }
+    const located = locate(index, hunk, trusted.has(hunk), identity)
+    return budget.left <= 0 ? { kind: 'rejected', reason: 'limit' } : located
+  })
+}
+
+/** Hunks whose two starts differ by what the hunks above them add. Made-up numbers rarely do. */
+function trustedStarts(hunks: readonly Hunk[]): Set<Hunk> {
+  const trusted = new Set<Hunk>()
+  let delta = 0
+  for (const hunk of hunks.toSorted((a, b) => (a.oldStart ?? 0) - (b.oldStart ?? 0))) {
+    const removed = hunk.lines.filter((line) => line.kind !== '+').length
+    const added = hunk.lines.filter((line) => line.kind !== '-').length
+    if (hunk.oldStart === null) continue
+    // A side without lines is named by the line before it.
+    const [from, to] = [hunk.oldStart + (removed === 0 ? 1 : 0), (hunk.newStart ?? 0) + (added === 0 ? 1 : 0)]
+    if (hunk.newStart === null || to - from === delta) trusted.add(hunk)
+    delta += added - removed
+  }
+  return trusted
+}
+
+/** Whether the file is the one before or after the patch, by git's blob id. Source: git-hash-object(1). */
+function identify(source: TextFile, patch: FilePatch): Identity {
+  const { oldBlob, newBlob } = patch
+  if (oldBlob === undefined || newBlob === undefined || oldBlob === newBlob) return 'unknown'
+  const id = blobId(encode(source))
+  if (id.startsWith(oldBlob)) return 'before'
+  return id.startsWith(newBlob) ? 'after' : 'unknown'
+}
+
+export function blobId(bytes: Uint8Array): string {
+  return createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
+}
+
+/** The part of the file that a hunk changes, its outer context aside. */
+function changedRange(hunk: Hunk, at: number): [from: number, to: number] {
+  const lead = hunk.lines.findIndex((line) => line.kind !== ' ')
+  const trail = hunk.lines.length - 1 - hunk.lines.findLastIndex((line) => line.kind !== ' ')
+  const before = hunk.lines.reduce((count, line) => count + (line.kind === '+' ? 0 : 1), 0)
+  return [at + lead, at + before - trail]
+}
+
+function markOverlaps(hunks: readonly Hunk[], located: readonly Located[]): HunkOutcome[] {
+  const ranges = located.flatMap((place, index) => {
+    const hunk = hunks[index]
+    return place.kind === 'place' && hunk !== undefined ? [{ index, range: changedRange(hunk, place.at) }] : []
+  })
+  const sorted = ranges.toSorted((a, b) => a.range[0] - b.range[0] || a.range[1] - b.range[1] || a.index - b.index)
+  const overlapping = new Set<number>()
+  let previous: (typeof sorted)[number] | undefined
+  for (const current of sorted) {
+    // Two insertions at one place overlap as well: their order would be a guess.
+    const isInside = previous !== undefined && current.range[0] < previous.range[1]
+    const isTwin = previous !== undefined && current.range[0] === previous.range[0] && current.range[1] === previous.range[1]
+    if (isInside || isTwin) overlapping.add(current.index)
+    else previous = current
+  }
+  return located.map((place, index) => (overlapping.has(index) ? { kind: 'rejected', reason: 'overlap' } : outcomeOf(place)))
+}
+
+function outcomeOf(place: Located): HunkOutcome {
+  return place.kind === 'place' ? appliedAt(place) : place
+}
+
+function appliedAt(place: Place): HunkOutcome {
+  return { kind: 'applied', line: place.at + 1, drift: place.drift }
+}
+
+/** The hunk in terms of the file's lines: its byte-order mark is not content, and CR alone may end lines. */
+function normalise(hunk: Hunk, hasMark: boolean, isCr: boolean): Hunk {
+  const plain = hasMark ? { ...hunk, lines: hunk.lines.map(dropMark) } : hunk
+  return isCr ? expandCr(plain) : plain
+}
+
+function dropMark(line: PatchLine): PatchLine {
+  return line.text.startsWith('\uFEFF') ? { ...line, text: line.text.slice(1) } : line
+}
+
+/** In a file with CR ends a diff line made by git holds many lines. */
+function expandCr(hunk: Hunk): Hunk {
+  if (!hunk.lines.some((line) => line.text.includes('\r'))) return hunk
+  const lines = hunk.lines.flatMap((line): PatchLine[] => {
+    const split = splitLines(line.text)
+    if (split.lines.length === 0) return [line]
+    return split.lines.map((text, at) => ({
+      kind: line.kind,
+      text,
+      end: split.ends[at] === '' ? line.end : (split.ends[at] ?? '\r'),
+    }))
+  })
+  return { ...hunk, lines }
+}
+
+function rebuild(source: TextFile, placed: readonly { hunk: Hunk; at: number }[]): TextFile {
+  const lines: string[] = []
+  const ends: LineEnd[] = []
+  const usual = dominantEnd(source.ends)
+  let cursor = 0
+  const copy = (to: number): void => {
+    for (; cursor < to; cursor++) {
+      lines.push(source.lines[cursor] ?? '')
+      ends.push(source.ends[cursor] ?? usual)
+    }
+  }
+  let isFinalEndStated = false
+  const order = placed
+    .map((item) => ({ ...item, range: changedRange(item.hunk, item.at) }))
+    .toSorted((a, b) => a.range[0] - b.range[0] || a.range[1] - b.range[1])
+  for (const { hunk, at, range } of order) {
+    const believed = endsAgree(source, hunk, at)
+    if (believed && range[1] >= source.lines.length) isFinalEndStated = true
+    copy(range[0])
+    let position = at
+    for (const line of hunk.lines) {
+      const isInside = position >= range[0] && (position < range[1] || line.kind === '+')
+      if (line.kind === '+') {
+        lines.push(line.text)
+        ends.push(believed ? line.end : neighbourEnd(source, position, usual))
+        continue
+      }
+      if (line.kind === '-') cursor = position + 1
+      else if (isInside) copy(position + 1)
+      position++
+    }
+  }
+  copy(source.lines.length)
+  return { ...source, lines, ends: closeEnds(source, ends, usual, isFinalEndStated) }
+}
+
+/** Only the last line may lack its end; where the patch did not speak of it, the file's own state is kept. */
+function closeEnds(source: TextFile, ends: LineEnd[], usual: LineEnd, isFinalEndStated: boolean): LineEnd[] {
+  const closed = ends.map((end, at) => (end === '' && at < ends.length - 1 ? usual : end))
+  if (isFinalEndStated || source.ends.length === 0 || closed.length === 0) return closed
+  const had = source.ends.at(-1) ?? ''
+  const has = closed.at(-1) ?? ''
+  if (had === '') closed[closed.length - 1] = ''
+  else if (has === '') closed[closed.length - 1] = usual
+  return closed
+}
+
+/** The patch's own line ends count only where all its old lines carry the ends that the file has there. */
+function endsAgree(source: TextFile, hunk: Hunk, at: number): boolean {
+  const old = hunk.lines.filter((line) => line.kind !== '+')
+  if (old.length === 0) return source.lines.length === 0
+  return old.every((line, offset) => line.end === source.ends[at + offset])
+}
+
+function neighbourEnd(source: TextFile, position: number, usual: LineEnd): LineEnd {
+  const before = source.ends[position - 1]
+  if (before !== undefined && before !== '') return before
+  const after = source.ends[position]
+  return after !== undefined && after !== '' ? after : usual
+}
+
+/** `encode` for callers that want the outcome as a value. */
+export function tryEncode(file: TextFile): Buffer | null {
+  try {
+    return encode(file)
+  } catch (thrown) {
+    if (isVpError(thrown)) return null
+    throw thrown
+  }
+}
+
+export { EMPTY_FILE }

@@ -1,0 +1,71 @@
+/**
+ * Outcomes in words that lead a model to the right second try: what happened, what stands there, what to do.
+ * Bounded: a few quoted lines per hunk, a few rejected hunks per patch.
+ */
+import type { FileResult, PatchResult } from './apply.ts'
+import type { HunkOutcome, ParseResult } from './types.ts'
+
+const MAX_CHARS = 4000
+const MAX_QUOTED_CHARS = 160
+
+export function explainHunk(outcome: HunkOutcome, path: string, patchLine?: number): string {
+  const where = patchLine === undefined ? path : `${path} (patch line ${patchLine})`
+  if (outcome.kind === 'applied') return `${path}:${outcome.line} fits${driftWords(outcome.drift)}`
+  if (outcome.kind === 'already_applied') return `${path}:${outcome.line} already applied: nothing to do, do not send it again`
+  const places = outcome.candidates?.join(', ')
+  switch (outcome.reason) {
+    case 'not_found':
+      return `${where}: not found. The removed and context lines do not stand in the file like this.${quoted(outcome)}`
+    case 'ambiguous':
+      return `${where}: ambiguous. It fits at lines ${places}. Add one unchanged line above or below that only the intended place has.`
+    case 'overlap':
+      return `${where}: overlaps another change of this patch. Join the two hunks into one.`
+    case 'stale':
+      return `${where}: the file is not in the state the patch expects (it exists, is gone, or has other lines). Read it again, then patch what is there.`
+    case 'denied':
+      return `${where}: this file may not be patched.`
+    case 'encoding':
+      return `${where}: an added line has characters that the file's encoding lacks. Use characters of that encoding or escapes.`
+    case 'limit':
+      return `${where}: too much work for one patch. Send fewer hunks at once.`
+  }
+}
+
+/** One line per file that fits, a paragraph per hunk that does not, rejected ones first. */
+export function explainPatch(result: PatchResult): string {
+  const words = result.files.flatMap((file) => explainFile(file))
+  const rejected = words.filter((entry) => entry.isRejected)
+  const total = words.length
+  const head = result.ok
+    ? `all ${total} hunks fit`
+    : `${rejected.length} of ${total} hunks rejected, so nothing was written. Correct these and send the whole patch again:`
+  return clip([head, ...rejected.map((entry) => entry.text), ...words.filter((entry) => !entry.isRejected).map((entry) => entry.text)].join('\n'))
+}
+
+export function explainParse(result: Extract<ParseResult, { ok: false }>): string {
+  return `patch line ${result.line}: ${result.message}. Send a unified diff: --- a/PATH, +++ b/PATH, then hunks that start with @@.`
+}
+
+function explainFile(file: FileResult): { text: string; isRejected: boolean }[] {
+  return file.hunks.map((outcome, at) => ({
+    text: explainHunk(outcome, file.path, file.patch.hunks[at]?.patchLine),
+    isRejected: outcome.kind === 'rejected',
+  }))
+}
+
+function quoted(outcome: Extract<HunkOutcome, { kind: 'rejected' }>): string {
+  const { nearest } = outcome
+  if (nearest === undefined || nearest.length === 0) return ' No line of it stands in the file: read the file, or check the path.'
+  const lines = nearest.map(({ line, text }) => `  ${line}| ${text.slice(0, MAX_QUOTED_CHARS)}`)
+  return ` The nearest lines of the file are:\n${lines.join('\n')}\nCopy them exactly as they stand.`
+}
+
+function driftWords(drift: number): string {
+  if (drift === 0) return ', exact'
+  const lines = Math.abs(drift) === 1 ? 'line' : 'lines'
+  return `, ${Math.abs(drift)} ${lines} ${drift > 0 ? 'below' : 'above'} where the patch says`
+}
+
+function clip(text: string): string {
+  return text.length <= MAX_CHARS ? text : `${text.slice(0, MAX_CHARS)}\n… (cut)`
+}

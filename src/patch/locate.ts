@@ -1,0 +1,224 @@
+/**
+ * Where a hunk goes: exactly one place, or a rejection that says why. Never guesses: a weaker likeness counts only
+ * where it is unique, a place without enough text to recognise does not, and what is there already is not added again.
+ */
+import type { Likeness, LinesIndex, WantedLine } from './lines-index.ts'
+import type { Hunk, HunkOutcome, QuotedLine, RejectReason } from './types.ts'
+
+/** `at` is 0-based, before the first old line. */
+export type Place = { readonly kind: 'place'; readonly at: number; readonly drift: number }
+export type Located = Place | Exclude<HunkOutcome, { kind: 'applied' }>
+
+export type Identity = 'before' | 'after' | 'unknown'
+
+const MAX_CANDIDATES = 9
+const MAX_QUOTED = 8
+const MAX_QUOTED_CHARS = 160
+/** Word characters needed to believe a place that the patch did not state, exact or not. */
+const ENOUGH_EXACT = 4
+const ENOUGH_FUZZY = 12
+
+/** `identity` is asked only where the text alone leaves two readings, as it may cost a hash of the file. */
+export function locate(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identity: () => Identity): Located {
+  const sides = sidesOf(hunk)
+  if (sides.before.length === 0) return locateInsertion(index, hunk, sides, identity)
+  const stated = hunk.oldStart === null || hunk.oldStart === 0 ? null : hunk.oldStart - 1
+  const exact = locateExact(index, hunk, sides, isTrusted ? stated : null)
+  if (typeof exact === 'number' && exact !== stated) {
+    // The old lines stand somewhere else and the new ones stand too: then the place is the old lines' twin.
+    const twin = findResult(index, hunk, sides)
+    if (twin !== null && identity() !== 'before') {
+      if (hunk.newStart !== null && twin === hunk.newStart - 1) return { kind: 'already_applied', line: twin + 1 }
+      if (!overlaps(sides, exact, twin))
+        return rejected(
+          index,
+          sides,
+          'ambiguous',
+          [exact, twin].toSorted((a, b) => a - b),
+        )
+    }
+  }
+  if (exact !== null) return settle(index, sides, exact, 0, stated, identity)
+  const applied = findApplied(index, hunk, sides)
+  if (applied !== null) return { kind: 'already_applied', line: applied + 1 }
+  for (const likeness of [1, 2, 3] as const) {
+    if (likeness === 3 && !mayMissOne(sides)) break
+    const places = index.find(sides.before, likeness, MAX_CANDIDATES)
+    if (places.length === 0) continue
+    const place = onlyPlace(index, hunk, places)
+    if (place === null) return rejected(index, sides, 'ambiguous', places)
+    if (!enough(sides.before, ENOUGH_FUZZY) && place !== stated) break
+    if (likeness === 3 && !isHeldBothSides(index, sides, place)) break
+    return settle(index, sides, place, likeness, stated, identity)
+  }
+  return rejected(index, sides, 'not_found')
+}
+
+interface Sides {
+  readonly before: readonly WantedLine[]
+  readonly after: readonly WantedLine[]
+  readonly added: number
+  readonly removed: number
+  readonly lead: number
+  readonly trail: number
+}
+
+function sidesOf(hunk: Hunk): Sides {
+  const wanted = (kinds: string): WantedLine[] =>
+    hunk.lines.filter((line) => kinds.includes(line.kind)).map((line) => ({ text: line.text, isContext: line.kind === ' ' }))
+  const firstChange = hunk.lines.findIndex((line) => line.kind !== ' ')
+  const lastChange = hunk.lines.findLastIndex((line) => line.kind !== ' ')
+  return {
+    before: wanted(' -'),
+    after: wanted(' +'),
+    added: hunk.lines.filter((line) => line.kind === '+').length,
+    removed: hunk.lines.filter((line) => line.kind === '-').length,
+    lead: Math.max(firstChange, 0),
+    trail: hunk.lines.length - 1 - lastChange,
+  }
+}
+
+/** A hunk without old lines has only its stated line to go by, or an empty file. */
+function locateInsertion(index: LinesIndex, hunk: Hunk, sides: Sides, identity: () => Identity): Located {
+  const total = index.lines.length
+  if (total === 0) return { kind: 'place', at: 0, drift: 0 }
+  if (hunk.oldStart === null || hunk.oldStart > total || (hunk.oldStart === 0 && hunk.newStart === null)) return rejected(index, sides, 'not_found')
+  if (index.fits(sides.after, hunk.oldStart, 0) && identity() !== 'before') return { kind: 'already_applied', line: hunk.oldStart + 1 }
+  return { kind: 'place', at: hunk.oldStart, drift: 0 }
+}
+
+type Exact = number | Extract<HunkOutcome, { kind: 'rejected' }>
+
+function locateExact(index: LinesIndex, hunk: Hunk, sides: Sides, stated: number | null): Exact | null {
+  if (stated !== null && index.fits(sides.before, stated, 0)) return stated
+  const places = index.find(sides.before, 0, MAX_CANDIDATES)
+  if (places.length === 0) return null
+  const place = onlyPlace(index, hunk, places)
+  if (place === null) return rejected(index, sides, 'ambiguous', places)
+  // The stated line nearly fits as well: two readings, so none.
+  if (stated !== null && index.fits(sides.before, stated, 2)) return rejected(index, sides, 'ambiguous', [stated, place])
+  if (!enough(sides.before, ENOUGH_EXACT) && sides.before.length < index.lines.length) return rejected(index, sides, 'not_found')
+  return place
+}
+
+/** Checks that the place does not hold the result already, as after a first application with little context. */
+function settle(index: LinesIndex, sides: Sides, place: Exact, likeness: Likeness, stated: number | null, identity: () => Identity): Located {
+  if (typeof place !== 'number') return place
+  const located: Place = { kind: 'place', at: place, drift: stated === null ? 0 : place - stated }
+  if (sides.added === 0 || sides.after.length < sides.before.length) {
+    return identityMatters(index, sides, place) && identity() === 'after' ? { kind: 'already_applied', line: place + 1 } : located
+  }
+  const span = sides.after.length - sides.before.length
+  for (let at = place; at >= place - span && at >= 0; at--) {
+    if (!index.fits(sides.after, at, likeness)) continue
+    return identity() === 'before' ? located : { kind: 'already_applied', line: at + 1 }
+  }
+  return located
+}
+
+/** A removal whose lines stand there twice: only the file's identity tells whether the first is gone. */
+function identityMatters(index: LinesIndex, sides: Sides, place: number): boolean {
+  return sides.removed > 0 && index.fits(sides.before, place + sides.removed, 0)
+}
+
+/** The exact result of a hunk that adds something, at its stated line or anywhere. */
+function findResult(index: LinesIndex, hunk: Hunk, sides: Sides): number | null {
+  if (sides.added === 0 && (sides.lead === 0 || sides.trail === 0)) return null
+  const stated = hunk.newStart === null || hunk.newStart === 0 ? null : hunk.newStart - 1
+  if (stated !== null && index.fits(sides.after, stated, 0)) return stated
+  return sides.added > 0 && enough(sides.after, ENOUGH_FUZZY) ? (index.find(sides.after, 0, 1)[0] ?? null) : null
+}
+
+function overlaps(sides: Sides, before: number, after: number): boolean {
+  return after < before + sides.before.length && before < after + sides.after.length
+}
+
+function findApplied(index: LinesIndex, hunk: Hunk, sides: Sides): number | null {
+  const { after } = sides
+  if (after.length === 0) return null
+  // Context alone proves a removal only if it closes over the gap.
+  if (sides.added === 0 && (sides.lead === 0 || sides.trail === 0)) return null
+  const stated = hunk.newStart === null || hunk.newStart === 0 ? null : hunk.newStart - 1
+  if (stated !== null && index.fits(after, stated, 0)) return stated
+  if (!enough(after, ENOUGH_FUZZY)) return null
+  for (const likeness of [0, 1, 2] as const) {
+    const places = index.find(after, likeness, 2)
+    if (places.length > 0) return places.length === 1 ? (places[0] ?? null) : null
+  }
+  return null
+}
+
+/** With one context line off, the removed lines or exact context on both sides must hold the place. */
+function mayMissOne(sides: Sides): boolean {
+  if (sides.removed > 0) return sides.before.some((line) => !line.isContext && wordChars(line.text, 3) >= 3)
+  return sides.lead > 0 && sides.trail > 0 && sides.before.length >= 4
+}
+
+function isHeldBothSides(index: LinesIndex, sides: Sides, place: number): boolean {
+  if (sides.removed > 0) return true
+  const holds = (offset: number): boolean => {
+    const text = sides.before[offset]?.text ?? ''
+    return wordChars(text, 3) >= 3 && index.lines[place + offset]?.trim() === text.trim()
+  }
+  const offsets = sides.before.map((_, offset) => offset)
+  return offsets.slice(0, sides.lead).some(holds) && offsets.slice(-sides.trail).some(holds)
+}
+
+function onlyPlace(index: LinesIndex, hunk: Hunk, places: readonly number[]): number | null {
+  if (places.length === 1) return places[0] ?? null
+  if (hunk.section === undefined || places.length >= MAX_CANDIDATES) return null
+  const scope = scopeOf(index.lines, hunk.section)
+  const inside = scope === null ? [] : places.filter((place) => place > scope.from && place <= scope.to)
+  return inside.length === 1 ? (inside[0] ?? null) : null
+}
+
+/** The lines below the one line that reads like `section`, up to the next with no deeper indentation. */
+function scopeOf(lines: readonly string[], section: string): { from: number; to: number } | null {
+  let from = -1
+  for (let at = 0; at < lines.length; at++) {
+    const text = lines[at] ?? ''
+    if (!text.includes(section) || !text.trim().startsWith(section)) continue
+    if (from >= 0) return null
+    from = at
+  }
+  if (from < 0) return null
+  const depth = indentOf(lines[from] ?? '')
+  for (let at = from + 1; at < lines.length; at++) {
+    const text = lines[at] ?? ''
+    if (text.trim() !== '' && indentOf(text) <= depth) return { from, to: at }
+  }
+  return { from, to: lines.length - 1 }
+}
+
+function indentOf(text: string): number {
+  return text.length - text.trimStart().length
+}
+
+function enough(lines: readonly WantedLine[], needed: number): boolean {
+  let count = 0
+  for (const line of lines) {
+    count += wordChars(line.text, needed - count)
+    if (count >= needed) return true
+  }
+  return false
+}
+
+function wordChars(text: string, needed: number): number {
+  let count = 0
+  for (let at = 0; at < text.length && count < needed; at++) {
+    const code = text.charCodeAt(at)
+    if ((code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code > 127) count++
+  }
+  return count
+}
+
+function rejected(index: LinesIndex, sides: Sides, reason: RejectReason, places?: readonly number[]): Extract<HunkOutcome, { kind: 'rejected' }> {
+  if (places !== undefined) return { kind: 'rejected', reason, candidates: places.map((place) => place + 1) }
+  const at = index.nearest(sides.before)
+  if (at === null) return { kind: 'rejected', reason }
+  return { kind: 'rejected', reason, nearest: quote(index.lines, at, Math.min(sides.before.length, MAX_QUOTED)) }
+}
+
+function quote(lines: readonly string[], from: number, count: number): QuotedLine[] {
+  return lines.slice(from, from + count).map((text, offset) => ({ line: from + offset + 1, text: text.slice(0, MAX_QUOTED_CHARS) }))
+}

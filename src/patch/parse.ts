@@ -1,0 +1,238 @@
+/**
+ * Any text with an edit in it to `FilePatch`es: unified diffs in any state of repair, search/replace blocks, V4A.
+ * Lenient in form, never in meaning: binary, links, copies and odd modes are refused, and no success is empty.
+ */
+import { readBody, readHunkHeader } from './parse-body.ts'
+import { isMode, readGitNames, readMode, readName, stripPrefixes } from './parse-headers.ts'
+import { parseBlocks } from './parse-blocks.ts'
+import { parseV4a } from './parse-v4a.ts'
+import type { FileMode, FilePatch, Hunk, ParseReason, ParseResult } from './types.ts'
+
+const MAX_PATCH_CHARS = 64 * 1024 * 1024
+const MAX_HUNKS = 200_000
+
+export interface ParseOptions {
+  /** The file meant by hunks that come without any header. */
+  readonly path?: string
+}
+
+/** What the headers of one file have said so far. */
+interface Draft {
+  git: [string, string] | null
+  oldName: string | null | undefined
+  newName: string | null | undefined
+  isNew: boolean
+  isDeleted: boolean
+  renameFrom: string | null
+  renameTo: string | null
+  oldMode: FileMode | null
+  mode: FileMode | null
+  blobs: [string, string] | null
+  hunks: Hunk[]
+  line: number
+}
+
+export function parsePatch(text: string, options: ParseOptions = {}): ParseResult {
+  if (text.length > MAX_PATCH_CHARS) return failed('too_large', 'the patch is larger than 64 MiB', 1)
+  if (text.trim() === '') return failed('empty', 'the patch is empty', 1)
+  const lines = patchLines(text)
+  if (lines.some((line) => line.startsWith('*** Begin Patch'))) return finish(parseV4a(lines))
+  if (lines.some((line) => /^<{5,9} ?SEARCH\s*$/.test(line))) return finish(parseBlocks(lines, options.path))
+  return finish(parseUnified(lines, options))
+}
+
+/** A CR at the end of every line came with the transport and says nothing; on some lines only, it is content. */
+function patchLines(text: string): string[] {
+  const lines = text.split(text.includes('\n') ? '\n' : '\r')
+  if (lines.at(-1) === '') lines.pop()
+  const isTransport = lines.length > 0 && lines.every((line) => line.endsWith('\r'))
+  return isTransport ? lines.map((line) => line.slice(0, -1)) : lines
+}
+
+function parseUnified(lines: readonly string[], options: ParseOptions): ParseResult {
+  const drafts: Draft[] = []
+  const open = (line: number): Draft => {
+    const draft = newDraft(line)
+    drafts.push(draft)
+    return draft
+  }
+  let hunkCount = 0
+  for (let index = 0; index < lines.length;) {
+    const line = lines[index] ?? ''
+    const current = drafts.at(-1) ?? null
+    if (/^diff --(?:cc|combined) |^@@@/.test(line)) return failed('malformed', 'a combined diff of a merge cannot be applied', index + 1)
+    if (line.startsWith('diff --git ')) {
+      open(index + 1).git = readGitNames(line.slice(11).replace(/\r$/, ''))
+      index++
+    } else if (line.startsWith('--- ') && (lines[index + 1]?.startsWith('+++ ') || lines[index + 1]?.startsWith('@@'))) {
+      const target = canTakeNames(current) ? current : open(index + 1)
+      target.oldName = readName(cleanName(line))
+      const next = lines[index + 1] ?? ''
+      if (next.startsWith('+++ ')) target.newName = readName(cleanName(next))
+      index += next.startsWith('+++ ') ? 2 : 1
+    } else if (line.startsWith('+++ ') && lines[index + 1]?.startsWith('@@')) {
+      const target = canTakeNames(current) ? current : open(index + 1)
+      target.newName = readName(cleanName(line))
+      index++
+    } else if (line.startsWith('@@')) {
+      const target = current ?? open(index + 1)
+      const header = readHunkHeader(line.replace(/\r$/, ''))
+      const body = readBody(lines, index + 1, header)
+      if (!body.ok) return failed('malformed', 'a line inside a hunk starts with neither a blank, - nor +', body.line + 1)
+      if (++hunkCount > MAX_HUNKS) return failed('too_large', `more than ${MAX_HUNKS} hunks`, index + 1)
+      const { oldStart, newStart, section } = header
+      if (body.lines.some((part) => part.kind !== ' '))
+        target.hunks.push({
+          oldStart,
+          newStart,
+          lines: body.lines,
+          patchLine: index + 1,
+          ...(section === undefined ? {} : { section }),
+        })
+      index = body.next
+    } else {
+      const refused = current === null ? null : readExtended(current, line.replace(/\r$/, ''))
+      if (refused !== null) return failed(refused, REFUSALS[refused] ?? 'not supported', index + 1)
+      // After a hunk, `+x` or `-x` outside of one is a lost half of an edit; `- x` is a bullet of the prose.
+      if (current !== null && current.hunks.length > 0 && /^(?:\+|-(?![ -]))./.test(line))
+        return failed('malformed', 'a changed line stands outside of any hunk', index + 1)
+      index++
+    }
+  }
+  return closeDrafts(drafts, options)
+}
+
+const REFUSALS: Partial<Record<ParseReason, string>> = {
+  binary: 'binary files are not patched',
+  symlink: 'symbolic links are not made or changed by patches',
+  gitlink: 'submodules are not made or changed by patches',
+  mode: 'only the modes 100644 and 100755 are allowed',
+  copy: 'copies are not supported: create the file instead',
+}
+
+/** git's extended header lines. Returns why the patch must be refused, or null. */
+function readExtended(draft: Draft, line: string): ParseReason | null {
+  if (/^(?:GIT binary patch|Binary files .* differ)/.test(line)) return 'binary'
+  if (draft.hunks.length > 0) return null
+  const mode = /^(new file mode|deleted file mode|old mode|new mode) (\S+)$/.exec(line)
+  if (mode) {
+    const value = readMode(mode[2] ?? '')
+    if (!isMode(value)) return value
+    if (mode[1] === 'new file mode') draft.isNew = true
+    if (mode[1] === 'deleted file mode') draft.isDeleted = true
+    if (mode[1] === 'old mode' || mode[1] === 'deleted file mode') draft.oldMode = value
+    else draft.mode = value
+    return null
+  }
+  const index = /^index ([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})(?: (\d{6}))?$/.exec(line)
+  if (index) {
+    draft.blobs = [index[1] ?? '', index[2] ?? '']
+    const value = index[3] === undefined ? null : readMode(index[3])
+    return value !== null && !isMode(value) ? value : null
+  }
+  if (line.startsWith('rename from ')) draft.renameFrom = readName(line.slice(12))
+  else if (line.startsWith('rename to ')) draft.renameTo = readName(line.slice(10))
+  else if (/^copy (?:from|to) /.test(line)) return 'copy'
+  return null
+}
+
+function closeDrafts(drafts: readonly Draft[], options: ParseOptions): ParseResult {
+  const files: FilePatch[] = []
+  for (const draft of drafts) {
+    const closed = closeDraft(draft, options)
+    if (typeof closed === 'string') return failed(closed === NO_PATH ? 'no_path' : 'malformed', closed, draft.line)
+    if (closed !== null) files.push(closed)
+  }
+  return { ok: true, files }
+}
+
+const NO_PATH = 'the patch does not say which file it changes: put --- a/PATH and +++ b/PATH above the hunk'
+
+function closeDraft(draft: Draft, options: ParseOptions): FilePatch | null | string {
+  let [oldPath, newPath] = namesOf(draft, options)
+  if (draft.renameFrom !== null && draft.renameTo !== null) [oldPath, newPath] = [draft.renameFrom, draft.renameTo]
+  if (draft.isNew) oldPath = null
+  if (draft.isDeleted) newPath = null
+  if (oldPath === null && newPath === null) return draft.hunks.length > 0 ? NO_PATH : null
+  const common = {
+    hunks: draft.hunks,
+    ...(draft.mode === null ? {} : { mode: draft.mode }),
+    ...(draft.oldMode === null ? {} : { oldMode: draft.oldMode }),
+    ...(draft.blobs === null ? {} : { oldBlob: draft.blobs[0], newBlob: draft.blobs[1] }),
+  }
+  if (oldPath === null) return linesOnly(draft, '+') ? { kind: 'create', oldPath, newPath, ...common } : 'a new file has only + lines'
+  if (newPath === null) return linesOnly(draft, '-') ? { kind: 'delete', oldPath, newPath, ...common } : 'a deleted file has only - lines'
+  if (oldPath !== newPath) {
+    if (draft.renameTo !== null) return { kind: 'rename', oldPath, newPath, ...common }
+    if (oldPath !== `${newPath}.orig` && oldPath !== `${newPath}~`) return 'two different names without rename headers'
+    oldPath = newPath
+  }
+  if (draft.hunks.length === 0 && draft.mode === null) return null
+  return { kind: 'modify', oldPath, newPath, ...common }
+}
+
+function namesOf(draft: Draft, options: ParseOptions): [string | null, string | null] {
+  const { oldName, newName, git } = draft
+  if (oldName !== undefined && newName !== undefined) return stripPrefixes(oldName, newName)
+  const only = oldName ?? newName
+  if (only !== undefined && only !== null) {
+    const path = oldName === undefined ? stripPrefixes(null, only)[1] : stripPrefixes(only, null)[0]
+    return [path, path]
+  }
+  if (git !== null) return stripPrefixes(git[0], git[1])
+  return [options.path ?? null, options.path ?? null]
+}
+
+function linesOnly(draft: Draft, kind: '+' | '-'): boolean {
+  return draft.hunks.every((hunk) => hunk.lines.every((line) => line.kind === kind))
+}
+
+/** Hunks for one file that came in several sections belong together: places are looked up in the file before the patch. */
+function finish(parsed: ParseResult): ParseResult {
+  if (!parsed.ok) return parsed
+  const files: FilePatch[] = []
+  const modified = new Map<string, number>()
+  for (const file of parsed.files) {
+    const key = file.kind === 'modify' ? file.newPath : null
+    const at = key === null ? undefined : modified.get(key)
+    const earlier = at === undefined ? undefined : files[at]
+    if (earlier !== undefined && at !== undefined) {
+      const { oldBlob: _old, newBlob: _new, ...rest } = earlier
+      files[at] = { ...rest, hunks: [...earlier.hunks, ...file.hunks] }
+      continue
+    }
+    if (key !== null) modified.set(key, files.length)
+    files.push(file)
+  }
+  if (files.length === 0) return failed('no_hunks', 'no hunk found: the text holds no diff that changes anything', 1)
+  return { ok: true, files }
+}
+
+function canTakeNames(draft: Draft | null): draft is Draft {
+  return draft !== null && draft.hunks.length === 0 && draft.oldName === undefined && draft.newName === undefined && draft.git !== null
+}
+
+function cleanName(line: string): string {
+  return line.slice(4).replace(/\r$/, '')
+}
+
+function newDraft(line: number): Draft {
+  return {
+    git: null,
+    oldName: undefined,
+    newName: undefined,
+    isNew: false,
+    isDeleted: false,
+    renameFrom: null,
+    renameTo: null,
+    oldMode: null,
+    mode: null,
+    blobs: null,
+    hunks: [],
+    line,
+  }
+}
+
+function failed(reason: ParseReason, message: string, line: number): ParseResult {
+  return { ok: false, reason, message, line }
+}

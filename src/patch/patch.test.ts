@@ -1,0 +1,188 @@
+/**
+ * Properties of the engine: apply(diff(a, b), a) = b and reverse ∘ apply = id over line ends and encodings, agreement
+ * with git apply, and no write where a place is in doubt. Seeded: a failure names its case.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { applyPatch, applyToText } from './apply.ts'
+import { makeFileDiff, makeUnifiedDiff, reverse } from './make.ts'
+import { parsePatch } from './parse.ts'
+import { decode, encode, splitLines, type TextFile } from './text-file.ts'
+import type { FilePatch, LineEnd } from './types.ts'
+
+function generator(seed: number): (below: number) => number {
+  let state = seed >>> 0
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 0x1_0000_0000) * below)
+  }
+}
+
+const WORDS = ['a', 'b', '', '  }', '\treturn x', 'const é = 1', 'x = 2 ', '-- sql', '++ c', '@@', 'diff --git', '\\ no', '--- x', '+++ y']
+
+function randomLines(next: (below: number) => number, size: number): string[] {
+  return Array.from({ length: next(size) }, () => {
+    const word = WORDS[next(WORDS.length)] ?? ''
+    return next(3) === 0 ? `${word}${next(20)}` : word
+  })
+}
+
+function mutate(next: (below: number) => number, lines: readonly string[]): string[] {
+  const out = [...lines]
+  for (let edits = 1 + next(4); edits > 0; edits--) {
+    const at = next(out.length + 1)
+    const kind = next(3)
+    if (kind === 0) out.splice(at, next(3))
+    else if (kind === 1) out.splice(at, 0, ...randomLines(next, 4))
+    else out.splice(at, 1, `new ${next(9)}`)
+  }
+  return out
+}
+
+type Flavour = { readonly title: string; readonly end: LineEnd; readonly bom?: boolean; readonly latin1?: boolean }
+const FLAVOURS: readonly Flavour[] = [
+  { title: 'LF', end: '\n' },
+  { title: 'CRLF', end: '\r\n' },
+  { title: 'CR', end: '\r' },
+  { title: 'BOM', end: '\n', bom: true },
+  { title: 'BOM and CRLF', end: '\r\n', bom: true },
+  { title: 'Latin-1', end: '\n', latin1: true },
+]
+
+function file(flavour: Flavour, lines: readonly string[], hasFinalEnd: boolean): TextFile {
+  const text = lines.map((line, at) => line + (at < lines.length - 1 || hasFinalEnd ? flavour.end : '')).join('')
+  return { encoding: flavour.latin1 ? 'latin-1' : 'utf-8', bom: flavour.bom === true, ...splitLines(text) }
+}
+
+/** As the bytes would be read: a Latin-1 file without a byte above ASCII is UTF-8. */
+function pair(flavour: Flavour, seed: number): [TextFile, TextFile] {
+  const next = generator(seed)
+  const head = flavour.latin1 ? ['é head'] : []
+  const before = [...head, ...randomLines(next, 40)]
+  const after = [...head, ...mutate(next, before.slice(head.length))]
+  return [decode(encode(file(flavour, before, next(4) > 0))), decode(encode(file(flavour, after, next(4) > 0)))]
+}
+
+function parsed(diff: string): FilePatch {
+  const result = parsePatch(diff)
+  assert.ok(result.ok, JSON.stringify(result))
+  const [patch] = result.files
+  assert.ok(patch)
+  return patch
+}
+
+for (const flavour of FLAVOURS) {
+  test(`apply(diff(a, b), a) = b and back: ${flavour.title}`, () => {
+    for (let seed = 1; seed <= 100; seed++) {
+      const [before, after] = pair(flavour, seed)
+      const diff = makeFileDiff('f', before, after)
+      if (diff === '') continue
+      const patch = parsed(diff)
+      const there = applyToText(before, patch)
+      assert.ok(there.ok && there.text !== null, `seed ${seed}\n${diff}${JSON.stringify(there.hunks)}`)
+      assert.deepEqual(encode(there.text), encode(after), `seed ${seed}\n${diff}`)
+      const back = applyToText(after, reverse(patch))
+      assert.ok(back.ok && back.text !== null, `seed ${seed} back\n${diff}${JSON.stringify(back.hunks)}`)
+      assert.deepEqual(encode(back.text), encode(before), `seed ${seed} back\n${diff}`)
+      const again = applyToText(after, patch)
+      assert.ok(!again.ok || encode(again.text ?? after).equals(encode(after)), `seed ${seed} twice\n${diff}`)
+    }
+  })
+}
+
+test('git apply takes our diffs and gives the same bytes', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'vp-patch-'))
+  try {
+    const diffs: string[] = []
+    const wanted: [string, Buffer][] = []
+    for (const [index, flavour] of FLAVOURS.entries()) {
+      for (let seed = 500; seed < 520; seed++) {
+        const [before, after] = pair(flavour, seed)
+        const name = `f ${index}-é${seed}`
+        const diff = makeFileDiff(name, before, after)
+        if (diff === '' || flavour.latin1) continue
+        writeFileSync(join(dir, name), encode(before))
+        diffs.push(diff)
+        wanted.push([name, encode(after)])
+      }
+    }
+    writeFileSync(join(dir, 'all.diff'), diffs.join(''))
+    execFileSync('git', ['apply', '--whitespace=nowarn', 'all.diff'], {
+      cwd: dir,
+      env: { PATH: process.env['PATH'] ?? '', GIT_CEILING_DIRECTORIES: dir },
+    })
+    for (const [name, bytes] of wanted) assert.deepEqual(readFileSync(join(dir, name)), bytes, name)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+})
+
+test('git apply takes created, deleted and mode-only files', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'vp-patch-'))
+  try {
+    writeFileSync(join(dir, 'gone'), 'x\ny')
+    writeFileSync(join(dir, 'tool'), 'run\n', { mode: 0o644 })
+    const diff = [
+      makeUnifiedDiff('made', null, 'hello\nworld'),
+      makeUnifiedDiff('empty', null, ''),
+      makeUnifiedDiff('gone', 'x\ny', null),
+      makeUnifiedDiff('tool', 'run\n', 'run\n', { oldMode: '100644', newMode: '100755' }),
+    ].join('')
+    writeFileSync(join(dir, 'd.diff'), diff)
+    execFileSync('git', ['apply', 'd.diff'], {
+      cwd: dir,
+      env: { PATH: process.env['PATH'] ?? '', GIT_CEILING_DIRECTORIES: dir },
+    })
+    assert.equal(readFileSync(join(dir, 'made'), 'utf8'), 'hello\nworld')
+    assert.equal(readFileSync(join(dir, 'empty'), 'utf8'), '')
+    const result = parsePatch(diff)
+    assert.ok(result.ok)
+    const store = new Map([
+      ['gone', Buffer.from('x\ny')],
+      ['tool', Buffer.from('run\n')],
+    ])
+    const applied = applyPatch((path) => store.get(path) ?? null, result.files)
+    assert.ok(applied.ok)
+    assert.deepEqual(
+      applied.changes.map((change) => [change.path, change.bytes === null ? null : Buffer.from(change.bytes).toString(), change.mode]),
+      [
+        ['made', 'hello\nworld', '100644'],
+        ['empty', '', '100644'],
+        ['gone', null, undefined],
+        ['tool', 'run\n', '100755'],
+      ],
+    )
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+})
+
+test('any bytes survive decode and encode', () => {
+  const next = generator(7)
+  for (let round = 0; round < 300; round++) {
+    const alphabet = round % 2 === 0 ? [10, 13, 97, 0xe9, 0xef, 0xbb, 0xbf] : [10, 13, 65, 0xc3, 0xa9, 0]
+    const bytes = Buffer.from(Array.from({ length: next(30) }, () => alphabet[next(alphabet.length)] ?? 0))
+    assert.deepEqual(encode(decode(bytes)), bytes)
+  }
+})
+
+test('work is bounded on hostile patches', { timeout: 20_000 }, () => {
+  const started = performance.now()
+  const source = decode(Buffer.from('a\n'.repeat(100_000)))
+  const hunk = `@@ -9,2 +9,3 @@\n a\n a\n+b\n`
+  const many = parsePatch(`--- a/f\n+++ b/f\n${hunk.repeat(100_000)}`)
+  assert.ok(many.ok)
+  assert.equal(applyToText(source, many.files[0] as FilePatch).ok, false)
+  const far = parsePatch(`--- a/f\n+++ b/f\n${'@@ @@\n a\n a\n-x\n'.repeat(50_000)}`)
+  assert.ok(far.ok)
+  assert.equal(applyToText(source, far.files[0] as FilePatch).ok, false)
+  const wide = 'y'.repeat(10_000_000)
+  const long = parsePatch(`--- a/f\n+++ b/f\n@@ -1 +1 @@\n-${wide}\n+${wide}z\n`)
+  assert.ok(long.ok)
+  assert.equal(applyToText(decode(Buffer.from(`${wide} \n`)), long.files[0] as FilePatch).ok, true)
+  assert.ok(performance.now() - started < 10_000)
+})

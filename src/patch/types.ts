@@ -1,0 +1,65 @@
+/**
+ * The one representation of an edit, whatever a model wrote: hunks against named files, and what became of each.
+ * Paths are as written, hostile until the policy has seen them. Line texts carry no line end.
+ */
+
+/** `''` is the last line of a file without a final newline. */
+export type LineEnd = '\n' | '\r\n' | '\r' | ''
+export type FileMode = '100644' | '100755'
+
+export interface PatchLine {
+  readonly kind: ' ' | '-' | '+'
+  readonly text: string
+  /** What the patch says about the line's end. Only believed where the file agrees on the old side. */
+  readonly end: LineEnd
+}
+
+export interface Hunk {
+  /** 1-based first old line as stated, null when the patch names none. With no old lines: insert after it. */
+  readonly oldStart: number | null
+  readonly newStart: number | null
+  readonly lines: readonly PatchLine[]
+  /** 1-based line in the patch text, for messages. */
+  readonly patchLine: number
+  /** Text after the second `@@`: the line that opens the enclosing scope. Only ever narrows candidates. */
+  readonly section?: string
+}
+
+export interface FilePatch {
+  readonly kind: 'modify' | 'create' | 'delete' | 'rename'
+  readonly oldPath: string | null
+  readonly newPath: string | null
+  /** The mode after the patch, when it says one. */
+  readonly mode?: FileMode
+  readonly oldMode?: FileMode
+  /** Abbreviated git blob ids of the `index` header: they settle what text alone cannot. */
+  readonly oldBlob?: string
+  readonly newBlob?: string
+  /** A delete that does not list the removed lines (V4A). */
+  readonly wholeFile?: true
+  readonly hunks: readonly Hunk[]
+}
+
+export type RejectReason = 'not_found' | 'ambiguous' | 'overlap' | 'stale' | 'denied' | 'encoding' | 'limit'
+
+export interface QuotedLine {
+  readonly line: number
+  readonly text: string
+}
+
+/** `drift` is the distance from the stated line; 0 when none was stated. Lines are 1-based. */
+export type HunkOutcome =
+  | { readonly kind: 'applied'; readonly line: number; readonly drift: number }
+  | { readonly kind: 'already_applied'; readonly line: number }
+  | {
+      readonly kind: 'rejected'
+      readonly reason: RejectReason
+      readonly nearest?: readonly QuotedLine[]
+      readonly candidates?: readonly number[]
+    }
+
+export type ParseReason = 'empty' | 'no_hunks' | 'no_path' | 'malformed' | 'binary' | 'symlink' | 'gitlink' | 'mode' | 'copy' | 'too_large'
+
+export type ParseResult =
+  | { readonly ok: true; readonly files: readonly FilePatch[] }
+  | { readonly ok: false; readonly reason: ParseReason; readonly message: string; readonly line: number }

@@ -1,0 +1,129 @@
+/**
+ * Reading a PRD: refused when it is not text, and taken as it stands when it lists its tasks under `## Tasks`,
+ * `## Work` or `## Plan`. Source: contracts/vp.md, “Details that other programs rely on”. Pure, linear.
+ */
+import { VpError } from '../../core/errors.ts'
+import { COMPLEXITIES, type Complexity } from '../../pas/contract/types.ts'
+import type { PlanTask } from '../contract/types.ts'
+import { laneByName } from './lanes.ts'
+import { planTask } from './plan.ts'
+
+export const MAX_PRD_BYTES = 1024 * 1024
+
+/** Throws `prd.invalid`: empty, binary, or over 1 MiB (the caller reads one byte more than that at most). */
+export function readPrdBytes(bytes: Uint8Array, file: string): string {
+  const refuse = (what: string, next: string) => new VpError('prd.invalid', `${file} ${what}`, { where: { file }, next: [next] })
+  if (bytes.length > MAX_PRD_BYTES) throw refuse('is larger than 1 MiB', 'keep the requirements, move the attachments elsewhere')
+  if (bytes.includes(0)) throw refuse('is not a text', 'vp plan --from-prd docs/PRD.md')
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw refuse('is not UTF-8 text', `iconv -f latin1 -t utf-8 ${file}`)
+  }
+  if (text.trim() === '') throw refuse('is empty', 'write down what you want, in any form')
+  return text.replaceAll('\r\n', '\n')
+}
+
+export type PrdTasks = { readonly kind: 'listed'; readonly tasks: PlanTask[]; readonly context: string } | { readonly kind: 'prose'; readonly context: string }
+
+const SECTION = /^##\s+(tasks|work|plan)\s*$/i
+const ITEM = /^(\s*)(?:(\d{1,4})[.)]|[-*]\s+\[[ xX]\])\s+(.{1,2000})$/
+
+/** Throws `plan.unknown_lane`, `plan.invalid` with the line. */
+export function tasksFromPrd(text: string, file = 'PRD'): PrdTasks {
+  const lines = text.split('\n')
+  const start = lines.findIndex((line) => SECTION.test(line))
+  if (start < 0) return { kind: 'prose', context: text.trim() }
+  const after = lines.findIndex((line, index) => index > start && /^#{1,2}\s/.test(line))
+  const end = after < 0 ? lines.length : after
+  const context = [...lines.slice(0, start), ...lines.slice(end)].join('\n').trim()
+  const tasks: PlanTask[] = []
+  const open: { indent: number; n: number }[] = []
+  for (let index = start + 1; index < end; index++) {
+    const item = ITEM.exec(lines[index] ?? '')
+    if (!item) continue
+    const [, blank = '', number, body = ''] = item
+    const indent = blank.replaceAll('\t', '    ').length
+    while ((open.at(-1)?.indent ?? -1) >= indent) open.pop()
+    const n = number !== undefined && open.length === 0 ? Number(number) : tasks.length + 1
+    tasks.push(taskFrom(body.trim(), { n, parent_n: open.at(-1)?.n ?? null, line: index + 1, file }))
+    open.push({ indent, n })
+  }
+  return tasks.length === 0 ? { kind: 'prose', context: text.trim() } : { kind: 'listed', tasks, context }
+}
+
+function taskFrom(body: string, place: { n: number; parent_n: number | null; line: number; file: string }): PlanTask {
+  const { title, attributes } = splitAttributes(body)
+  const where = { where: { file: place.file, line: place.line } }
+  const get = (name: string) => attributes.get(name)
+  const laneText = get('lane')
+  const lane = laneText === undefined ? null : laneByName(laneText)
+  if (laneText !== undefined && !lane)
+    throw new VpError('plan.unknown_lane', `T${place.n}: there is no lane ${JSON.stringify(laneText.slice(0, 40))}`, {
+      ...where,
+      why: 'lanes: Code-Impl, Code-API-Design, Data-Schema, Data-Loader, Narrative, Graph-Ops, Vector-Ops',
+      next: ['correct the lane, plan again'],
+    })
+  const complexityText = get('complexity')?.toLowerCase().replace(/[ -]/g, '_')
+  const complexity = COMPLEXITIES.find((one) => one === complexityText) ?? null
+  if (complexityText !== undefined && !complexity)
+    throw new VpError('plan.invalid', `T${place.n}: complexity is one of ${COMPLEXITIES.join(', ')}`, {
+      ...where,
+      next: ['correct the complexity, plan again'],
+    })
+  const numbers = (get('depends on') ?? get('after') ?? get('deps') ?? '')
+    .split(/[,\s]+/)
+    .filter(Boolean)
+    .map((part) => Number(part.replace(/^T/i, '')))
+  if (numbers.some((one) => !Number.isInteger(one)))
+    throw new VpError('plan.invalid', `T${place.n}: “depends on” takes task numbers`, {
+      ...where,
+      next: ['correct the numbers, plan again'],
+    })
+  return planTask({
+    n: place.n,
+    title,
+    parent_n: place.parent_n,
+    lane,
+    complexity: complexity as Complexity | null,
+    deps: numbers,
+    line: place.line,
+    files: list(get('files')),
+    tests: (get('tests') ?? '').split(/\s+/).filter(Boolean),
+  })
+}
+
+function list(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((part) => part.trim().replace(/^`|`$/g, ''))
+    .filter(Boolean)
+}
+
+const NAMES = ['lane', 'complexity', 'files', 'tests', 'depends on', 'after', 'deps']
+
+/** The last parenthesis, if it holds `name: value` pairs; else the whole is the title. */
+function splitAttributes(body: string): { title: string; attributes: Map<string, string> } {
+  const attributes = new Map<string, string>()
+  if (!body.endsWith(')')) return { title: body, attributes }
+  const at = openingOf(body)
+  if (at < 0) return { title: body, attributes }
+  for (const part of body.slice(at + 1, -1).split(';')) {
+    const colon = part.indexOf(':')
+    const name = part.slice(0, Math.max(0, colon)).trim().toLowerCase()
+    if (colon < 0 || !NAMES.includes(name)) return { title: body, attributes: new Map() }
+    attributes.set(name, part.slice(colon + 1).trim())
+  }
+  return { title: body.slice(0, at).trim(), attributes }
+}
+
+/** Where the parenthesis that ends the line begins; -1 when it is not balanced. */
+function openingOf(body: string): number {
+  let depth = 0
+  for (let index = body.length - 1; index >= 0; index--) {
+    if (body[index] === ')') depth++
+    else if (body[index] === '(' && --depth === 0) return index
+  }
+  return -1
+}

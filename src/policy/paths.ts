@@ -1,0 +1,134 @@
+/**
+ * Which relative paths may be read or written, decided on the name alone. Opening beneath the root is another layer's
+ * duty. Names are compared folded, as the most forgiving file system would: case, forms, invisible characters, tails.
+ */
+import { matchesPart, matchesPath } from './glob.ts'
+import type { Lane } from './lane.ts'
+
+export type Intent = 'read' | 'write'
+
+const MAX_PATH_BYTES = 4095
+const MAX_PART_BYTES = 255
+
+/** Never written, at any depth. They steer git, editors, agents and vp itself. */
+const PROTECTED_NAMES: ReadonlySet<string> = new Set([
+  '.git',
+  '.vp',
+  '.vscode',
+  '.idea',
+  '.husky',
+  '.envrc',
+  '.mcp.json',
+  '.gitmodules',
+  '.claude',
+  '.claude.json',
+  '.codex',
+  '.cursor',
+  '.cursorrules',
+  '.agents',
+  '.gemini',
+  '.aider',
+  '.continue',
+  '.windsurf',
+  '.windsurfrules',
+  '.clinerules',
+  '.roo',
+  '.kiro',
+  '.zed',
+])
+const UNREADABLE_NAMES: ReadonlySet<string> = new Set(['.git'])
+const SECRET_GLOBS: readonly string[] = [
+  '.env*',
+  '*.pem',
+  '*.key',
+  '*.pfx',
+  '*.p12',
+  '*.jks',
+  '*.keystore',
+  'id_rsa*',
+  'id_ed25519*',
+  'id_ecdsa*',
+  'id_dsa*',
+  'secrets.*',
+  'credentials.*',
+  '.netrc',
+  '.pgpass',
+  '.pypirc',
+  '.git-credentials',
+  '.htpasswd',
+  'service-account*.json',
+]
+const SECRET_FOLDERS: ReadonlySet<string> = new Set(['secrets', '.ssh', '.gnupg', '.aws', '.azure', '.kube', '.docker'])
+const DEPENDENCY_FOLDERS: ReadonlySet<string> = new Set(['node_modules', '.venv', 'venv', 'virtualenv', 'site-packages', '__pycache__'])
+const GENERATED_GLOBS: readonly string[] = ['*.pyc', '*.pyo', '*.bak', '*.dump']
+
+/** The rule that refuses, or null. Reads and writes of secret files are refused alike. */
+export function denyPath(path: string, intent: Intent, lane?: Lane): string | null {
+  const shape = shapeProblem(path)
+  if (shape !== null) return shape
+  const plain = path.startsWith('./') ? path.slice(2) : path
+  const parts = plain.split('/').map(foldName)
+  const byName = denyName(parts, intent)
+  return byName ?? (lane === undefined ? null : denyByLane(plain, parts.join('/'), intent, lane))
+}
+
+/** True for files that never leave the machine, whatever the rights. */
+export function isSecretPath(path: string): boolean {
+  return denyName(path.split('/').map(foldName), 'read')?.startsWith('global/secret') === true
+}
+
+export function isProtectedPath(path: string): boolean {
+  return path.split('/').some((part) => isProtectedName(foldName(part)))
+}
+
+function shapeProblem(path: string): string | null {
+  if (typeof path !== 'string' || path === '' || !path.isWellFormed()) return 'global/path-shape'
+  if (/[\x00-\x1f\x7f]/.test(path)) return 'global/path-control-character'
+  if (path.startsWith('/') || path.startsWith('\\') || /^[A-Za-z][A-Za-z0-9+.-]*:/.test(path)) return 'global/path-absolute'
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return 'global/path-length'
+  const parts = (path.startsWith('./') ? path.slice(2) : path).split('/')
+  if (parts.includes('..') || path.split('\\').includes('..')) return 'global/path-parent'
+  if (parts.some((part) => part === '' || part === '.')) return 'global/path-shape'
+  return parts.some((part) => Buffer.byteLength(part) > MAX_PART_BYTES) ? 'global/path-length' : null
+}
+
+function denyName(parts: readonly string[], intent: Intent): string | null {
+  const last = parts.at(-1) ?? ''
+  for (const part of parts) {
+    if (UNREADABLE_NAMES.has(part) || isShortGit(part)) return 'global/git-directory'
+    if (intent === 'write' && isProtectedName(part)) return `global/protected-name`
+    if (SECRET_FOLDERS.has(part) || SECRET_GLOBS.some((glob) => matchesPart(glob, part))) return 'global/secret-file'
+    if (intent === 'write' && DEPENDENCY_FOLDERS.has(part)) return 'global/dependency-directory'
+  }
+  return intent === 'write' && GENERATED_GLOBS.some((glob) => matchesPart(glob, last)) ? 'global/generated-file' : null
+}
+
+function isProtectedName(part: string): boolean {
+  return PROTECTED_NAMES.has(part) || part.startsWith('.aider.') || isShortGit(part)
+}
+
+/** The 8.3 alias of `.git`. */
+function isShortGit(part: string): boolean {
+  return /^git~\d+$/.test(part)
+}
+
+function denyByLane(path: string, folded: string, intent: Intent, lane: Lane): string | null {
+  for (const glob of lane.fileGlobs.deny) {
+    if (matchesPath(glob, path) || matchesPath(glob.toLowerCase(), folded)) return `${lane.slug}/deny ${glob}`
+  }
+  const { allow } = lane.fileGlobs
+  if (intent === 'write' && allow.length > 0 && !allow.some((glob) => matchesPath(glob, path))) return `${lane.slug}/not-allowed`
+  return lane.within === undefined ? null : denyByLane(path, folded, intent, lane.within)
+}
+
+/** Case, compatibility forms, ignorable characters, NTFS streams and trailing dots and blanks do not tell names apart. */
+export function foldName(part: string): string {
+  const visible = part
+    .normalize('NFKD')
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .toLowerCase()
+  const stream = visible.indexOf(':')
+  let end = stream > 0 ? stream : visible.length
+  while (end > 0 && (visible[end - 1] === '.' || visible[end - 1] === ' ')) end--
+  return visible.slice(0, end)
+}

@@ -1,0 +1,109 @@
+/**
+ * The processes of a run, found from outside through /proc: by descent, and by the marker in their environment when
+ * descent was cut. A process that overwrote its own environment and left its parent is not found by the marker.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { MARKER_NAME } from './environment.ts'
+
+const ROUNDS = 100
+
+/** `pid` and what is below it now, up to a few more than `enough`: a bomb grows faster than one can count. */
+export function descendants(pid: number, enough: number): Set<number> {
+  const found = new Set<number>([pid])
+  for (const parent of found) {
+    for (const child of childrenOf(parent)) found.add(child)
+    if (found.size > enough) break
+  }
+  return found
+}
+
+/** Threads on the whole machine: one cheap look that tells a bomb early. Source: proc(5), loadavg. */
+export function threadsOnMachine(): number {
+  return Number(/\/(\d+) /.exec(read('/proc/loadavg'))?.[1] ?? 0)
+}
+
+/** Threads of one user: what RLIMIT_NPROC counts where no user namespace starts a count of its own. */
+export function threadsOf(uid: number): number {
+  let threads = 0
+  for (const name of list('/proc')) {
+    if (!/^[0-9]+$/.test(name)) continue
+    const status = read(`/proc/${name}/status`)
+    if (status.includes(`\nUid:\t${uid}\t`)) threads += Number(/^Threads:\s*(\d+)/m.exec(status)?.[1] ?? 0)
+  }
+  return threads
+}
+
+/** The whole process group at once: the kernel lets no member fork meanwhile. */
+export function killGroup(leader: number): void {
+  if (leader > 1) kill(-leader)
+}
+
+function childrenOf(pid: number): number[] {
+  const children: number[] = []
+  for (const thread of list(`/proc/${pid}/task`))
+    for (const child of read(`/proc/${pid}/task/${thread}/children`).split(' ')) if (child !== '') children.push(Number(child))
+  return children
+}
+
+/** Every process whose environment carries the marker. */
+export function markedProcesses(marker: string): number[] {
+  const needle = `${MARKER_NAME}=${marker}\0`
+  const marked: number[] = []
+  for (const name of list('/proc')) {
+    if (!/^[0-9]+$/.test(name)) continue
+    const environ = read(`/proc/${name}/environ`)
+    if (environ.startsWith(needle) || environ.includes(`\0${needle}`)) marked.push(Number(name))
+  }
+  return marked
+}
+
+/** Kills what still carries the marker, until nothing does. Gives how many were killed. */
+export function killLeftovers(marker: string, alsoBelow: ReadonlySet<number> = new Set()): number {
+  const killed = new Set<number>()
+  for (let round = 0; round < ROUNDS; round++) {
+    const pids = new Set([...alsoBelow, ...markedProcesses(marker)])
+    let isQuiet = true
+    for (const pid of pids) {
+      if (pid <= 1) continue
+      if (isAlive(pid) && kill(pid)) {
+        killed.add(pid)
+        isQuiet = false
+      }
+    }
+    if (isQuiet) return killed.size
+  }
+  return killed.size
+}
+
+/** False when it was gone already, or is not ours. */
+export function kill(pid: number): boolean {
+  try {
+    process.kill(pid, 'SIGKILL')
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isAlive(pid: number): boolean {
+  const stat = read(`/proc/${pid}/stat`)
+  const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3)
+  return state !== '' && state !== 'Z' && state !== 'X'
+}
+
+/** Processes come and go while one reads: what is gone has no entries and no text. */
+function list(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}

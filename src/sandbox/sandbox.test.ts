@@ -1,0 +1,319 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { isVpError } from '../core/errors.ts'
+import { DEFAULT_LIMITS, type Backend, type BackendName, type SandboxRequest, type SandboxResult } from './contract.ts'
+import { killLeftovers, markedProcesses, threadsOnMachine } from './processes.ts'
+import { selectBackend, type SelectOptions } from './select.ts'
+
+const base = mkdtempSync(join(tmpdir(), 'vp-box-'))
+after(() => rmSync(base, { recursive: true, force: true }))
+const uid = process.getuid?.() ?? -1
+const marker = () => randomBytes(16).toString('hex')
+const options: SelectOptions = {
+  clock: { now: () => Date.now(), monotonic: () => performance.now() },
+  random: { bytes: (count) => randomBytes(count) },
+  launcher: {
+    node: process.execPath,
+    argv: ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'launcher-entry.ts')],
+  },
+  tmpBase: join(base, 'runs'),
+  cacheFile: join(base, 'sandbox.json'),
+  platform: process.platform,
+  arch: process.arch,
+  uid,
+  pid: process.pid,
+}
+
+interface Scene {
+  readonly backend: Backend
+  readonly tree: string
+  readonly outside: string
+  sh(script: string, change?: Partial<SandboxRequest>, signal?: AbortSignal): Promise<SandboxResult>
+}
+
+async function scene(name: BackendName): Promise<Scene> {
+  const { backend } = await selectBackend({ ...options, pin: name, cacheFile: join(base, `${name}.json`) })
+  const place = mkdtempSync(join(base, `${name}-`))
+  const tree = join(place, 'tree')
+  mkdirSync(join(tree, '.git'), { recursive: true })
+  mkdirSync(join(tree, 'src'))
+  writeFileSync(join(tree, 'file'), 'inside')
+  writeFileSync(join(place, 'canary'), 'canary')
+  return {
+    backend,
+    tree,
+    outside: place,
+    sh: (script, change, signal) =>
+      backend.run(
+        {
+          argv: ['/bin/sh', '-c', script],
+          workspace: tree,
+          writable: true,
+          protect: ['.git', '.vp'],
+          cwd: '',
+          mounts: [],
+          env: {},
+          path: [],
+          network: 'none',
+          limits: { ...DEFAULT_LIMITS, wallMs: 10_000 },
+          marker: marker(),
+          ...change,
+        },
+        signal,
+      ),
+  }
+}
+
+const said = (result: SandboxResult) => `${result.stdout}${result.stderr}`
+const all: BackendName[] = ['bwrap', 'box', 'landlock']
+const spaces: BackendName[] = ['bwrap', 'box']
+
+/** Each script must print `held`, and nothing else decides. */
+const held: [title: string, script: (scene: Scene) => string, on: BackendName[]][] = [
+  ['reads its own file', () => '[ "$(cat file)" = inside ] && echo held', all],
+  ['writes its own file', () => 'echo x > src/new && echo held', all],
+  ['does not read outside', ({ outside }) => `cat ${outside}/canary || echo held`, all],
+  ['does not write outside', ({ outside }) => `echo x > ${outside}/made || echo held`, all],
+  ['does not empty a file outside', ({ outside }) => `truncate -s 0 ${outside}/canary || echo held`, all],
+  ['does not follow a link it made', ({ outside }) => `ln -s ${outside}/canary l; cat l || echo held; rm l`, all],
+  ['does not write the kernel settings', () => 'sh -c "echo x > /proc/sys/kernel/core_pattern" || echo held', all],
+  ['does not read what the host user keeps', () => 'ls /root /home/*/.ssh 2>/dev/null | grep . || echo held', all],
+  ['makes no namespaces', () => 'unshare -U true || unshare -r true || echo held', all],
+  ['mounts nothing', () => 'mount -t tmpfs none /tmp || echo held', all],
+  [
+    'has no capability, no way to new ones, and the filter',
+    () => 'grep -c -e "CapEff:.0*$" -e "CapBnd:.0*$" -e "NoNewPrivs:.1" -e "Seccomp:.2" /proc/self/status | grep -q "[34]" && echo held',
+    all,
+  ],
+  ['sees only an environment from nothing', () => '[ -z "$VP_CANARY$NODE_OPTIONS$SSH_AUTH_SOCK" ] && [ "$(env | wc -l)" -lt 20 ] && echo held', all],
+  ['inherits no descriptor', () => '[ "$(ls /proc/self/fd | tr "\\n" " ")" = "0 1 2 3 " ] && echo held', all],
+  ['has a temporary directory and an empty home', () => 'echo x > "$TMPDIR/t" && [ -z "$(ls -A "$HOME")" ] && echo held', all],
+  ['does not touch .git', () => 'echo x > .git/config || mv .git g || echo held', spaces],
+  ['sees no process of the host', () => '[ "$(ls /proc | grep -c "^[0-9]")" -lt 12 ] && echo held', spaces],
+  ['writes only where it may', () => 'touch /x || touch /usr/x || touch /etc/x || echo held', all],
+]
+
+const ends: [title: string, script: string, limits: Partial<SandboxRequest['limits']>, endedBy: SandboxResult['endedBy'][], on: BackendName[]][] = [
+  ['the wall clock', 'sleep 30', { wallMs: 250 }, ['wall'], all],
+  ['output without end', 'yes', { outputBytes: 50_000 }, ['output'], all],
+  ['a file too large', 'exec dd if=/dev/zero of=src/big bs=1M count=9', { fileBytes: 2_000_000 }, ['file_size'], all],
+  ['a busy loop', 'exec sh -c "while :; do :; done"', { cpuS: 1 }, ['cpu'], all],
+  ['a fork bomb', 'f() { f | f & sleep 5; }; f; sleep 5', { tasks: 40, wallMs: 1500 }, ['processes', 'exit', 'wall'], all],
+  [
+    'memory of many',
+    'for i in 1 2 3 4; do head -c 90000000 /dev/zero | tail -c 80000000 | sleep 3 & done; wait',
+    { totalMemoryBytes: 100_000_000 },
+    ['memory'],
+    all,
+  ],
+]
+
+process.env['VP_CANARY'] = 'visible'
+
+for (const name of all) {
+  const skip =
+    name === 'bwrap' && !['/usr/bin/bwrap', '/bin/bwrap', '/usr/local/bin/bwrap'].some((path) => existsSync(path)) ? 'bubblewrap is not installed' : false
+  describe(name, { skip, concurrency: 4 }, () => {
+    let at: Scene
+    before(async () => {
+      at = await scene(name)
+    })
+
+    for (const [title, script, on] of held)
+      if (on.includes(name))
+        test(title, async () => {
+          const result = await at.sh(`{ ${script(at)}; } 2>/dev/null`)
+          assert.match(result.stdout.toString(), /^held$/m, said(result))
+          assert.equal(readFileSync(join(at.outside, 'canary'), 'utf8'), 'canary')
+          assert.equal(existsSync(join(at.outside, 'made')), false)
+        })
+
+    for (const [title, script, limits, want, on] of ends)
+      if (on.includes(name))
+        test(`ends: ${title}`, async () => {
+          const own = marker()
+          const grown = watchThreads()
+          const result = await at.sh(script, { limits: { ...DEFAULT_LIMITS, wallMs: 8000, ...limits }, marker: own })
+          assert.ok(grown() < 600, 'the number of processes is held')
+          assert.ok(want.includes(result.endedBy), `${result.endedBy} ${result.signal} ${said(result).slice(0, 300)}`)
+          if (title.startsWith('output')) assert.ok(result.truncated && result.stdout.length < 80_000)
+          assert.ok(result.durationMs < 5000, `${result.durationMs} ms`)
+          await settled(own)
+        })
+
+    test('exit codes, signals and both streams are told as they are', async () => {
+      const exit = await at.sh('echo out; echo err >&2; exit 3')
+      assert.deepEqual([exit.exitCode, exit.signal, exit.endedBy, `${exit.stdout}`, `${exit.stderr}`], [3, null, 'exit', 'out\n', 'err\n'])
+      const killed = await at.sh('kill -TERM $$')
+      assert.deepEqual([killed.exitCode, killed.signal, killed.endedBy], [null, 'SIGTERM', 'signal'])
+      const input = await at.sh('cat', { stdin: Buffer.from('typed') })
+      assert.equal(`${input.stdout}`, 'typed')
+    })
+
+    test('nothing outlives the run, and a child that holds stdout does not hold it up', async () => {
+      const own = marker()
+      const result = await at.sh('setsid sleep 60 & sleep 61 & (setsid setsid sleep 62 &) ; echo done', { marker: own })
+      assert.equal(`${result.stdout}`, 'done\n')
+      assert.ok(result.durationMs < 2000, `${result.durationMs} ms`)
+      await settled(own)
+    })
+
+    test('orphans do not use up the processes of a run', { skip: name === 'landlock' ? 'the machine reaps them' : false }, async () => {
+      const script = 'i=0; while [ $i -lt 150 ]; do (true &); i=$((i + 1)); done; sleep 0.3; true && echo held'
+      const result = await at.sh(script, { limits: { ...DEFAULT_LIMITS, tasks: 100 } })
+      assert.equal(said(result), 'held\n')
+      assert.equal(result.endedBy, 'exit')
+    })
+
+    test('cancelled, before and while it runs', async () => {
+      const own = marker()
+      assert.equal((await at.sh('sleep 30', { marker: own }, AbortSignal.timeout(200))).endedBy, 'cancelled')
+      await settled(own)
+      await assert.rejects(at.sh('true', {}, AbortSignal.abort()), (error) => isVpError(error) && error.code === 'cancelled')
+    })
+
+    test('/workspace, /tmp and /tmp/vp are what it sees and says', async () => {
+      const scratch = join(at.outside, 'scratch')
+      mkdirSync(scratch, { recursive: true })
+      const result = await at.sh('pwd; echo "$PWD $HOME $TMPDIR"; echo report > "$R"; [ -w "$1" ] && echo "$1"', {
+        argv: ['/bin/sh', '-c', 'pwd; echo "$PWD $HOME $TMPDIR"; echo report > "$R"; [ -w "$1" ] && echo "$1"', 'sh', '/workspace/file'],
+        cwd: 'src',
+        scratch,
+        env: { R: '/tmp/vp/report' },
+      })
+      assert.equal(said(result), '/workspace/src\n/workspace/src /home/vp /tmp\n/workspace/file\n')
+      assert.equal(readFileSync(join(scratch, 'report'), 'utf8'), 'report\n')
+    })
+
+    test('a mount in the tree is there, read-only, and leaves nothing behind', async () => {
+      const modules = join(at.outside, 'modules')
+      mkdirSync(join(modules, 'dep'), { recursive: true })
+      const mounts = [{ hostPath: modules, sandboxPath: '/workspace/app/node_modules' }]
+      const result = await at.sh('ls app/node_modules; touch app/node_modules/x 2>/dev/null || echo held; readlink -f app/node_modules', { mounts })
+      assert.equal(said(result), 'dep\nheld\n/workspace/app/node_modules\n')
+      assert.deepEqual(
+        readdirSync(at.tree).filter((entry) => entry === 'app'),
+        [],
+      )
+      symlinkSync('/etc', join(at.tree, 'evil'))
+      const evil = [{ hostPath: modules, sandboxPath: '/workspace/evil/vp-test' }]
+      await assert.rejects(at.sh('true', { mounts: evil }), (error) => isVpError(error) && error.code === 'path.denied')
+      rmSync(join(at.tree, 'evil'))
+    })
+
+    test('a read-only tree is', async () => {
+      const result = await at.sh('echo x > file; rm -f file; cat file', { writable: false })
+      assert.equal(`${result.stdout}`, 'inside')
+    })
+
+    test('a program that is not there is an outcome, not a broken sandbox', async () => {
+      const result = await at.sh('', { argv: ['/usr/bin/no-such-program'] })
+      assert.equal(result.endedBy, 'exit')
+      assert.notEqual(result.exitCode, 0)
+    })
+
+    test('a request that is no request is refused', async () => {
+      for (const change of [
+        { cwd: '../x' },
+        { env: { LD_PRELOAD: 'x' } },
+        { env: { 'A B': 'x' } },
+        { marker: 'short' },
+        { workspace: '/' },
+        { workspace: '/tmp' },
+      ])
+        await assert.rejects(at.sh('true', change), (error) => isVpError(error) && error.code === 'policy.invalid', JSON.stringify(change))
+    })
+
+    if (spaces.includes(name))
+      test('a server of its own answers on 127.0.0.1, and the host does not', async () => {
+        const server = createServer().listen(0, '127.0.0.1')
+        await new Promise((resolve) => server.once('listening', resolve))
+        const port = (server.address() as AddressInfo).port
+        const script = `
+const http = require('http'), net = require('net')
+const server = http.createServer((_, answer) => answer.end('mine')).listen(0, '127.0.0.1', () =>
+  fetch('http://127.0.0.1:' + server.address().port).then((a) => a.text()).then((text) =>
+    net.connect(${port}, '127.0.0.1').on('connect', () => { console.log('reached'); process.exit() }).on('error', (e) => { console.log(text, e.code); process.exit() })))`
+        const node = process.execPath
+        const result = await at.sh('', { argv: [node, '-e', script], mounts: [{ hostPath: node, sandboxPath: node }] })
+        server.close()
+        assert.equal(`${result.stdout}`, 'mine ECONNREFUSED\n', said(result))
+      })
+  })
+}
+
+/** The most by which the threads of the machine grew: other tests start some, a bomb that is not held thousands. */
+function watchThreads(): () => number {
+  const atStart = threadsOnMachine()
+  let most = atStart
+  const timer = setInterval(() => (most = Math.max(most, threadsOnMachine())), 10)
+  return () => {
+    clearInterval(timer)
+    return most - atStart
+  }
+}
+
+async function settled(own: string): Promise<void> {
+  for (let waited = 0; waited < 1000 && markedProcesses(own).length > 0; waited += 20) await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.deepEqual(
+    markedProcesses(own).map((pid) => readlinkSync(`/proc/${pid}/exe`)),
+    [],
+  )
+}
+
+test('the answer is cached, and a damaged or foreign cache is not believed', async () => {
+  const cacheFile = join(base, 'cached.json')
+  const first = await selectBackend({ ...options, pin: 'landlock', cacheFile })
+  assert.deepEqual([first.isCached, first.backend.name, first.tried], [false, 'landlock', [{ name: 'landlock', ok: true }]])
+  assert.ok(first.weaknesses.length >= 4)
+  assert.equal((await selectBackend({ ...options, pin: 'landlock', cacheFile })).isCached, true)
+  assert.equal(statSync(cacheFile).mode & 0o777, 0o600)
+  writeFileSync(cacheFile, '{"key":')
+  assert.equal((await selectBackend({ ...options, pin: 'landlock', cacheFile })).isCached, false)
+})
+
+test('none passes: refused, with every reason and what to do', async () => {
+  const attempt = selectBackend({
+    ...options,
+    programDirs: [join(base, 'nowhere')],
+    cacheFile: join(base, 'none.json'),
+  })
+  await assert.rejects(
+    attempt,
+    (error) =>
+      isVpError(error) &&
+      error.code === 'sandbox.unavailable' &&
+      /bwrap is not installed.*setpriv is not/.test(error.message) &&
+      (error.details.next?.length ?? 0) > 0,
+  )
+  assert.equal(existsSync(join(base, 'none.json')), false)
+})
+
+test('a backend that does not hold is not chosen: a bwrap that isolates nothing', async () => {
+  const dir = join(base, 'fake')
+  mkdirSync(dir)
+  writeFileSync(join(dir, 'bwrap'), '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift; echo \'{"exit-code":0}\' >&4; cd /; exec "$@"\n', { mode: 0o755 })
+  const attempt = selectBackend({
+    ...options,
+    pin: 'bwrap',
+    programDirs: [dir, '/usr/bin'],
+    cacheFile: join(base, 'fake.json'),
+  })
+  await assert.rejects(attempt, (error) => isVpError(error) && error.code === 'sandbox.unavailable')
+})
+
+test('leftovers are found by their marker and killed, others are not', async () => {
+  const own = marker()
+  const [mine, other] = [own, marker()].map((value) => spawn('sleep', ['63'], { env: { VP_RUN_MARKER: value }, stdio: 'ignore' }))
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  assert.equal(killLeftovers(own), 1)
+  await new Promise((resolve) => mine?.once('close', resolve))
+  assert.equal(other?.exitCode, null)
+  other?.kill('SIGKILL')
+})

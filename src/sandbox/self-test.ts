@@ -1,0 +1,186 @@
+/**
+ * Whether a backend holds what it promises on this very machine, tried for real: one hostile run, and one run whose
+ * parent is killed. Fails closed: whatever does not answer as expected is a reason not to use the backend.
+ */
+import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DEFAULT_LIMITS, type BackendName, type SandboxRequest } from './contract.ts'
+import { buildEnvironment } from './environment.ts'
+import { probeArgv, type ProbeReport } from './probe.ts'
+import { killLeftovers, markedProcesses } from './processes.ts'
+import type { PreparingBackend } from './supervise.ts'
+
+/** Goes into the cache key: raise it when a check is added. */
+export const SELF_TEST_VERSION = 2
+
+export interface SelfTestPlace {
+  /** The Node that runs the probe, and this process's id, which the box must not reach. */
+  readonly node: string
+  readonly hostPid: number
+  /** A directory of vp, outside every workspace. */
+  readonly tmpBase: string
+  /** Two fresh ones. */
+  readonly markers: readonly [string, string]
+}
+
+/** What each attempt of the probe must come to. Landlock cannot do the ones marked so. */
+const MUST_WORK: readonly (readonly [string, readonly BackendName[]])[] = [
+  ['read', ['bwrap', 'box', 'landlock']],
+  ['write', ['bwrap', 'box', 'landlock']],
+  ['temp', ['bwrap', 'box', 'landlock']],
+  ['loopback', ['bwrap', 'box']],
+]
+const MUST_FAIL: readonly (readonly [string, readonly BackendName[]])[] = [
+  ...['canary', 'truncate', 'outside', 'core_pattern', 'sysrq', 'host_environ', 'unshare', 'tcp', 'unix', 'abstract'].map(
+    (name) => [name, ['bwrap', 'box', 'landlock']] as const,
+  ),
+  ['git', ['bwrap', 'box']],
+]
+
+/** null when all holds, else the first thing that does not. */
+export async function selfTest(backend: PreparingBackend, place: SelfTestPlace): Promise<string | null> {
+  const dir = realpathSync(mkdtempSync(join(place.tmpBase, 'self-test-')))
+  try {
+    return (await hostileRun(backend, place, dir)) ?? (backend.name === 'landlock' ? null : await killedParent(backend, place, dir))
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  } finally {
+    for (const marker of place.markers) killLeftovers(marker)
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+function request(dir: string, place: SelfTestPlace, argv: readonly string[], marker: string): SandboxRequest {
+  const node = realpathSync(place.node)
+  return {
+    argv,
+    workspace: join(dir, 'tree'),
+    writable: true,
+    protect: ['.git'],
+    cwd: '',
+    mounts: [{ hostPath: node, sandboxPath: node }],
+    env: {},
+    path: [],
+    network: 'none',
+    limits: { ...DEFAULT_LIMITS, wallMs: 15_000 },
+    marker,
+  }
+}
+
+async function hostileRun(backend: PreparingBackend, place: SelfTestPlace, dir: string): Promise<string | null> {
+  mkdirSync(join(dir, 'tree/.git'), { recursive: true })
+  writeFileSync(join(dir, 'tree/file'), 'inside')
+  writeFileSync(join(dir, 'canary'), 'canary')
+  const [marker] = place.markers
+  const abstract = `\0vp-${marker}`
+  const listeners = await listen(join(dir, 'socket'), abstract)
+  try {
+    const orders = {
+      canary: join(dir, 'canary'),
+      outside: dir,
+      ...listeners.ports,
+      unix: join(dir, 'socket'),
+      abstract,
+      hostPid: place.hostPid,
+    }
+    const wanted = request(dir, place, [realpathSync(place.node), ...probeArgv(orders)], marker)
+    const result = await backend.run(wanted)
+    if (result.endedBy !== 'exit' || result.exitCode !== 0)
+      return `the probe ended by ${result.endedBy} ${result.signal ?? result.exitCode}: ${result.stderr.toString().slice(0, 200)}`
+    const report = JSON.parse(result.stdout.toString()) as ProbeReport
+    return judge(report, backend.name, new Set(Object.keys(buildEnvironment(wanted)))) ?? judgeOutside(dir, listeners.heard()) ?? (await survivors(marker))
+  } finally {
+    listeners.close()
+  }
+}
+
+async function listen(path: string, abstract: string) {
+  let isHeard = false
+  const hear = () => (isHeard = true)
+  const servers = [createServer(hear), createServer(hear), createServer(hear)] as const
+  const udp = createSocket('udp4', hear)
+  servers[0].listen(0, '127.0.0.1')
+  servers[1].listen(path)
+  servers[2].listen(abstract)
+  udp.bind(0, '127.0.0.1')
+  await Promise.all([...servers, udp].map((server) => once(server, 'listening')))
+  return {
+    ports: { tcp: (servers[0].address() as AddressInfo).port, udp: udp.address().port },
+    heard: () => isHeard,
+    close() {
+      for (const server of servers) server.close()
+      udp.close()
+    },
+  }
+}
+
+function judge(report: ProbeReport, name: BackendName, allowed: ReadonlySet<string>): string | null {
+  for (const [attempt, backends] of MUST_WORK)
+    if (backends.includes(name) && report.attempts[attempt] !== 'done') return `${attempt} does not work inside: ${report.attempts[attempt]}`
+  for (const [attempt, backends] of MUST_FAIL)
+    if (backends.includes(name) && (report.attempts[attempt] ?? 'done') === 'done') return `${attempt} is possible from inside`
+  const stray = report.variables.find((variable) => !allowed.has(variable))
+  if (stray) return `the variable ${stray} is visible inside`
+  for (const line of ['Seccomp:\t2', 'NoNewPrivs:\t1', 'CapEff:\t0000000000000000'])
+    if (!report.status.includes(`${line}\n`)) return `/proc/self/status lacks ${line.replace('\t', ' ')}`
+  return null
+}
+
+function judgeOutside(dir: string, isHeard: boolean): string | null {
+  if (isHeard) return 'a listener outside was reached'
+  return readFileSync(join(dir, 'canary'), 'utf8') === 'canary' ? null : 'a file outside was changed'
+}
+
+async function survivors(marker: string): Promise<string | null> {
+  for (let waited = 0; waited < 1000; waited += 20) {
+    if (markedProcesses(marker).length === 0) return null
+    await sleep(20)
+  }
+  return 'a process outlived the run'
+}
+
+/** Starts the run below a process of its own, as vp would, and kills that process. */
+const PARENT = `
+const o = JSON.parse(process.argv[1])
+const child = require('child_process').spawn(o.file, o.args, { env: o.env, cwd: '/', detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] })
+child.stdio[3].on('error', () => {}).end(Buffer.from(o.orders, 'base64'))
+`
+
+async function killedParent(backend: PreparingBackend, place: SelfTestPlace, dir: string): Promise<string | null> {
+  const marker = place.markers[1]
+  const prepared = backend.prepare(request(dir, place, ['/bin/sh', '-c', 'setsid sleep 31 & sleep 31'], marker))
+  const { file, args, env } = prepared
+  const spec = JSON.stringify({ file, args, env, orders: prepared.orders.toString('base64') })
+  const parent = spawn(place.node, ['-e', PARENT, spec], { env: {}, stdio: 'ignore' })
+  try {
+    const closed = once(parent, 'close')
+    if (!(await appears(marker, 'sleep\x0031'))) return 'the run with a parent to kill did not start'
+    parent.kill('SIGKILL')
+    await closed
+    return (await survivors(marker)) && 'a process outlived its killed parent'
+  } finally {
+    parent.kill('SIGKILL')
+    prepared.cleanUp()
+  }
+}
+
+async function appears(marker: string, command: string): Promise<boolean> {
+  for (let waited = 0; waited < 5000; waited += 10) {
+    const isThere = (pid: number) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith(command)
+      } catch {
+        // Gone again.
+        return false
+      }
+    }
+    if (markedProcesses(marker).filter(isThere).length >= 2) return true
+    await sleep(10)
+  }
+  return false
+}

@@ -1,0 +1,252 @@
+/**
+ * Runs one prepared process to its end: output within the cap, wall clock, cancellation, the watchdog, and the typed
+ * reason it ended. Knows nothing of any backend; what must be killed at the end is handed in.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { constants } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
+import { VpError } from '../core/errors.ts'
+import type { Clock } from '../core/ports.ts'
+import { processCap, type ProcessCap } from './cgroup.ts'
+import type { Backend, BackendName, EndedBy, Limits, SandboxRequest, SandboxResult } from './contract.ts'
+import { BESIDE, measure, passedLimit, TRIP_EVERY_MS, WATCH_EVERY_MS } from './limits.ts'
+import { headAndTail, rewriter, type Replacement } from './output.ts'
+import { descendants, kill, killGroup, threadsOnMachine } from './processes.ts'
+
+export interface Prepared {
+  readonly backend: BackendName
+  readonly file: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Written to descriptor 3, then closed: a filter or a launcher's orders. */
+  readonly orders: Buffer
+  /** Shown instead of host paths. */
+  readonly rewrite: readonly Replacement[]
+  /** The wrapper reports a command's signal as 128 + n. */
+  readonly signalsAsCodes: boolean
+  /** What the set-up said on descriptors 3 and 4, once it ended: the reason it failed, or null when the command ran. */
+  setUpFailure(said: { readonly orders: string; readonly status: string; readonly stderr: string; readonly code: number | null }): string | null
+  /** True for root, whose processes no resource limit counts. */
+  readonly capsProcesses: boolean
+  /** Processes of the run beside the descendants. */
+  strays(): readonly number[]
+  /** After the end, whatever it was. */
+  cleanUp(): void
+}
+
+/** A backend that also shows its preparation, for the self-test of a killed parent. */
+export interface PreparingBackend extends Backend {
+  prepare(request: SandboxRequest): Prepared
+}
+
+/** The backend that supervises what `prepare` gives. */
+export function backendOf(name: BackendName, clock: Clock, prepare: (request: SandboxRequest) => Prepared): PreparingBackend {
+  return {
+    name,
+    prepare,
+    run: async (request, signal, onOutput) => supervise(prepare(request), request, { clock, signal, onOutput }),
+  }
+}
+
+export interface Watching {
+  readonly clock: Clock
+  readonly signal?: AbortSignal | undefined
+  readonly onOutput?: ((chunk: Buffer) => void) | undefined
+}
+
+/** A background child may hold the pipes open; it is dead by then or killed at the end. */
+const PIPES_AFTER_EXIT_MS = 250
+const TAIL_OF_SAID = 65_536
+
+export async function supervise(prepared: Prepared, request: SandboxRequest, watching: Watching): Promise<SandboxResult> {
+  const started = watching.clock.monotonic()
+  if (watching.signal?.aborted) throw new VpError('cancelled', 'cancelled before the command started')
+  const cap = prepared.capsProcesses ? processCap(process.pid, request.marker, request.limits.tasks + BESIDE) : null
+  const child = start(prepared, request, cap)
+  const said = { orders: '', status: '' }
+  collect(child.stdio[3], (text) => (said.orders = (said.orders + text).slice(-TAIL_OF_SAID)))
+  collect(child.stdio[4], (text) => (said.status = (said.status + text).slice(-TAIL_OF_SAID)))
+  let killedFor: EndedBy | null = null
+  const end = (reason: EndedBy) => {
+    if (killedFor) return
+    killedFor = reason
+    killAll(child, prepared)
+  }
+  const output = gather(child, { request, prepared, onOutput: watching.onOutput, onFull: () => end('output') })
+  const wall = setTimeout(() => end('wall'), request.limits.wallMs)
+  const stopWatching = watch(child, { prepared, limits: request.limits, cap, end })
+  const cancel = () => end('cancelled')
+  watching.signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    const exit = await exitOf(child)
+    output.finish()
+    const failure = killedFor ? null : prepared.setUpFailure({ ...said, stderr: output.stderr().toString(), code: exit.code })
+    if (failure !== null)
+      throw new VpError('sandbox.unavailable', `the ${prepared.backend} sandbox could not be set up: ${failure}`, {
+        next: ['vp doctor'],
+      })
+    return {
+      ...outcome(exit, killedFor, prepared.signalsAsCodes),
+      stdout: output.stdout(),
+      stderr: output.stderr(),
+      truncated: output.isTruncated(),
+      durationMs: Math.round(watching.clock.monotonic() - started),
+      backend: prepared.backend,
+    }
+  } finally {
+    clearTimeout(wall)
+    stopWatching()
+    if (child.pid !== undefined) killGroup(child.pid)
+    watching.signal?.removeEventListener('abort', cancel)
+    prepared.cleanUp()
+    cap?.remove()
+  }
+}
+
+interface Watched {
+  readonly prepared: Prepared
+  readonly limits: Limits
+  readonly cap: ProcessCap | null
+  end(reason: EndedBy): void
+}
+
+/** The full count every 200 ms; a bomb also at once, when the machine's threads have grown by more than the run may have. */
+function watch(child: ChildProcess, { prepared, limits, cap, end }: Watched): () => void {
+  const most = limits.tasks + BESIDE
+  const below = () => (child.pid === undefined ? new Set<number>() : descendants(child.pid, most))
+  const trip = () => {
+    if (below().size > most) end('processes')
+  }
+  const look = () => {
+    if (cap?.isHit()) return end('processes')
+    const pids = below()
+    const reason = pids.size > most ? 'processes' : passedLimit(measure(new Set([...pids, ...prepared.strays()])), limits)
+    if (reason) end(reason)
+  }
+  const atStart = threadsOnMachine()
+  const timers = [
+    repeat(WATCH_EVERY_MS, look),
+    repeat(TRIP_EVERY_MS, () => {
+      if (threadsOnMachine() - atStart > limits.tasks) trip()
+    }),
+  ]
+  return () => timers.forEach((stop) => stop())
+}
+
+/** Counts the pause from the end of one look to the next, so that slow looks on a busy machine leave room between. */
+function repeat(everyMs: number, look: () => void): () => void {
+  let timer = setTimeout(again, everyMs)
+  function again() {
+    timer = setTimeout(again, everyMs)
+    look()
+    timer.refresh()
+  }
+  return () => clearTimeout(timer)
+}
+
+function start(prepared: Prepared, request: SandboxRequest, cap: ProcessCap | null): ChildProcess {
+  const { file, args } = cap ? cap.inside(prepared.file, prepared.args) : prepared
+  const child = spawn(file, [...args], {
+    env: { ...prepared.env },
+    cwd: '/',
+    // A session of its own: no terminal to write into, and Ctrl-C reaches vp, which then ends the run.
+    detached: true,
+    stdio: [request.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+  })
+  // A child that ends before it has read everything is its own affair.
+  const ignore = () => {}
+  const orders = child.stdio[3] as Writable
+  orders.on('error', ignore).end(prepared.orders)
+  if (request.stdin && child.stdin) child.stdin.on('error', ignore).end(request.stdin)
+  return child
+}
+
+function collect(stream: unknown, take: (text: string) => void): void {
+  const readable = stream as Readable | null
+  readable?.on('data', (chunk: Buffer) => take(chunk.toString('utf8')))
+  readable?.on('error', () => {})
+}
+
+function killAll(child: ChildProcess, prepared: Prepared): void {
+  if (child.pid === undefined) return
+  killGroup(child.pid)
+  for (const pid of prepared.strays()) kill(pid)
+}
+
+interface Gathering {
+  readonly request: SandboxRequest
+  readonly prepared: Prepared
+  readonly onOutput: ((chunk: Buffer) => void) | undefined
+  onFull(): void
+}
+
+function gather(child: ChildProcess, { request, prepared, onOutput, onFull }: Gathering) {
+  const cap = request.limits.outputBytes
+  let total = 0
+  const open = (stream: Readable | null) => {
+    const kept = headAndTail(cap)
+    const rewrite = rewriter(prepared.rewrite)
+    const take = (chunk: Buffer) => {
+      if (chunk.length === 0) return
+      kept.push(chunk)
+      if (total <= cap) onOutput?.(chunk)
+    }
+    stream?.on('data', (chunk: Buffer) => {
+      total += chunk.length
+      take(rewrite.push(chunk))
+      if (total > cap) onFull()
+    })
+    stream?.on('error', () => {})
+    return { kept, finish: () => take(rewrite.end()) }
+  }
+  const out = open(child.stdout)
+  const err = open(child.stderr)
+  return {
+    finish: () => [out, err].forEach(({ finish }) => finish()),
+    stdout: () => out.kept.bytes(),
+    stderr: () => err.kept.bytes(),
+    isTruncated: () => out.kept.isTruncated || err.kept.isTruncated || total > cap,
+  }
+}
+
+interface Exit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve, reject) => {
+    let late: NodeJS.Timeout | undefined
+    child.once('error', (cause) =>
+      reject(
+        new VpError('sandbox.unavailable', `a program of the sandbox could not be started: ${cause.message}`, {
+          cause,
+        }),
+      ),
+    )
+    child.once('exit', (code, signal) => {
+      late = setTimeout(() => {
+        for (const stream of child.stdio) stream?.destroy()
+        resolve({ code, signal })
+      }, PIPES_AFTER_EXIT_MS)
+    })
+    child.once('close', (code, signal) => {
+      clearTimeout(late)
+      resolve({ code, signal })
+    })
+  })
+}
+
+const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
+
+function outcome(exit: Exit, killedFor: EndedBy | null, signalsAsCodes: boolean): Pick<SandboxResult, 'exitCode' | 'signal' | 'endedBy'> {
+  if (killedFor) return { exitCode: null, signal: 'SIGKILL', endedBy: killedFor }
+  const named = signalsAsCodes && exit.code !== null && exit.code > 128 ? SIGNAL_NAMES.get(exit.code - 128) : undefined
+  const signal = exit.signal ?? named ?? null
+  if (signal === null) return { exitCode: exit.code, signal, endedBy: 'exit' }
+  return {
+    exitCode: null,
+    signal,
+    endedBy: signal === 'SIGXCPU' ? 'cpu' : signal === 'SIGXFSZ' ? 'file_size' : 'signal',
+  }
+}

@@ -1,0 +1,224 @@
+/** `vp fs read|patch`, `search`, `run test|exec`, `policy explain`: single operations by hand. */
+import { readFileSync } from 'node:fs'
+import { VpError } from '../../../core/errors.ts'
+import { fsPatch, fsRead, type PatchAnswer } from '../../../operations/fs.ts'
+import { runExec, runTest } from '../../../operations/run.ts'
+import { searchCode } from '../../../operations/search.ts'
+import { explainCommand } from '../../../policy/explain.ts'
+import type { Command } from '../command.ts'
+import { numberFlag, textFlag } from '../parse.ts'
+import { execScreen, searchScreen, testScreen } from '../screens/by-hand.ts'
+import { patchScreen } from '../screens/repair.ts'
+import { policyExplainScreen } from '../screens/rights.ts'
+
+export const fsReadCommand: Command = {
+  name: 'fs read',
+  group: 'by hand',
+  summary: 'show a file, secrets masked',
+  usage: 'vp fs read PATH',
+  examples: ['vp fs read src/a.ts', 'vp fs read package.json --json | jq -r .result.sha', 'vp fs read README.md > /dev/null'],
+  flags: {},
+  needsKit: true,
+  exits: [0, 2, 4],
+  json: 'content, sha, encoding, line_ends, truncated',
+  async run(context) {
+    const path = context.positionals[0]
+    if (path === undefined) throw new VpError('usage.flag', 'vp fs read takes a path', { next: ['vp fs read README.md'] })
+    const answer = await context.call(fsRead, { path })
+    const result = answer.result as { content: string; encoding: string }
+    if (context.json) return { result, receipt: answer.receipt, screen: () => ({ stdout: [], stderr: [] }) }
+    context.write(result.content)
+    return null
+  },
+}
+
+export const fsPatchCommand: Command = {
+  name: 'fs patch',
+  group: 'repair',
+  summary: 'apply a diff; without --apply say what it would do',
+  usage: 'vp fs patch DIFF [--apply]',
+  examples: ['vp fs patch fix.diff', 'vp fs patch fix.diff --apply', 'git diff | vp fs patch -'],
+  flags: { apply: { type: 'boolean', help: 'write it' } },
+  needsKit: true,
+  exits: [0, 2, 4, 7],
+  json: 'applied, hunks[]{file,line,outcome,drift?,reason?}, diff, before_images',
+  async run(context) {
+    const file = context.positionals[0]
+    if (file === undefined) throw new VpError('usage.flag', 'vp fs patch takes a file with a diff, or -', { next: ['vp fs patch fix.diff'] })
+    const text = file === '-' ? await context.readStdin() : readDiff(file)
+    const apply = context.flags['apply'] === true
+    const answer = await context.call(fsPatch, { unified_diff: text, apply })
+    const result = answer.result as PatchAnswer
+    const rejected = result.hunks.some((hunk) => hunk.outcome === 'rejected')
+    const view = {
+      applied: result.applied,
+      dry_run: !apply,
+      diff_path: file,
+      hunks: result.hunks.map(({ file: path, line, outcome, drift, reason, nearest }) => ({
+        file: path,
+        line,
+        outcome,
+        ...(drift === undefined ? {} : { drift }),
+        ...(reason === undefined ? {} : { reason }),
+        nearest: nearest?.[0]?.line ?? null,
+      })),
+      receipt: answer.receipt,
+      next: apply ? [`vp undo ${answer.receipt}`] : [`vp fs patch ${file} --apply`],
+    }
+    return {
+      result,
+      receipt: answer.receipt,
+      ...(rejected
+        ? {
+            exit: 7,
+            error: new VpError('patch.rejected', result.hunks.find((hunk) => hunk.outcome === 'rejected')?.explain ?? 'not all hunks fit'),
+          }
+        : {}),
+      screen: (look) => patchScreen(view, look),
+    }
+  },
+}
+
+function readDiff(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new VpError('usage.flag', `${file} cannot be read`, { cause, next: ['vp fs patch fix.diff'] })
+  }
+}
+
+export const searchCommand: Command = {
+  name: 'search',
+  group: 'by hand',
+  summary: 'find text, in the sandbox',
+  usage: 'vp search QUERY [--regex] [--glob G] [--max N]',
+  examples: ['vp search "cart_id"', "vp search 'TODO|FIXME' --regex", 'vp search price --glob "*.ts" --max 20'],
+  flags: {
+    regex: { type: 'boolean', help: 'the query is a regular expression' },
+    glob: { type: 'string', help: 'only files like this' },
+    'ignore-case': { type: 'boolean', help: 'case does not matter' },
+    max: { type: 'string', help: 'at most so many (100)' },
+  },
+  needsKit: true,
+  exits: [0, 2, 4],
+  json: 'matches[]{file,line,snippet}, truncated',
+  async run(context) {
+    const query = context.positionals.join(' ')
+    if (query === '') throw new VpError('usage.flag', 'vp search takes a query', { next: ['vp search "cart_id"'] })
+    const glob = textFlag(context.flags, 'glob')
+    const max = numberFlag(context.flags, 'max')
+    const answer = await context.call(searchCode, {
+      query,
+      ...(context.flags['regex'] === true ? { regex: true } : {}),
+      ...(context.flags['ignore-case'] === true ? { case: false } : {}),
+      ...(glob ? { glob } : {}),
+      ...(max ? { max } : {}),
+    })
+    const result = answer.result as { matches: { file: string; line: number; snippet: string }[]; truncated: boolean }
+    return { result, receipt: answer.receipt, screen: (look) => searchScreen(result, look) }
+  },
+}
+
+export const runTestCommand: Command = {
+  name: 'run test',
+  group: 'by hand',
+  summary: 'the project’s tests, in the sandbox',
+  usage: 'vp run test [ARGS…]',
+  examples: ['vp run test', 'vp run test -- test/cart.test.ts', 'vp run test --json | jq .result.pass_rate'],
+  flags: {},
+  needsKit: true,
+  exits: [0, 2, 3, 4],
+  json: 'pass_rate, report_path, passed, failed, skipped, exit_code, output',
+  async run(context) {
+    const args = [...context.positionals, ...context.rest]
+    const answer = await context.call(runTest, args.length > 0 ? { args } : {})
+    const result = answer.result as {
+      pass_rate: number | null
+      report_path: string
+      passed: number
+      failed: number
+      skipped: number
+      exit_code: number | null
+      output: string
+    }
+    const red = result.pass_rate === null || result.failed > 0
+    return {
+      result,
+      receipt: answer.receipt,
+      ...(red
+        ? {
+            exit: 3,
+            error: new VpError(result.pass_rate === null ? 'gate.unmeasured' : 'gate.failed', result.output.split('\n')[0] ?? 'tests failed'),
+          }
+        : {}),
+      screen: (look) => testScreen({ ...result, receipt: answer.receipt }, look),
+    }
+  },
+}
+
+export const runExecCommand: Command = {
+  name: 'run exec',
+  group: 'by hand',
+  summary: 'one allowed program, in the sandbox',
+  usage: 'vp run exec -- ARGV',
+  examples: ['vp run exec -- node tools/check.js', 'vp run exec -- make docs', 'vp run exec --lane Narrative -- make docs'],
+  flags: { lane: { type: 'string', help: 'whose rules hold (Code-Impl)' } },
+  needsKit: true,
+  exits: [0, 1, 2, 4, 5],
+  json: 'exit_code, signal, ended_by, output, writes[]',
+  async run(context) {
+    const argv = [...context.positionals, ...context.rest]
+    if (argv.length === 0)
+      throw new VpError('usage.flag', 'vp run exec takes a program and its arguments behind --', {
+        next: ['vp run exec -- node tools/check.js'],
+      })
+    const lane = textFlag(context.flags, 'lane')
+    const answer = await context.call(runExec, { argv, ...(lane ? { lane } : {}) })
+    const result = answer.result as {
+      exit_code: number | null
+      signal: string | null
+      ended_by: string
+      output: string
+      writes: string[]
+    }
+    return {
+      result,
+      exit: result.exit_code === 0 ? 0 : 3,
+      ...(result.exit_code === 0 ? {} : { error: new VpError('gate.failed', `${argv[0]} ended with exit ${result.exit_code ?? result.ended_by}`) }),
+      receipt: answer.receipt,
+      screen: (look) => execScreen({ ...result, receipt: answer.receipt }, look),
+    }
+  },
+}
+
+export const policyExplainCommand: Command = {
+  name: 'policy explain',
+  group: 'rights',
+  summary: 'what the policy says of a command',
+  usage: 'vp policy explain [--lane L] -- ARGV',
+  examples: ['vp policy explain -- npm run build', 'vp policy explain -- git push --force', "vp policy explain -- node -e '1'"],
+  flags: { lane: { type: 'string', help: 'whose rules hold (Code-Impl)' } },
+  needsKit: true,
+  exits: [0, 2, 4, 5],
+  json: 'effect, rule, reason, file, line, nearest',
+  async run(context) {
+    const argv = [...context.positionals, ...context.rest]
+    if (argv.length === 0)
+      throw new VpError('usage.flag', 'vp policy explain takes a command behind --', {
+        next: ['vp policy explain -- npm run build'],
+      })
+    const lane = context.kit().lane(textFlag(context.flags, 'lane') ?? 'Code-Impl', context.checkout().root)
+    const result = explainCommand(argv, lane, { actor: 'human' })
+    const exit = result.effect === 'allow' ? 0 : result.effect === 'ask' ? 5 : 4
+    return {
+      result,
+      exit,
+      ...(exit === 0
+        ? {}
+        : {
+            error: new VpError(exit === 4 ? 'policy.denied' : 'approval.needed', result.reason, { rule: result.rule }),
+          }),
+      screen: (look) => policyExplainScreen(result as never, look),
+    }
+  },
+}

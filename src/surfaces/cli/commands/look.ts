@@ -1,0 +1,320 @@
+/** `vp status`, `vp logs`, `vp` alone: reads of the ledger. Built-ins only, so that looking is cheap. */
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathsFrom } from '../../../config/paths.ts'
+import { VpError } from '../../../core/errors.ts'
+import { isoUtc } from '../../../core/ports.ts'
+import { FINAL_RUN } from '../../../pas/contract/types.ts'
+import { runStatus } from '../../../pas/embedded/status.ts'
+import type { Tx } from '../../../store/contract.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { followEnd, followLine, nextArgv } from '../envelope.ts'
+import { paint } from '../finish.ts'
+import { numberFlag, textFlag } from '../parse.ts'
+import { logsScreen, type LogRow } from '../screens/events.ts'
+import { statusScreen } from '../screens/status.ts'
+import { whereAmIScreen, type WhereAmIView } from '../screens/where-am-i.ts'
+import { noRun, projectHere, runHere, shortRun, withLedger } from './ledger-reader.ts'
+
+export const statusCommand: Command = {
+  name: 'status',
+  group: 'run',
+  summary: 'where a run stands',
+  usage: 'vp status [RUN] [--follow]',
+  examples: ['vp status', 'vp status 9c1f', 'vp status --json | jq .result.tasks'],
+  flags: { follow: { type: 'boolean', help: 'stay and show every change' } },
+  needsKit: false,
+  exits: [0, 2],
+  json: 'contract runs/status, tasks[], approvals[], tokens, autonomy, next[]',
+  async run(context) {
+    if (context.flags['follow'] === true) return follow(context)
+    const { view, result } = await readStatus(context)
+    return { result, screen: (look) => statusScreen(view, look) }
+  },
+}
+
+async function readStatus(context: CommandContext) {
+  return withLedger(context, (store) =>
+    store.read(async (tx) => {
+      const found = await runHere(tx, projectHere(context.cwd)?.root ?? null, context.positionals[0])
+      if (!found) throw noRun()
+      const status = await runStatus(tx, found.state, found.name, context.ports.clock.now())
+      const next = nextOf(
+        status.status,
+        status.approvals.map((one) => one.approval),
+        found.state.reason,
+      )
+      const view = { ...status, run: await shortRun(tx, status.run_id), next }
+      return { view, result: { ...status, next: nextArgv(next) }, state: found.state }
+    }),
+  )
+}
+
+/** What the state allows, at most two commands. */
+export function nextOf(status: string, approvals: readonly string[], reason: string | null): string[] {
+  if (approvals[0]) return [`vp approve ${approvals[0]}`]
+  if (status === 'paused') return reason?.startsWith('budget') ? ['vp approve --budget-usd N', 'vp resume'] : ['vp resume']
+  if (status === 'completed') return ['vp complete']
+  if (status === 'needs_review') return ['vp validate']
+  if (FINAL_RUN.has(status as 'failed')) return ['vp start']
+  return ['vp status --follow']
+}
+
+async function follow(context: CommandContext): Promise<null> {
+  let last = ''
+  let seq = 0
+  for (;;) {
+    const { view, result } = await readStatus(context)
+    const mark = JSON.stringify([view.status, view.tasks.map((task) => [task.n, task.status, task.attempt]), view.approvals.length, view.spend_usd])
+    if (mark !== last) {
+      last = mark
+      if (context.json)
+        context.write(
+          followLine(++seq, 'op', {
+            t: isoUtc(context.ports.clock.now()),
+            run_id: view.run_id,
+            status: view.status,
+            tasks: result.tasks,
+          }),
+        )
+      else context.write(paint(statusScreen({ ...view, next: [] }, context.looks.out), context.looks).stdout)
+    }
+    if (FINAL_RUN.has(view.status as 'failed') || context.pause.aborted) break
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+  if (context.json) context.write(followEnd(0))
+  return null
+}
+
+interface LedgerLine {
+  readonly seq: number
+  readonly id: string
+  readonly ts: number
+  readonly op: string
+  readonly task_id: string | null
+  readonly outcome: string
+  readonly body: string
+}
+
+export const logsCommand: Command = {
+  name: 'logs',
+  group: 'run',
+  summary: 'the ledger in words',
+  usage: 'vp logs [RUN] [--follow] [--task T9] [--tail N]',
+  examples: ['vp logs --tail 20', 'vp logs --follow --task T9', 'vp logs 9c1f --json | jq -c .result.lines[]'],
+  flags: {
+    follow: { type: 'boolean', help: 'stay and show what comes' },
+    task: { type: 'string', help: 'one task only' },
+    tail: { type: 'string', help: 'the last N lines' },
+  },
+  needsKit: false,
+  exits: [0, 2],
+  json: 'run_id, lines[]{seq,receipt,t,task,op,outcome,text}',
+  async run(context) {
+    const task = textFlag(context.flags, 'task')
+    const tail = numberFlag(context.flags, 'tail')
+    const read = (after: number) =>
+      withLedger(context, (store) =>
+        store.read(async (tx) => {
+          const found = await runHere(tx, projectHere(context.cwd)?.root ?? null, context.positionals[0])
+          if (!found) throw noRun()
+          const numbers = new Map(Object.values(found.state.tasks).map((one) => [one.task_id as string, one.card.payload.n]))
+          const only = task === undefined ? null : [...numbers].find(([id, n]) => id === task || `T${n}` === task.toUpperCase() || String(n) === task)?.[0]
+          if (only === undefined) throw new VpError('run.none', `run ${found.state.run_id} has no task ${task}`, { next: ['vp status'] })
+          return { state: found.state, rows: await logRows(tx, found.state.run_id, after, only, numbers) }
+        }),
+      )
+    const first = await read(0)
+    const shown = tail === undefined ? first.rows : first.rows.slice(-tail)
+    if (context.flags['follow'] !== true)
+      return {
+        result: { run_id: first.state.run_id, lines: shown.map(({ row, ...rest }) => ({ ...rest, task: row.task })) },
+        screen: (look) => logsScreen()({ lines: shown.map((one) => one.row) }, look),
+      }
+    const print = (rows: typeof shown) => {
+      for (const { row, seq, ...rest } of rows)
+        context.write(
+          context.json ? followLine(seq, 'op', { ...rest, task: row.task }) : paint(logsScreen()({ lines: [row] }, context.looks.out), context.looks).stdout,
+        )
+    }
+    print(shown)
+    let at = first.rows.at(-1)?.seq ?? 0
+    let state = first.state
+    while (!FINAL_RUN.has(state.status) && !context.pause.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, 400))
+      const more = await read(at)
+      print(more.rows)
+      at = more.rows.at(-1)?.seq ?? at
+      state = more.state
+    }
+    if (context.json) context.write(followEnd(0))
+    return null
+  },
+}
+
+async function logRows(tx: Tx, runId: string, after: number, task: string | null, numbers: ReadonlyMap<string, number>) {
+  const rows = await tx.all<LedgerLine>(
+    'SELECT seq, id, ts, op, task_id, outcome, body FROM receipts WHERE run_id = ? AND seq > ? AND (? IS NULL OR task_id = ?) ORDER BY seq',
+    runId,
+    after,
+    task,
+    task,
+  )
+  return rows.map((line) => {
+    const body = JSON.parse(line.body) as {
+      summary?: string
+      duration_ms?: number
+      error?: { code: string; message: string }
+    }
+    const text = (body.error ? `${body.error.code}: ${body.error.message}` : (body.summary ?? line.outcome)).split('\n')[0] ?? ''
+    const row: LogRow = {
+      t: line.ts,
+      task: line.task_id === null ? null : (numbers.get(line.task_id) ?? null),
+      verb: verbOf(line.op),
+      text,
+      receipt: shortReceipt(line.id),
+    }
+    return { seq: line.seq, receipt: line.id, t: isoUtc(line.ts), op: line.op, outcome: line.outcome, text, row }
+  })
+}
+
+const VERBS: Readonly<Record<string, string>> = {
+  'fs.read': 'read',
+  'fs.list': 'list',
+  'fs.edit': 'edit',
+  'fs.write': 'write',
+  'fs.patch': 'patch',
+  'search.code': 'search',
+  'run.test': 'test',
+  'run.exec': 'run',
+  'model.call': 'model',
+  'gate.tests': 'gate',
+  'gate.lint': 'gate',
+  'task.merged': 'done',
+  'task.failed': 'again',
+  'task.waiting': 'waits',
+  'task.released': 'back',
+  'run.passport': 'pass',
+  'run.start': 'start',
+  'run.end': 'end',
+}
+
+function verbOf(op: string): string {
+  return VERBS[op] ?? op.split('.').at(-1) ?? op
+}
+
+export const whereCommand: Command = {
+  name: '',
+  group: 'run',
+  summary: 'where am I',
+  usage: 'vp',
+  examples: ['vp', 'vp --json', 'vp --version'],
+  flags: { version: { type: 'boolean', help: 'the version' } },
+  needsKit: false,
+  exits: [0],
+  json: 'kind, name, state, run, next[]',
+  async run(context) {
+    if (context.flags['version'] === true) return { result: { version: context.version }, screen: () => ({ stdout: [context.version], stderr: [] }) }
+    const here = projectHere(context.cwd)
+    const view = await withLedger(context, (store) => store.read((tx) => whereAmI(tx, context, here?.root ?? null, here?.project_id ?? null)))
+    return { result: view, screen: (look) => whereAmIScreen(view, look) }
+  },
+}
+
+async function whereAmI(tx: Tx, context: CommandContext, root: string | null, projectId: number | null): Promise<WhereAmIView> {
+  const project =
+    projectId === null
+      ? undefined
+      : await tx.get<{ name: string; status: string; record: string }>('SELECT name, status, record FROM projects WHERE id = ?', projectId)
+  const found = project && root ? await runHere(tx, root, undefined) : null
+  const now = context.ports.clock.now()
+  if (found && project && !['completed', 'cancelled', 'planning', 'pending_approval', 'approved'].includes(project.status)) {
+    const status = await runStatus(tx, found.state, found.name, now)
+    const left =
+      status.tasks_completed > 0 && status.elapsed_ms ? (status.elapsed_ms / status.tasks_completed) * (status.tasks_total - status.tasks_completed) : null
+    return {
+      kind: 'run',
+      name: project.name,
+      run: await shortRun(tx, status.run_id),
+      state: status.status,
+      elapsed_ms: status.elapsed_ms ?? 0,
+      tasks: { total: status.tasks_total, done: status.tasks_completed, running: status.tasks_running },
+      spend_usd: status.spend_usd,
+      budget_usd: status.budget_usd,
+      runway_ms: status.runway_minutes === null ? null : status.runway_minutes * 60_000,
+      left_ms: left,
+      approvals: status.approvals,
+      next: nextOf(
+        status.status,
+        status.approvals.map((one) => one.approval),
+        found.state.reason,
+      ),
+    }
+  }
+  if (project) {
+    const record = JSON.parse(project.record) as { estimate: PlanBands | null; rehearsed: PlanBands | null }
+    const plan = await tx.get<{ version: number; body: string }>(
+      'SELECT version, body FROM plans WHERE project_id = ? ORDER BY version DESC LIMIT 1',
+      projectId,
+    )
+    const bands = (record.rehearsed ?? record.estimate)?.total
+    return {
+      kind: 'project',
+      name: project.name,
+      state: project.status === 'approved' ? 'approved, not started' : project.status.replace('_', ' '),
+      plan: plan ? { version: plan.version, tasks: (JSON.parse(plan.body) as { tasks: unknown[] }).tasks.length } : null,
+      estimate: bands ? { cost_usd: bands.cost_usd.ci_90, duration_ms: bands.duration_ms.ci_90 } : null,
+      next: PROJECT_NEXT[project.status] ?? ['vp status'],
+    }
+  }
+  const sandbox = sandboxCache(pathsFrom(context.env).state, now)
+  return {
+    kind: 'nothing',
+    git: root === null ? null : { branch: branchOf(root), changed_files: 0 },
+    model: context.env['VP_MODEL'] ?? 'ollama:qwen2.5-coder:7b',
+    ...sandbox,
+  }
+}
+
+interface PlanBands {
+  readonly total: {
+    readonly cost_usd: { readonly ci_90: [number, number] }
+    readonly duration_ms: { readonly ci_90: [number, number] }
+  }
+}
+
+const PROJECT_NEXT: Readonly<Record<string, string[]>> = {
+  ideation: ['vp plan --from-prd docs/PRD.md'],
+  planning: ['vp estimate'],
+  estimating: ['vp estimate'],
+  pending_approval: ['vp approve --budget-usd N'],
+  approved: ['vp start'],
+  completed: ['git log', 'vp verify'],
+  needs_review: ['vp validate'],
+}
+
+function sandboxCache(state: string, now: number): { sandbox: string | null; checked_ms_ago: number | null } {
+  try {
+    return { sandbox: null, checked_ms_ago: now - statSync(join(state, 'sandbox.json')).mtimeMs }
+  } catch {
+    return { sandbox: null, checked_ms_ago: null } // never probed
+  }
+}
+
+function branchOf(root: string): string | null {
+  try {
+    const head = readHead(root)
+    return head.startsWith('ref: refs/heads/') ? head.slice(16) : null
+  } catch {
+    return null
+  }
+}
+
+function readHead(root: string): string {
+  return readFileSync(join(root, '.git', 'HEAD'), 'utf8').trim()
+}
+
+/** The end of an id tells it apart: its beginning is the time. Any unique part is accepted. */
+export function shortReceipt(id: string): string {
+  return `r_${id.slice(-6)}`
+}

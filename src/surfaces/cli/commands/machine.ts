@@ -1,0 +1,302 @@
+/** `vp doctor`, `model list|set`, `config show`: the machine and what is set on it. */
+import { readFileSync, statfsSync, statSync } from 'node:fs'
+import { readFile, rename, writeFile, mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { loadConfig } from '../../../config/config.ts'
+import { pathsFrom } from '../../../config/paths.ts'
+import { asVpError, isVpError, VpError } from '../../../core/errors.ts'
+import { chooseModel, LOCAL_PRESETS, offeredModels } from '../../../models/choose.ts'
+import { answers } from '../../../operations/models.ts'
+import type { OpenKit } from '../../../operations/kit.ts'
+import { findRepositoryRoot, humanIdentity, openHumanRepository } from '../../../workspace/human-repository.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { configScreen, doneScreen } from '../screens/by-hand.ts'
+import { doctorScreen, type DoctorCheck } from '../screens/doctor.ts'
+import { modelListScreen } from '../screens/models.ts'
+
+export const doctorCommand: Command = {
+  name: 'doctor',
+  group: 'machine',
+  summary: 'tries each thing vp needs',
+  usage: 'vp doctor',
+  examples: ['vp doctor', 'vp doctor --json | jq .result.checks', 'VP_SANDBOX=box vp doctor'],
+  flags: {},
+  needsKit: true,
+  exits: [0, 3, 4, 8],
+  json: 'ready, checks[]{name,status,detail,fix[]}, sandbox{backend,refused[],not_refused[]}',
+  async run(context) {
+    const checks = [await nodeCheck(context), await gitCheck(context), await sandboxCheck(context), await modelCheck(context), await ledgerCheck(context)]
+    const missing = checks.filter((check) => check.status === 'missing')
+    const sandbox = await context
+      .kit()
+      .sandbox()
+      .catch(() => null)
+    const result = {
+      ready: missing.length === 0,
+      checks,
+      sandbox: {
+        backend: sandbox?.backend.name ?? null,
+        refused: sandbox ? ['write outside', 'read keys', 'connect'] : [],
+        not_refused: sandbox?.weaknesses ?? [],
+      },
+    }
+    const worst = missing[0]
+    const code = worst?.name === 'model' ? 'model.none' : worst?.name === 'ledger' ? 'store.damaged' : 'sandbox.unavailable'
+    const exit = missing.length === 0 ? 0 : code === 'model.none' ? 8 : code === 'store.damaged' ? 3 : 4
+    return {
+      result,
+      exit,
+      ...(worst ? { error: new VpError(code, worst.detail, { next: [...worst.fix] }) } : {}),
+      screen: (look) => doctorScreen(result, look),
+    }
+  },
+}
+
+async function nodeCheck(context: CommandContext): Promise<DoctorCheck> {
+  const own = process.versions.node
+  const theirs = await context
+    .kit()
+    .toolchain('node', context.checkout().root, { askVersion: true })
+    .catch(() => null)
+  const version = theirs?.version?.replace(/^v/, '')
+  return {
+    name: 'node',
+    status: 'ok',
+    detail: `${own}, pinned by vp${version ? ` (yours, ${version}, only runs npm)` : ''}`,
+    fix: [],
+  }
+}
+
+async function gitCheck(context: CommandContext): Promise<DoctorCheck> {
+  const kit = context.kit()
+  const version = await kit.git(['version']).then(
+    (answer) => answer.stdout.toString().trim().replace('git version ', ''),
+    () => null,
+  )
+  if (version === null) return { name: 'git', status: 'missing', detail: 'git is not found', fix: ['apt install git'] }
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  if (major < 2 || (major === 2 && minor < 38))
+    return {
+      name: 'git',
+      status: 'missing',
+      detail: `${version}; vp merges with git 2.38 or later`,
+      fix: ['apt install git'],
+    }
+  const root = findRepositoryRoot(context.cwd)
+  if (!root) return { name: 'git', status: 'ok', detail: `${version} · no repository here`, fix: [] }
+  try {
+    const human = await openHumanRepository(kit.git, root, kit.paths.views)
+    await humanIdentity(kit.git, human, kit.env)
+    return { name: 'git', status: 'ok', detail: `${version} · author set · commits unsigned`, fix: [] }
+  } catch (error) {
+    const known = asVpError(error)
+    return {
+      name: 'git',
+      status: 'weak',
+      detail: `${version} · ${known.message}`,
+      fix: [...(known.details.next ?? [])],
+    }
+  }
+}
+
+async function sandboxCheck(context: CommandContext): Promise<DoctorCheck> {
+  try {
+    const { backend, weaknesses } = await context.kit().sandbox()
+    if (weaknesses.length === 0)
+      return {
+        name: 'sandbox',
+        status: 'ok',
+        detail: `${backend.name} · tried and refused: write outside, read keys, connect`,
+        fix: [],
+      }
+    return {
+      name: 'sandbox',
+      status: 'weak',
+      detail: `${backend.name}: ${weaknesses.join('; ')}`,
+      fix: ['apt install bubblewrap'],
+    }
+  } catch (error) {
+    const known = asVpError(error)
+    return {
+      name: 'sandbox',
+      status: 'missing',
+      detail: known.message,
+      fix: [...(known.details.next ?? ['apt install bubblewrap'])],
+    }
+  }
+}
+
+async function modelCheck(context: CommandContext): Promise<DoctorCheck> {
+  const choice = chooseModel(context.env, null)
+  if (choice.spec.model && context.env['VP_MODEL']?.startsWith('recorded:')) return { name: 'model', status: 'ok', detail: 'recorded', fix: [] }
+  const up = await answers(choice.spec.baseUrl)
+  if (up)
+    return {
+      name: 'model',
+      status: 'ok',
+      detail: `${choice.spec.provider}:${choice.spec.model} at ${choice.spec.endpoint.host}`,
+      fix: [],
+    }
+  const offered = offeredModels(context.env)[0]
+  const detail = `nothing answers at ${choice.spec.endpoint.host}${offered?.kind === 'offered' ? `; ${offered.variable} is there, and is used after a yes` : ', no API key in the environment'}`
+  return {
+    name: 'model',
+    status: offered ? 'weak' : 'missing',
+    detail,
+    fix: ['ollama pull qwen2.5-coder:7b', 'export VP_MODEL=anthropic:NAME VP_MODEL_API_KEY=KEY'],
+  }
+}
+
+async function ledgerCheck(context: CommandContext): Promise<DoctorCheck> {
+  const kit = context.kit()
+  try {
+    const problems = (kit as OpenKit).check()
+    const count = (await kit.store.read((tx) => tx.get<{ n: number }>('SELECT COUNT(*) AS n FROM receipts')))?.n ?? 0
+    if (problems[0])
+      return {
+        name: 'ledger',
+        status: 'missing',
+        detail: `${problems[0].kind}: ${problems[0].detail}`,
+        fix: ['vp verify', `cp -a ${kit.paths.state} ${kit.paths.state}.damaged`],
+      }
+    const free = statfsSync(kit.paths.state)
+    return {
+      name: 'ledger',
+      status: 'ok',
+      detail: `${count} receipts, unaltered · ${megabytes(statSync(kit.paths.ledger).size)}, disk has ${megabytes(free.bavail * free.bsize)} free`,
+      fix: [],
+    }
+  } catch (error) {
+    return {
+      name: 'ledger',
+      status: 'missing',
+      detail: isVpError(error) ? error.message : String(error),
+      fix: ['vp verify'],
+    }
+  }
+}
+
+function megabytes(bytes: number): string {
+  return bytes >= 1e9 ? `${Math.round(bytes / 1e9)} GB` : `${Math.max(1, Math.round(bytes / 1e6))} MB`
+}
+
+export const modelListCommand: Command = {
+  name: 'model list',
+  group: 'models',
+  summary: 'tiers, models, prices',
+  usage: 'vp model list',
+  examples: ['vp model list', 'vp model list --json', 'vp model list | grep Local'],
+  flags: {},
+  needsKit: true,
+  exits: [0, 2],
+  json: 'tiers[]{name,models[]{model,price,window_tokens,tests}}',
+  async run(context) {
+    const chosen = chooseModel(context.env, null).spec
+    const presets = [chosen, ...LOCAL_PRESETS.filter((preset) => preset.model !== chosen.model), ...offeredModels(context.env).map((choice) => choice.spec)]
+    const { tablePrice } = await import('../../../models/prices.ts')
+    const rows = await Promise.all(
+      presets.map(async (spec) => ({
+        tier: spec.tier,
+        model: {
+          model: `${spec.provider === 'openai_compatible' && spec.endpoint.host === '127.0.0.1:11434' ? 'ollama' : spec.provider}:${spec.model}`,
+          price: spec.endpoint.loopback ? { in_per_million_usd: 0, out_per_million_usd: 0 } : await tablePrice(spec.provider, spec.model),
+          window_tokens: null,
+          tests: null,
+        },
+      })),
+    )
+    const tiers = ['Local-Small', 'Local-Medium', 'API-Premium']
+      .map((name) => ({ name, models: rows.filter((row) => row.tier === name).map((row) => row.model) }))
+      .filter((tier) => tier.models.length > 0)
+    const result = { tiers, chosen: `${chosen.provider}:${chosen.model}`, source: chosen.source }
+    return { result, screen: (look) => modelListScreen({ tiers }, look) }
+  },
+}
+
+export const modelSetCommand: Command = {
+  name: 'model set',
+  group: 'models',
+  summary: 'choose the model, in the user configuration',
+  usage: 'vp model set PROVIDER:MODEL|POLICY.json',
+  examples: ['vp model set ollama:qwen2.5-coder:7b', 'vp model set ollama:phi4:14b', 'vp model set policy.json'],
+  flags: { 'base-url': { type: 'string', help: 'where it answers' } },
+  needsKit: true,
+  exits: [0, 2],
+  json: 'model, file',
+  async run(context) {
+    const wanted = context.positionals[0]
+    if (wanted === undefined)
+      throw new VpError('usage.flag', 'vp model set takes a policy file or provider:model', {
+        next: ['vp model set ollama:qwen2.5-coder:7b'],
+      })
+    const named = wanted.endsWith('.json') ? fromPolicy(wanted) : wanted
+    const baseUrl = typeof context.flags['base-url'] === 'string' ? context.flags['base-url'] : undefined
+    const { spec } = chooseModel(
+      {
+        ...context.env,
+        VP_MODEL: named,
+        ...(baseUrl ? { VP_MODEL_BASE_URL: baseUrl } : { VP_MODEL_BASE_URL: undefined }),
+      },
+      null,
+    )
+    const file = pathsFrom(context.env).configFile
+    const before = await readFile(file, 'utf8').then(
+      (text) => JSON.parse(text) as object,
+      () => ({}),
+    )
+    const model = {
+      provider: named.split(':')[0] ?? spec.provider,
+      model: spec.model,
+      ...(baseUrl ? { base_url: baseUrl } : {}),
+    }
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(`${file}.new`, `${JSON.stringify({ ...before, model }, null, 2)}\n`, { mode: 0o600 })
+    loadConfig(`${file}.new`, context.env)
+    await rename(`${file}.new`, file)
+    return {
+      result: { model: named, file },
+      screen: (look) => doneScreen({ done: `model ${named}`, next: ['vp doctor'] }, look),
+    }
+  },
+}
+
+/** The default of a policy file in the upstream schema. Throws `config.invalid`. */
+function fromPolicy(file: string): string {
+  try {
+    const policy = JSON.parse(readFileSync(file, 'utf8')) as {
+      default_provider?: { provider?: unknown; model?: unknown }
+    }
+    const { provider, model } = policy.default_provider ?? {}
+    if (typeof provider !== 'string' || typeof model !== 'string') throw new TypeError('default_provider lacks provider or model')
+    return `${provider}:${model}`
+  } catch (cause) {
+    throw new VpError('config.invalid', `${file}: ${(cause as Error).message}`, { cause, where: { file } })
+  }
+}
+
+export const configShowCommand: Command = {
+  name: 'config show',
+  group: 'machine',
+  summary: 'each value with its source',
+  usage: 'vp config show',
+  examples: ['vp config show', 'vp config show --json', 'vp config show | grep sandbox'],
+  flags: {},
+  needsKit: true,
+  exits: [0, 2],
+  json: 'values[]{name,value,source}',
+  async run(context) {
+    const paths = pathsFrom(context.env)
+    const { sources } = loadConfig(paths.configFile, context.env)
+    const all = [
+      ...sources,
+      { name: 'state', value: paths.state, source: context.env['VP_STATE_DIR'] ? 'VP_STATE_DIR' : 'default' },
+      { name: 'config', value: paths.configFile, source: context.env['VP_CONFIG'] ? 'VP_CONFIG' : 'default' },
+    ]
+    const values = all.map(({ name, value, source }) => ({
+      name,
+      value: typeof value === 'string' ? value : JSON.stringify(value),
+      source,
+    }))
+    return { result: { values: all }, screen: (look) => configScreen({ values }, look) }
+  },
+}

@@ -1,0 +1,247 @@
+/** `vp validate`, `complete`, `verify`, `replay`, `export`, `undo`: proof and repair. */
+import { VpError } from '../../../core/errors.ts'
+import { runComplete, runExport, runReplay, runUndo, runValidate, runVerify, type VerifyResult } from '../../../operations/runs.ts'
+import type { Completed } from '../../../operations/runs/complete.ts'
+import type { Replayed } from '../../../operations/runs/replay.ts'
+import type { Undone } from '../../../operations/runs/undo.ts'
+import type { Validated } from '../../../operations/runs/validate.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { textFlag } from '../parse.ts'
+import { paint } from '../finish.ts'
+import { linesScreen } from '../screens/by-hand.ts'
+import { completeScreen, validateScreen } from '../screens/prove.ts'
+import { undoneScreen, undoPreviewScreen, undoQuestion } from '../screens/repair.ts'
+import { replayScreen, verifyScreen } from '../screens/verify.ts'
+
+const one = (context: CommandContext) => (context.positionals[0] === undefined ? {} : { run: context.positionals[0] })
+const taskNumber = (task: string | null): number | null => (task === null ? null : Number(task.replace(/^T/, '')))
+
+export const validateCommand: Command = {
+  name: 'validate',
+  group: 'prove',
+  summary: 'every gate, measured on the commit',
+  usage: 'vp validate [RUN]',
+  examples: ['vp validate', 'vp validate 9c1f', 'vp validate --json | jq .result.violations'],
+  flags: {},
+  needsKit: true,
+  exits: [0, 2, 3, 4],
+  json: 'commit, gates[]{task_id,kpi_name,actual,expected,pass,measured}, violations[]{kind,name,file,line,was_in,gone_in}',
+  async run(context) {
+    const answer = await context.call(runValidate, one(context))
+    const result = answer.result as Validated
+    const first = result.violations[0]
+    const view = {
+      commit: result.commit,
+      gates: [
+        ...result.gates.map((gate) => ({ ...gate, n: taskNumber(gate.task_id) })),
+        {
+          task_id: null,
+          n: null,
+          kpi_name: 'echo',
+          actual: null,
+          expected: null,
+          pass: true,
+          measured: false,
+          why: 'no embedding model is set',
+        },
+      ],
+      violations: result.violations.map((violation) => ({ ...violation, n: taskNumber(violation.task) })),
+      next: first ? [`vp logs --task ${first.task ?? 'T1'}`, 'vp undo'] : ['vp complete'],
+    }
+    const failed = first ? { exit: 3, error: new VpError('gate.failed', `${first.kind}, “${first.name}”`, { next: ['vp validate'] }) } : {}
+    return { result, receipt: answer.receipt, ...failed, screen: (look) => validateScreen(view, look) }
+  },
+}
+
+export const completeCommand: Command = {
+  name: 'complete',
+  group: 'prove',
+  summary: 'bring the run to your branch',
+  usage: 'vp complete [RUN] [--merge]',
+  examples: ['vp complete', 'vp complete 9c1f', 'vp complete --merge'],
+  flags: { merge: { type: 'boolean', help: 'merge, when your branch has moved' } },
+  needsKit: true,
+  exits: [0, 2, 3, 7],
+  json: 'from, to, branch, how, commits, ledger_head',
+  async run(context) {
+    const answer = await context.call(runComplete, {
+      ...one(context),
+      ...(context.flags['merge'] === true ? { merge: true } : {}),
+    })
+    const result = answer.result as Completed
+    const view = {
+      branch: result.branch,
+      from: result.from,
+      to: result.to,
+      how: result.how,
+      commits: Array.from({ length: result.commits }, () => ''),
+      signed: false,
+      gates: { hold: result.gates.held, of: result.gates.of },
+      tests: null,
+      passport_path: `.vp/runs/${result.run_id}`,
+      next: ['git log --stat', 'vp verify'],
+    }
+    return { result, receipt: answer.receipt, screen: (look) => completeScreen(view, look) }
+  },
+}
+
+export const verifyCommand: Command = {
+  name: 'verify',
+  group: 'prove',
+  summary: 'unaltered and complete?',
+  usage: 'vp verify [RUN|BUNDLE]',
+  examples: ['vp verify', 'vp verify 9c1f', 'vp verify run.vpb --json'],
+  flags: {},
+  needsKit: true,
+  exits: [0, 2, 3],
+  json: 'unaltered, complete, receipts, head, first_altered, missing{from,to,since}, problems[]',
+  async run(context) {
+    const answer = await context.call(runVerify, one(context))
+    const result = answer.result as VerifyResult
+    const view = {
+      ...result,
+      complete: result.complete && !result.problems.some((problem) => /missing|incomplete/.test(problem)),
+      first_altered: result.first_altered ? { ...result.first_altered, task: null } : null,
+      next: [],
+    }
+    const problems = result.problems.map((problem) => `problem     ${problem}`)
+    const count = result.all.length
+    return {
+      result,
+      receipt: answer.receipt,
+      ...(result.sound
+        ? {}
+        : {
+            exit: 3,
+            error: new VpError(result.unaltered ? 'ledger.incomplete' : 'ledger.altered', problems[0] ?? 'the ledger does not hold', { next: ['vp doctor'] }),
+          }),
+      screen: (look) => {
+        const shown = verifyScreen()(view, look)
+        return {
+          stdout: [...shown.stdout, ...(count > 1 && result.sound ? [`runs        ${count} chains, all hold`] : []), ...problems],
+          stderr: shown.stderr,
+        }
+      },
+    }
+  },
+}
+
+export const replayCommand: Command = {
+  name: 'replay',
+  group: 'prove',
+  summary: 'run it again, offline, byte by byte',
+  usage: 'vp replay RUN|BUNDLE',
+  examples: ['vp replay 9c1f', 'vp replay run.vpb', 'vp replay --json | jq .result.equal'],
+  flags: {},
+  needsKit: true,
+  exits: [0, 2, 3, 4],
+  json: 'equal, trees[]{task_id,tree,equal}, operations, divergence{task_id,turn,field,was,is}',
+  async run(context) {
+    const answer = await context.call(runReplay, one(context))
+    const result = answer.result as Replayed
+    const view = {
+      ...result,
+      elapsed_ms: result.duration_ms,
+      divergence: result.divergence ? { ...result.divergence, task: taskNumber(result.divergence.task_id) } : null,
+      next: result.equal ? [] : ['vp doctor'],
+    }
+    return {
+      result,
+      receipt: answer.receipt,
+      ...(result.equal
+        ? {}
+        : {
+            exit: 3,
+            error: new VpError('replay.differs', `${result.divergence?.task_id}, ${result.divergence?.field}`),
+          }),
+      screen: (look) => replayScreen(view, look),
+    }
+  },
+}
+
+export const exportCommand: Command = {
+  name: 'export',
+  group: 'prove',
+  summary: 'one file that proves a run anywhere',
+  usage: 'vp export [RUN] [--out FILE]',
+  examples: ['vp export', 'vp export 9c1f --out run.vpb', 'vp export --json | jq -r .result.path'],
+  flags: { out: { type: 'string', help: 'where to write it' } },
+  needsKit: true,
+  exits: [0, 2],
+  json: 'path, run_id, receipts, bytes',
+  async run(context) {
+    const out = textFlag(context.flags, 'out')
+    const answer = await context.call(runExport, { ...one(context), ...(out ? { out } : {}) })
+    const result = answer.result as { path: string }
+    return {
+      result,
+      receipt: answer.receipt,
+      screen: (look) => linesScreen({ lines: [result.path], next: [`vp verify ${result.path}`] }, look),
+    }
+  },
+}
+
+export const undoCommand: Command = {
+  name: 'undo',
+  group: 'repair',
+  summary: 'give back what was there before',
+  usage: 'vp undo [RECEIPT|TASK|RUN] [--yes]',
+  examples: ['vp undo', 'vp undo T9 --yes', 'vp undo r_01JE31'],
+  flags: { apply: { type: 'boolean', help: 'as --yes' } },
+  needsKit: true,
+  exits: [0, 2, 5, 7],
+  json: 'files[]{path,outcome,reason,add,del}, restored, refused',
+  async run(context) {
+    const id = context.positionals[0] === undefined ? {} : { id: context.positionals[0] }
+    const preview = (await context.call(runUndo, { ...id, apply: false })).result as Undone
+    const viewOf = (undone: Undone, dry: boolean, receipt: string | null) => ({
+      files: undone.files
+        .filter((file) => file.outcome !== 'unchanged')
+        .map((file) => ({
+          path: file.path,
+          outcome: file.outcome === 'would_restore' ? 'restored' : file.outcome,
+          reason: file.reason ?? '',
+          add: file.add ?? 0,
+          del: file.del ?? 0,
+        })),
+      restored: undone.restored,
+      refused: undone.refused,
+      dry_run: dry,
+      receipt,
+      next: receipt ? [`vp undo ${receipt}`] : [],
+    })
+    const yes = context.caller.yes === true || context.flags['apply'] === true
+    if (!yes && preview.restored > 0) {
+      if (!context.interactive)
+        return {
+          result: preview,
+          exit: 5,
+          error: new VpError('approval.needed', 'undo writes after a yes', { next: [`vp undo ${preview.id} --yes`] }),
+          screen: (look) => undoPreviewScreen(viewOf(preview, true, null), look),
+        }
+      context.writeErr(
+        paint(
+          { stdout: [], stderr: [...undoPreviewScreen(viewOf(preview, true, null), context.looks.err).stdout] },
+          { out: context.looks.out, err: context.looks.err },
+        ).stderr,
+      )
+      if (!(await context.ask(undoQuestion(viewOf(preview, true, null)))))
+        return { result: preview, screen: () => ({ stdout: [], stderr: ['note  nothing was changed'] }) }
+    }
+    const answer = await context.call(runUndo, { id: preview.id, apply: true })
+    const result = answer.result as Undone
+    const refused =
+      result.refused > 0
+        ? {
+            exit: 7,
+            error: new VpError('undo.refused', `${result.refused} ${result.refused === 1 ? 'file' : 'files'} changed since, and stay`, { next: ['git diff'] }),
+          }
+        : {}
+    return {
+      result,
+      receipt: answer.receipt,
+      ...refused,
+      screen: (look) => undoneScreen(viewOf(result, false, answer.receipt), look),
+    }
+  },
+}

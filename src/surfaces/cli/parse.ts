@@ -1,0 +1,80 @@
+/** The command line as values: which command, which flags, what follows `--`. Pure; `util.parseArgs` does the reading. */
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { VpError } from '../../core/errors.ts'
+import type { Flags, FlagSpec } from './command.ts'
+
+export const GLOBAL_FLAGS = {
+  json: { type: 'boolean', help: 'one JSON document on stdout' },
+  plain: { type: 'boolean', help: 'one sentence a line, for screen readers' },
+  'no-input': { type: 'boolean', help: 'never ask; a needed answer is exit 5' },
+  yes: { type: 'boolean', short: 'y', help: 'answer what can be undone whole' },
+  offline: { type: 'boolean', help: 'refuse every socket that leaves this machine' },
+  debug: { type: 'boolean', help: 'add stacks to errors' },
+  cwd: { type: 'string', help: 'work in this directory' },
+  help: { type: 'boolean', short: 'h', help: 'how to use the command' },
+} as const satisfies FlagSpec
+
+export interface CommandWords {
+  /** `fs read`, `status`, or '' for none. */
+  readonly name: string
+  readonly argv: readonly string[]
+  readonly rest: readonly string[]
+}
+
+/** Finds the longest command name among the leading words; flags may come before it. */
+export function splitCommand(argv: readonly string[], names: ReadonlySet<string>): CommandWords {
+  const end = argv.indexOf('--')
+  const head = end < 0 ? argv : argv.slice(0, end)
+  const rest = end < 0 ? [] : argv.slice(end + 1)
+  const words: { word: string; at: number }[] = []
+  for (let at = 0; at < head.length && words.length < 2; at++) {
+    const arg = head[at] ?? ''
+    if (arg === '--cwd') at++
+    else if (!arg.startsWith('-')) words.push({ word: arg, at })
+    else if (words.length > 0) break
+  }
+  const two = words.length === 2 ? `${words[0]?.word} ${words[1]?.word}` : '\0'
+  const chosen = names.has(two) ? words : words.slice(0, 1)
+  const places = new Set(chosen.map((one) => one.at))
+  return { name: names.has(two) ? two : (words[0]?.word ?? ''), argv: head.filter((_arg, at) => !places.has(at)), rest }
+}
+
+/** Throws `usage.flag` with the nearest valid form. */
+export function parseFlags(argv: readonly string[], spec: FlagSpec, name: string): { flags: Flags; positionals: string[] } {
+  const options: NonNullable<ParseArgsConfig['options']> = {}
+  for (const [flag, { type, multiple, short }] of Object.entries({ ...GLOBAL_FLAGS, ...spec } as FlagSpec))
+    options[flag] = { type, ...(multiple ? { multiple } : {}), ...(short ? { short } : {}) }
+  try {
+    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true })
+    return { flags: values as Flags, positionals }
+  } catch (error) {
+    throw new VpError('usage.flag', (error as Error).message.split('. ')[0]?.replace(/^(.)/, (first) => first.toLowerCase()) ?? 'a flag is wrong', {
+      next: [`vp help ${name}`.trim()],
+    })
+  }
+}
+
+/** A number from a flag; throws `usage.flag`. */
+export function numberFlag(flags: Flags, name: string): number | undefined {
+  const value = flags[name]
+  if (value === undefined) return undefined
+  const number = Number(value)
+  if (typeof value !== 'string' || value.trim() === '' || !Number.isFinite(number) || number < 0)
+    throw new VpError('usage.flag', `--${name} takes a number, not ${JSON.stringify(value)}`)
+  return number
+}
+
+export function textFlag(flags: Flags, name: string): string | undefined {
+  const value = flags[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** A command in one flag, split at blanks with quotes; no shell reads it. */
+export function splitWords(text: string): string[] {
+  const words = [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
+  if (/[;&|<>`$]/.test(text.replace(/"[^"]*"|'[^']*'/g, '')))
+    throw new VpError('usage.flag', 'a test command is one program with arguments: no shell reads it', {
+      next: ['put the pipeline into a script or a Makefile target'],
+    })
+  return words
+}

@@ -1,0 +1,52 @@
+/** `vp model list`: which model stands behind which tier, its price, its window, what it has passed. */
+import { duration, grouped } from '../format.ts'
+import { renderer } from '../finish.ts'
+import { dots, nextLines, table, type Column } from '../layout.ts'
+
+export interface ModelView {
+  readonly model: string
+  /** Dollars a million tokens, in and out; null: unknown. */
+  readonly price: { readonly in_per_million_usd: number; readonly out_per_million_usd: number } | null
+  readonly window_tokens: number | null
+  /** null: never tested. */
+  readonly tests: { readonly passed: number; readonly of: number } | null
+  readonly p50_ms?: number | null
+}
+
+export interface ModelListView {
+  readonly tiers: readonly { readonly name: string; readonly models: readonly ModelView[] }[]
+  readonly policy?: string | null
+  readonly prices_of?: string | null
+  readonly next?: readonly string[]
+}
+
+export const modelListScreen = renderer<ModelListView>((view, look) => {
+  const rows = view.tiers.flatMap((tier) => tier.models.map((model, index) => [index === 0 ? tier.name : '', ...modelCells(model)]))
+  const columns: Column[] = [
+    { head: 'tier' },
+    { head: 'model' },
+    { head: '$/1M in, out', gap: 3 },
+    { head: 'window', width: 7 },
+    { head: 'tests', width: 6, fixed: true },
+    { head: 'p50' },
+  ]
+  return {
+    stdout: [
+      ...table(look, columns, rows),
+      dots(view.policy && `policy ${view.policy}`, view.prices_of && `prices of ${view.prices_of}`, 'the cheapest that passed is used'),
+    ],
+    stderr: nextLines(view.next ?? []),
+  }
+})
+
+function modelCells(model: ModelView): string[] {
+  const tests = model.tests === null ? 'not measured' : `${model.tests.passed} of ${model.tests.of}`
+  const p50 = model.p50_ms === undefined || model.p50_ms === null ? '' : duration(model.p50_ms)
+  return [model.model, priceText(model.price), model.window_tokens === null ? 'unknown' : grouped(model.window_tokens), tests, p50]
+}
+
+function priceText(price: ModelView['price']): string {
+  if (price === null) return 'unknown'
+  if (price.in_per_million_usd === 0 && price.out_per_million_usd === 0) return '0'
+  return `${price.in_per_million_usd.toFixed(2)}, ${price.out_per_million_usd.toFixed(2)}`
+}

@@ -1,0 +1,130 @@
+/** `vp validate` and `vp complete`: a violation names the thing before the number; the subject is the commit. */
+import { count as counted, measured, threshold } from '../format.ts'
+import { renderer } from '../finish.ts'
+import { dots, nextLines } from '../layout.ts'
+import { bad, hang, isNarrow, type Look } from '../style.ts'
+
+export interface GateResultView {
+  readonly task_id?: string | null
+  readonly n?: number | null
+  readonly kpi_name: string
+  readonly actual: number | boolean | string | null
+  readonly expected: unknown
+  readonly pass: boolean
+  readonly measured: boolean
+  /** Why it was not measured. */
+  readonly why?: string
+}
+
+export interface ViolationView {
+  /** `test deleted`, `kpi`, … */
+  readonly kind: string
+  /** The test, the setting, the measure. */
+  readonly name: string
+  readonly n?: number | null
+  readonly file?: string | null
+  readonly line?: number | null
+  readonly was_in?: string | null
+  readonly gone_in?: string | null
+  readonly actual?: number | boolean | string | null
+  readonly expected?: unknown
+  /** Of failing tests: the first's name, and how many. */
+  readonly first_failure?: string | null
+  readonly failures?: number | null
+}
+
+export interface ValidateView {
+  /** Full or short. */
+  readonly commit: string | null
+  readonly gates: readonly GateResultView[]
+  readonly violations: readonly ViolationView[]
+  readonly next?: readonly string[]
+}
+
+const TASK = 7
+const KIND = 16
+
+export const validateScreen = renderer<ValidateView>((view, look) => ({
+  stdout: [
+    ...view.violations.flatMap((violation) => violationLines(violation, look)),
+    ...view.gates.filter((gate) => !gate.measured).map((gate) => unmeasuredLine(gate, look)),
+    sumLine(view),
+  ],
+  stderr: nextLines(view.next ?? (view.violations.length === 0 ? ['vp complete'] : [])),
+}))
+
+function violationLines(violation: ViolationView, look: Look): string[] {
+  const task = `T${violation.n ?? '-'}`.replace('T-', 'all')
+  const kind = violation.kind === 'kpi' ? violation.name : violation.kind
+  const lead = `${bad('✗')} ${task}`.padEnd(TASK + 3)
+  const [first, ...rest] = violation.kind === 'kpi' ? [kpiText(violation)] : namedTexts(violation)
+  if (look.plain) return [`${hang(`${lead}${kind}`, TASK + KIND)}${[first, ...rest].join(', ')}`]
+  if (isNarrow(look)) return [`${lead}${kind}`, ...[first ?? '', ...rest].map((text) => hang('', TASK) + text)]
+  return [hang(`${lead}${kind}`, TASK + KIND) + (first ?? ''), ...rest.map((text) => hang('', TASK + KIND) + text)]
+}
+
+function kpiText(violation: ViolationView): string {
+  const failures = violation.failures ?? 0
+  const named = violation.first_failure ? `${failures > 1 ? `first of ${failures}: ` : ''}“${violation.first_failure}”` : null
+  return dots(`${measured(violation.actual ?? null)}, gate is ${threshold(violation.expected)}`, named)
+}
+
+function namedTexts(violation: ViolationView): string[] {
+  const place = violation.file ? `${violation.file}${violation.line ? `:${violation.line}` : ''}` : null
+  const was = place === null ? null : `was ${place}${violation.was_in ? ` on ${violation.was_in}` : ''}`
+  const where = violation.gone_in ? [was, `gone in ${violation.gone_in}`].filter((part) => part !== null).join(', ') : place
+  return [`“${violation.name}”`, ...(where === null ? [] : [where])]
+}
+
+function unmeasuredLine(gate: GateResultView, look: Look): string {
+  const task = gate.n === undefined || gate.n === null ? 'all' : `T${gate.n}`
+  const why = gate.why === undefined ? '' : `, ${gate.why}`
+  return hang(`${`- ${task}`.padEnd(TASK)}${gate.kpi_name}`, isNarrow(look) ? TASK : TASK + KIND) + `not measured${why}; does not block`
+}
+
+function sumLine(view: ValidateView): string {
+  const gating = view.gates.filter((gate) => gate.measured)
+  const hold = gating.filter((gate) => gate.pass).length
+  const on = view.commit === null ? '' : ` on commit ${view.commit.slice(0, 7)}`
+  const tasks = new Set(view.violations.map((violation) => violation.n ?? null))
+  const [only] = tasks
+  const where =
+    view.violations.length > 1 && tasks.size === 1 && typeof only === 'number' ? `, ${view.violations.length === 2 ? 'both' : 'all'} in T${only}` : ''
+  return dots(
+    view.violations.length === 0 ? 'no violation' : `${counted(view.violations.length, 'violation')}${where}`,
+    `${hold} of ${counted(gating.length, 'gate')} hold${on}`,
+  )
+}
+
+export interface CompleteView {
+  /** The person's branch. */
+  readonly branch: string
+  readonly from: string
+  readonly to: string
+  /** `fast-forward`, `merge`. */
+  readonly how: string
+  readonly commits: readonly string[]
+  readonly signed: boolean
+  readonly gates: { readonly hold: number; readonly of: number }
+  readonly tests?: { readonly before: number | null; readonly after: number | null; readonly weakened: number } | null
+  readonly passport_path: string | null
+  readonly ledger_head?: string | null
+  readonly next?: readonly string[]
+}
+
+export const completeScreen = renderer<CompleteView>((view) => ({
+  stdout: [
+    dots(
+      `${view.branch} ${view.from.slice(0, 7)} → ${view.to.slice(0, 7)}, ${view.how}, ${counted(view.commits.length, view.signed ? 'signed commit' : 'commit')}`,
+      `${view.gates.hold} of ${counted(view.gates.of, 'gate')} hold`,
+    ),
+    dots(testsText(view.tests ?? null), view.passport_path === null ? null : `passport and manifest in ${view.passport_path}`),
+  ],
+  stderr: nextLines(view.next ?? ['vp git pr']),
+}))
+
+function testsText(tests: NonNullable<CompleteView['tests']> | null): string {
+  if (tests === null || tests.after === null) return 'tests not measured'
+  const change = tests.before === null ? `tests ${tests.after}` : `tests ${tests.before} → ${tests.after}`
+  return `${change}, ${tests.weakened === 0 ? 'none weakened' : `${tests.weakened} weakened`}`
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { detectProject } from './detect.ts'
+
+const cases: [title: string, files: Record<string, string>, test: string | null, format: string | null, lint: string | null, reuse: string[]][] = [
+  ['node:test', { 'package.json': '{"scripts":{"test":"node --test","lint":"oxlint"}}' }, 'npm test --silent', 'tap', 'npm run --silent lint', []],
+  [
+    'vitest with dependencies',
+    { 'package.json': '{"scripts":{"test":"vitest"},"devDependencies":{"vitest":"3"}}', 'package-lock.json': '{}' },
+    'npm test --silent',
+    'junit',
+    null,
+    ['node_modules'],
+  ],
+  [
+    'a script with a shell in it is only its exit status',
+    { 'package.json': '{"scripts":{"test":"tsc && node --test"}}' },
+    'npm test --silent',
+    'exit',
+    null,
+    [],
+  ],
+  ['npm init has no tests', { 'package.json': '{"scripts":{"test":"echo \\"Error: no test specified\\" && exit 1"}}' }, null, null, null, []],
+  [
+    'pytest',
+    { 'pyproject.toml': '[tool.pytest.ini_options]\n[tool.ruff]', 'requirements.txt': '' },
+    'python3 -m pytest -q',
+    'junit',
+    'ruff check .',
+    ['.venv'],
+  ],
+  ['go', { 'go.mod': 'module x' }, 'go test ./...', 'go-json', 'go vet ./...', []],
+  ['cargo', { 'Cargo.toml': '' }, 'cargo test --offline', 'cargo', null, []],
+  ['make', { Makefile: 'test: x\n\tsh t\nlint:\n\tl' }, 'make -s test', 'exit', 'make -s lint', []],
+  ['a broken package.json', { 'package.json': '{' }, null, null, null, []],
+  ['nothing', {}, null, null, null, []],
+]
+for (const [title, files, testArgv, format, lint, reuse] of cases)
+  test(`detects ${title}`, () => {
+    const found = detectProject({ list: Object.keys(files), read: (path) => files[path] ?? null })
+    assert.deepEqual(
+      [found.test?.argv.join(' ') ?? null, found.test?.report.format ?? null, found.lint?.argv.join(' ') ?? null, found.environment.reuse],
+      [testArgv, format, lint, reuse],
+    )
+  })

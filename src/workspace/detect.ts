@@ -1,0 +1,172 @@
+/**
+ * What a repository's tests, linter and environment are, read once from its own files. Pure over a listing and a
+ * reader. A guess is shown to the human, who keeps it in `.vp/project.json`; a model cannot change it in a run.
+ */
+export interface ProjectFiles {
+  /** Tracked paths. */
+  readonly list: readonly string[]
+  read(path: string): string | null
+}
+
+type Format = 'tap' | 'junit' | 'go-json' | 'cargo' | 'exit'
+
+export interface DetectedCommand {
+  readonly argv: readonly string[]
+  readonly runner: string
+  readonly report_args: readonly string[]
+  readonly report: { readonly format: Format; readonly from: 'stdout' | 'file'; readonly path?: string }
+}
+
+export interface Detected {
+  readonly test: DetectedCommand | null
+  readonly lint: DetectedCommand | null
+  readonly environment: {
+    readonly reuse: readonly string[]
+    readonly setup: readonly (readonly string[])[]
+    readonly lock_files: readonly string[]
+  }
+  readonly needs_git: boolean
+  /** Where each came from, in words. */
+  readonly evidence: readonly string[]
+}
+
+const EXIT = { format: 'exit', from: 'stdout' } as const
+
+export function detectProject(files: ProjectFiles): Detected {
+  const has = (path: string) => files.list.includes(path)
+  const evidence: string[] = []
+  const found = (command: DetectedCommand | null, what: string, where: string): DetectedCommand | null => {
+    if (command) evidence.push(`${what} ${command.argv.join(' ')} (${where})`)
+    return command
+  }
+  const scripts = packageScripts(files)
+  const test =
+    found(scripts?.test ? npmTest(scripts.test, has) : null, 'tests', 'package.json') ??
+    found(pytest(files, has), 'tests', 'Python project') ??
+    found(
+      has('go.mod')
+        ? {
+            argv: ['go', 'test', './...'],
+            runner: 'go',
+            report_args: ['-json'],
+            report: { format: 'go-json', from: 'stdout' },
+          }
+        : null,
+      'tests',
+      'go.mod',
+    ) ??
+    found(
+      has('Cargo.toml')
+        ? {
+            argv: ['cargo', 'test', '--offline'],
+            runner: 'cargo',
+            report_args: [],
+            report: { format: 'cargo', from: 'stdout' },
+          }
+        : null,
+      'tests',
+      'Cargo.toml',
+    ) ??
+    found(makeTarget(files, 'test'), 'tests', 'Makefile')
+  const lint =
+    found(scripts?.lint ? { argv: ['npm', 'run', '--silent', 'lint'], runner: 'npm', report_args: [], report: EXIT } : null, 'linter', 'package.json') ??
+    found(usesRuff(files, has) ? { argv: ['ruff', 'check', '.'], runner: 'ruff', report_args: [], report: EXIT } : null, 'linter', 'ruff configuration') ??
+    found(makeTarget(files, 'lint'), 'linter', 'Makefile') ??
+    found(has('go.mod') ? { argv: ['go', 'vet', './...'], runner: 'go', report_args: [], report: EXIT } : null, 'linter', 'go.mod')
+  return { test, lint, environment: detectEnvironment(files, has), needs_git: false, evidence }
+}
+
+function packageScripts(files: ProjectFiles): { test?: string; lint?: string } | null {
+  const text = files.read('package.json')
+  if (text === null) return null
+  try {
+    const scripts = (JSON.parse(text) as { scripts?: Record<string, unknown> }).scripts ?? {}
+    const pick = (name: string) => (typeof scripts[name] === 'string' && !/no test specified/.test(scripts[name]) ? scripts[name] : undefined)
+    const test = pick('test')
+    const lint = pick('lint')
+    return { ...(test === undefined ? {} : { test }), ...(lint === undefined ? {} : { lint }) }
+  } catch {
+    return null // not JSON: nothing can be told from it
+  }
+}
+
+/** npm's script by the runner it ends in; the report arguments are that runner's own. */
+function npmTest(script: string, has: (path: string) => boolean): DetectedCommand {
+  const argv = has('pnpm-lock.yaml') ? ['pnpm', '--silent', 'test'] : ['npm', 'test', '--silent']
+  const simple = !/[;&|<>`$]/.test(script)
+  const runs = (name: string) => simple && new RegExp(`(^|\\s|/)${name}(\\s|$)`).test(script)
+  if (simple && /^node\s(.*\s)?--test(\s|$)/.test(script))
+    return {
+      argv,
+      runner: 'node:test',
+      report_args: ['--test-reporter=tap'],
+      report: { format: 'tap', from: 'stdout' },
+    }
+  if (runs('vitest'))
+    return {
+      argv,
+      runner: 'vitest',
+      report_args: ['--run', '--reporter=junit', '--outputFile={report}'],
+      report: { format: 'junit', from: 'file', path: 'report.xml' },
+    }
+  if (runs('jest')) return { argv, runner: 'jest', report_args: ['--ci'], report: EXIT }
+  return { argv, runner: 'npm', report_args: [], report: EXIT }
+}
+
+function pytest(files: ProjectFiles, has: (path: string) => boolean): DetectedCommand | null {
+  const configured =
+    has('pytest.ini') ||
+    has('conftest.py') ||
+    has('tests/conftest.py') ||
+    /\[tool\.pytest|pytest/.test(files.read('pyproject.toml') ?? '') ||
+    /\[tool:pytest\]/.test(files.read('setup.cfg') ?? '')
+  const looks = files.list.some((path) => /(^|\/)(test_[^/]+|[^/]+_test)\.py$/.test(path))
+  if (!configured && !looks) return null
+  return {
+    argv: ['python3', '-m', 'pytest', '-q'],
+    runner: 'pytest',
+    report_args: ['-p', 'no:cacheprovider', '--continue-on-collection-errors', '--junit-xml={report}'],
+    report: { format: 'junit', from: 'file', path: 'report.xml' },
+  }
+}
+
+function usesRuff(files: ProjectFiles, has: (path: string) => boolean): boolean {
+  return has('ruff.toml') || has('.ruff.toml') || /\[tool\.ruff/.test(files.read('pyproject.toml') ?? '')
+}
+
+function makeTarget(files: ProjectFiles, target: string): DetectedCommand | null {
+  const text = files.read('Makefile') ?? files.read('makefile')
+  return text !== null && new RegExp(`^${target}\\s*:(?!=)`, 'm').test(text)
+    ? { argv: ['make', '-s', target], runner: 'make', report_args: [], report: EXIT }
+    : null
+}
+
+function detectEnvironment(files: ProjectFiles, has: (path: string) => boolean): Detected['environment'] {
+  const reuse: string[] = []
+  const setup: string[][] = []
+  const lock: string[] = []
+  const add = (file: string, directory: string, argv: string[]) => {
+    if (!has(file)) return false
+    reuse.push(directory)
+    setup.push(argv)
+    lock.push(file)
+    return true
+  }
+  if (dependsOnPackages(files))
+    void (
+      add('package-lock.json', 'node_modules', ['npm', 'ci', '--no-audit', '--no-fund']) ||
+      add('pnpm-lock.yaml', 'node_modules', ['pnpm', 'install', '--frozen-lockfile']) ||
+      add('yarn.lock', 'node_modules', ['yarn', 'install', '--frozen-lockfile'])
+    )
+  void (add('uv.lock', '.venv', ['uv', 'sync', '--frozen']) || add('requirements.txt', '.venv', ['python3', '-m', 'venv', '.venv']))
+  return { reuse, setup, lock_files: lock }
+}
+
+function dependsOnPackages(files: ProjectFiles): boolean {
+  try {
+    const manifest = JSON.parse(files.read('package.json') ?? '{}') as Record<string, object | undefined>
+    return ['dependencies', 'devDependencies', 'optionalDependencies', 'workspaces'].some((key) => Object.keys(manifest[key] ?? {}).length > 0)
+  } catch {
+    return false // not JSON: nothing can be told from it
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The one door to the files of a workspace: reads, listings and all-or-nothing writes below one directory descriptor.
+ * Never follows a symlink, never leaves the root, never opens what is not a regular file of its own. Which names are
+ * protected is for the policy to say: it comes in as `deny`.
+ */
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, statSync, type Stats } from 'node:fs'
+import { VpError } from '../core/errors.ts'
+import { childPath, chooseOpener, O_PATH, type Opener } from './open-beneath.ts'
+import { quote, splitPath } from './path-rules.ts'
+import { isPresent, openIn, readBounded, regular, type Root } from './root.ts'
+import { writeAll, type FileChange, type FileWritten } from './write-all.ts'
+
+export type { FileChange, FileState, FileWritten } from './write-all.ts'
+export type EntryKind = 'file' | 'dir' | 'symlink' | 'other'
+
+export interface Entry {
+  readonly path: string
+  readonly kind: EntryKind
+  readonly size: number
+}
+
+export interface FileBytes {
+  readonly bytes: Buffer
+  readonly mode: number
+}
+
+export interface Workspace {
+  readonly root: string
+  /** Which carrier opens files: said by `vp doctor`. */
+  readonly carrier: 'openat2' | 'walk'
+  /** A regular file with one link. Throws `path.*`. */
+  read(path: string, options?: { readonly maxBytes?: number }): FileBytes
+  /** A final symlink is described, not followed. Throws `path.*`. */
+  stat(path: string): { readonly kind: EntryKind; readonly size: number; readonly mode: number }
+  /** True also for a symlink; decided by the parent's entries. Throws `path.*` when the way there is refused. */
+  exists(path: string): boolean
+  /** At most `maxEntries`, sorted by code unit; ask for one more to see whether there are more. Denied names are left out. */
+  list(path: string, options: { readonly depth?: number; readonly maxEntries: number }): readonly Entry[]
+  /** All or nothing. Throws `patch.stale`, `store.full`, `path.*`; then nothing was changed. */
+  writeAll(changes: readonly FileChange[]): readonly FileWritten[]
+  close(): void
+}
+
+export interface WorkspaceOptions {
+  /** The name of the rule that refuses, or null. */
+  readonly deny?: (relativePath: string, intent: 'read' | 'write') => string | null
+  /** For tests: a carrier other than the self-tested one. */
+  readonly opener?: Opener
+}
+
+const DEFAULT_MAX_BYTES = 16 * 1024 * 1024
+const { O_RDONLY, O_DIRECTORY, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants
+
+/** Holds `root` open until `close`. Throws `path.not_found`, `path.not_regular`, `platform.unsupported`. */
+export function openWorkspace(root: string, options: WorkspaceOptions = {}): Workspace {
+  const opener = options.opener ?? chooseOpener()
+  if (!opener) throw new VpError('platform.unsupported', 'files cannot be confined here: /proc is missing')
+  const rootFd = openRoot(root)
+  const born = fstatSync(rootFd)
+  const parts: Root = {
+    opener,
+    fd() {
+      const now = statSync(root, { throwIfNoEntry: false })
+      if (!now || now.dev !== born.dev || now.ino !== born.ino)
+        throw new VpError('workspace.moved', 'the workspace directory was replaced or moved while vp held it open')
+      return rootFd
+    },
+    check(path, intent, { allowRoot = false } = {}) {
+      const names = splitPath(path, { allowRoot })
+      const rule = names.length === 0 ? null : (options.deny?.(names.join('/'), intent) ?? null)
+      if (rule !== null) throw new VpError('path.denied', `${quote(names.join('/'))} may not be ${intent === 'read' ? 'read' : 'written'}: ${rule}`, { rule })
+      return names
+    },
+  }
+  return {
+    root,
+    carrier: opener.name,
+    read: (path, { maxBytes = DEFAULT_MAX_BYTES } = {}) => readFile(parts, path, maxBytes),
+    stat: (path) => statPath(parts, path),
+    exists: (path) => isPresent(parts, parts.check(path, 'read', { allowRoot: true })),
+    list: (path, { depth = 1, maxEntries }) => listTree(parts, path, { depth, maxEntries }),
+    writeAll: (changes) => writeAll(parts, changes),
+    close: () => closeSync(rootFd),
+  }
+}
+
+function openRoot(root: string): number {
+  try {
+    return openSync(root, O_PATH | O_DIRECTORY)
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    if (code === 'ENOENT') throw new VpError('path.not_found', 'the workspace directory does not exist', { cause })
+    throw new VpError('path.not_regular', `the workspace cannot be opened (${code})`, { cause })
+  }
+}
+
+function readFile(root: Root, path: string, maxBytes: number): FileBytes {
+  const names = root.check(path, 'read')
+  const fd = openIn(root, names, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+  try {
+    const found = regular(fstatSync(fd), names)
+    if (found.nlink !== 1)
+      throw new VpError('path.denied', `${quote(path)} has more than one hard link and may be a file from outside`, {
+        rule: 'no-hard-links',
+      })
+    return { bytes: readBounded(fd, found.size, maxBytes, path), mode: found.mode & 0o777 }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function statPath(root: Root, path: string) {
+  const fd = openIn(root, root.check(path, 'read', { allowRoot: true }), O_PATH | O_NOFOLLOW)
+  try {
+    const found = fstatSync(fd)
+    return { kind: kindOf(found), size: found.size, mode: found.mode & 0o777 }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function kindOf(found: Stats): EntryKind {
+  return found.isFile() ? 'file' : found.isDirectory() ? 'dir' : found.isSymbolicLink() ? 'symlink' : 'other'
+}
+
+interface ListBounds {
+  readonly depth: number
+  readonly maxEntries: number
+}
+
+function listTree(root: Root, path: string, { depth, maxEntries }: ListBounds): readonly Entry[] {
+  const names = root.check(path, 'read', { allowRoot: true })
+  const entries: Entry[] = []
+  const visit = (dirFd: number, prefix: string, left: number): void => {
+    for (const name of readdirSync(childPath(dirFd, '.')).sort()) {
+      if (entries.length >= maxEntries) return
+      const entry = describe(root, childPath(dirFd, name), prefix + name)
+      if (!entry) continue
+      entries.push(entry)
+      if (entry.kind === 'dir' && left > 1) descend(dirFd, name, (fd) => visit(fd, `${entry.path}/`, left - 1))
+    }
+  }
+  const fd = openIn(root, names, O_PATH | O_DIRECTORY)
+  try {
+    visit(fd, names.length === 0 ? '' : `${names.join('/')}/`, depth)
+  } finally {
+    closeSync(fd)
+  }
+  return entries.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+}
+
+function descend(dirFd: number, name: string, visit: (fd: number) => void): void {
+  let fd: number
+  try {
+    fd = openSync(childPath(dirFd, name), O_PATH | O_DIRECTORY | O_NOFOLLOW)
+  } catch {
+    // Removed or replaced since it was listed: then there is nothing below it to list.
+    return
+  }
+  try {
+    visit(fd)
+  } catch (error) {
+    // A directory this user may not read is listed as an entry, without entries of its own.
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** null for what is denied, gone again, or has a name that is not UTF-8 and so cannot be asked for. */
+function describe(root: Root, at: string, path: string): Entry | null {
+  try {
+    root.check(path, 'read')
+  } catch {
+    return null
+  }
+  const found = lstatSync(at, { throwIfNoEntry: false })
+  return found ? { path, kind: kindOf(found), size: found.isFile() ? found.size : 0 } : null
+}

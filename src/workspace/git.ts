@@ -1,0 +1,96 @@
+/**
+ * The operator's own git: plumbing only, every path named, nothing discovered, an environment from nothing.
+ * A repository's config, hooks, filters and aliases have no say, because git never sees them: run
+ * repositories are ours, and the human's is seen through a view (`human-repository.ts`).
+ */
+import { spawn } from 'node:child_process'
+import { VpError } from '../core/errors.ts'
+
+export interface GitCall {
+  readonly gitDir?: string
+  readonly workTree?: string
+  readonly index?: string
+  readonly input?: string | Buffer
+  readonly env?: Readonly<Record<string, string>>
+  /** Exit codes besides 0 that are answers, not failures. */
+  readonly accept?: readonly number[]
+  readonly signal?: AbortSignal
+}
+
+export interface GitAnswer {
+  readonly code: number
+  readonly stdout: Buffer
+  readonly stderr: string
+}
+
+export type RunGit = (args: readonly string[], call?: GitCall) => Promise<GitAnswer>
+
+/** Commits that vp makes have an author, a committer and a time that vp chose. */
+export interface Identity {
+  readonly name: string
+  readonly email: string
+}
+
+const CLEAN_ENV = {
+  PATH: '/usr/local/bin:/usr/bin:/bin',
+  HOME: '/nonexistent',
+  LC_ALL: 'C',
+  TZ: 'UTC',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_SYSTEM: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_ATTR_NOSYSTEM: '1',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_OPTIONAL_LOCKS: '0',
+  GIT_NO_LAZY_FETCH: '1',
+  GIT_PAGER: 'cat',
+  GIT_EDITOR: 'true',
+}
+
+/** `program` is git's absolute path, found once outside the workspace. Throws `workspace.git` on an unexpected exit. */
+export function gitRunner(program: string): RunGit {
+  return (args, call = {}) =>
+    new Promise((resolve, reject) => {
+      const env: Record<string, string> = { ...CLEAN_ENV, ...call.env }
+      if (call.gitDir) env['GIT_DIR'] = call.gitDir
+      if (call.workTree) env['GIT_WORK_TREE'] = call.workTree
+      if (call.index) env['GIT_INDEX_FILE'] = call.index
+      const child = spawn(program, ['-c', 'core.hooksPath=/dev/null', '-c', 'gc.auto=0', '-c', 'protocol.allow=never', ...args], {
+        env,
+        cwd: call.workTree ?? '/',
+        stdio: ['pipe', 'pipe', 'pipe'],
+        ...(call.signal ? { signal: call.signal } : {}),
+      })
+      const out: Buffer[] = []
+      let err = ''
+      child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+      child.stderr.on('data', (chunk: Buffer) => (err = (err + chunk.toString()).slice(-8192)))
+      child.on('error', (cause) => reject(cause.name === 'AbortError' ? cause : failure(args, cause.message, cause)))
+      child.on('close', (code, killedBy) => {
+        if (code !== null && (code === 0 || call.accept?.includes(code))) resolve({ code, stdout: Buffer.concat(out), stderr: err })
+        else reject(failure(args, err.trim() || `ended by ${killedBy ?? code}`))
+      })
+      child.stdin.on('error', () => undefined) // git may close its input early; its exit code says why
+      child.stdin.end(call.input ?? '')
+    })
+}
+
+function failure(args: readonly string[], said: string, cause?: unknown): VpError {
+  if (/No space left on device/.test(said)) return new VpError('store.full', 'no space left on the disk', { next: ['df -h'] })
+  return new VpError('workspace.git', `git ${args.find((arg) => !arg.startsWith('-')) ?? ''}: ${said.split('\n').at(-1) ?? ''}`, {
+    ...(cause === undefined ? {} : { cause }),
+    data: { stderr: said.slice(-2000) },
+  })
+}
+
+export async function gitText(git: RunGit, args: readonly string[], call?: GitCall): Promise<string> {
+  return (await git(args, call)).stdout.toString('utf8').trimEnd()
+}
+
+/** NUL-separated output as strings. */
+export function nulList(bytes: Buffer): string[] {
+  return bytes
+    .toString('utf8')
+    .split('\0')
+    .filter((part) => part !== '')
+}

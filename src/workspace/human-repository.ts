@@ -1,0 +1,265 @@
+/**
+ * The human's repository, seen without running anything of theirs: a git directory of our own whose refs and
+ * objects are theirs (by symbolic link) and whose config is ours, made from an allowlist of their keys. What
+ * git would run from config, hooks or attributes' drivers is simply not there. It gains refs only.
+ */
+import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { VpError } from '../core/errors.ts'
+import { sha256 } from '../core/json.ts'
+import { gitText, nulList, type Identity, type RunGit } from './git.ts'
+
+export interface HumanRepository {
+  /** Top of the working tree, real path. */
+  readonly root: string
+  /** Their git directory (of this worktree) and the common one. */
+  readonly gitDir: string
+  readonly commonDir: string
+  /** The view: use it as GIT_DIR. */
+  readonly view: string
+  readonly index: string
+  readonly objectFormat: 'sha1' | 'sha256'
+}
+
+export interface HumanState {
+  /** Commit id, or null before the first commit. */
+  readonly head: string | null
+  /** `refs/heads/main`, or null when HEAD is detached. */
+  readonly branch: string | null
+  /** `rebase`, `merge`, … in progress, or null. */
+  readonly busy: string | null
+}
+
+/** Keys that say how bytes lie in the tree, none of which runs anything. */
+const KEPT_KEYS = /^(core\.(repositoryformatversion|filemode|ignorecase|autocrlf|eol|symlinks|precomposeunicode)|extensions\.objectformat)$/
+const UNSUPPORTED_KEYS = new Map([
+  ['core.sparsecheckout', 'a sparse checkout'],
+  ['core.splitindex', 'a split index'],
+  ['core.worktree', 'core.worktree'],
+  ['extensions.partialclone', 'a partial clone'],
+  ['extensions.refstorage', 'the reftable format'],
+])
+
+/** The nearest directory at or above `from` that holds `.git`; null when there is none. */
+export function findRepositoryRoot(from: string): string | null {
+  for (let at = realpathSync(from); ; at = dirname(at)) {
+    if (existsSync(join(at, '.git'))) return at
+    if (dirname(at) === at) return null
+  }
+}
+
+/** Opens the repository at `root` and (re)makes the view under `viewsDir`. Throws `workspace.not_a_repository`, `workspace.unsupported`. */
+export async function openHumanRepository(git: RunGit, root: string, viewsDir: string): Promise<HumanRepository> {
+  const gitDir = resolveGitDir(root)
+  const commonDir = resolveCommonDir(gitDir)
+  const config = await readConfig(git, join(commonDir, 'config'))
+  for (const [key, name] of UNSUPPORTED_KEYS) {
+    const value = config.get(key)
+    if (value !== undefined && value !== 'false' && !(key === 'extensions.refstorage' && value === 'files'))
+      throw new VpError('workspace.unsupported', `this repository uses ${name}, which vp does not handle yet`, {
+        where: { file: '.git/config' },
+        next: ['git clone . ../full-clone'],
+      })
+  }
+  const view = join(viewsDir, sha256(gitDir).slice(0, 16))
+  mkdirSync(join(view, 'info'), { recursive: true, mode: 0o700 })
+  for (const name of ['objects', 'refs', 'packed-refs', 'logs', 'shallow']) link(join(commonDir, name), join(view, name))
+  link(join(commonDir, 'info', 'exclude'), join(view, 'info', 'exclude'))
+  writeFileSync(join(view, 'HEAD'), readFileSync(join(gitDir, 'HEAD')))
+  writeFileSync(join(view, 'config'), viewConfig(config))
+  const objectFormat = config.get('extensions.objectformat') === 'sha256' ? 'sha256' : 'sha1'
+  return { root: realpathSync(root), gitDir, commonDir, view, index: join(gitDir, 'index'), objectFormat }
+}
+
+function link(target: string, at: string): void {
+  const there = lstatSync(at, { throwIfNoEntry: false })
+  if (there?.isSymbolicLink() && readlinkSync(at) === target) return
+  if (there) rmSync(at, { recursive: true })
+  // A name that may appear later (packed-refs, logs) is linked now: git follows a link to nothing as “absent”.
+  symlinkSync(target, at)
+}
+
+function viewConfig(config: ReadonlyMap<string, string>): string {
+  const lines = ['[core]', '\tbare = false', '\tlogAllRefUpdates = true']
+  for (const [key, value] of config) {
+    if (!KEPT_KEYS.test(key) || !/^[\w.-]*$/.test(value)) continue
+    const [section = '', name = ''] = key.split('.')
+    lines.push(`[${section}]`, `\t${name} = ${value}`)
+  }
+  return lines.join('\n') + '\n'
+}
+
+function resolveGitDir(root: string): string {
+  const dotGit = join(root, '.git')
+  const stat = statSync(dotGit, { throwIfNoEntry: false })
+  if (!stat) throw notARepository(root)
+  if (stat.isDirectory()) return realpathSync(dotGit)
+  const named = /^gitdir: (.+)$/m.exec(readFileSync(dotGit, 'utf8'))?.[1]?.trim()
+  const target = named ? resolve(root, named) : ''
+  if (!named || !existsSync(join(target, 'HEAD'))) throw notARepository(root)
+  // A linked worktree names its tree back; what does not (a submodule, a planted file) is not followed.
+  const back = join(target, 'gitdir')
+  if (!existsSync(back) || realpathSync(dirname(resolve(target, readFileSync(back, 'utf8').trim()))) !== realpathSync(root))
+    throw new VpError('workspace.unsupported', 'the .git file points to a directory that does not point back (a submodule?)', {
+      where: { file: '.git' },
+      next: ['run vp in the repository above, or in a clone of its own'],
+    })
+  return realpathSync(target)
+}
+
+function resolveCommonDir(gitDir: string): string {
+  const file = join(gitDir, 'commondir')
+  if (!existsSync(file)) return gitDir
+  const named = readFileSync(file, 'utf8').trim()
+  return realpathSync(isAbsolute(named) ? named : join(gitDir, named))
+}
+
+function notARepository(root: string): VpError {
+  return new VpError('workspace.not_a_repository', `${root} is not a git repository`, {
+    next: ['git init && git add -A && git commit -m "start"'],
+  })
+}
+
+async function readConfig(git: RunGit, file: string): Promise<Map<string, string>> {
+  const config = new Map<string, string>()
+  if (!existsSync(file)) return config
+  // Reading a file as config runs nothing and follows no include.
+  for (const entry of nulList((await git(['config', '--file', file, '--no-includes', '--list', '-z'])).stdout)) {
+    const at = entry.indexOf('\n')
+    config.set((at < 0 ? entry : entry.slice(0, at)).toLowerCase(), at < 0 ? 'true' : entry.slice(at + 1))
+  }
+  return config
+}
+
+export async function humanState(git: RunGit, repository: HumanRepository): Promise<HumanState> {
+  const raw = readFileSync(join(repository.gitDir, 'HEAD'), 'utf8').trim()
+  const branch = raw.startsWith('ref: ') ? raw.slice(5) : null
+  const { code, stdout } = await git(['rev-parse', '--verify', '--quiet', `${branch ?? raw}^{commit}`], {
+    gitDir: repository.view,
+    accept: [1, 128],
+  })
+  const signs: [file: string, name: string][] = [
+    ['rebase-merge', 'a rebase'],
+    ['rebase-apply', 'a rebase'],
+    ['MERGE_HEAD', 'a merge'],
+    ['CHERRY_PICK_HEAD', 'a cherry-pick'],
+    ['REVERT_HEAD', 'a revert'],
+    ['BISECT_LOG', 'a bisection'],
+  ]
+  const busy = signs.find(([file]) => existsSync(join(repository.gitDir, file)))?.[1] ?? null
+  return { head: code === 0 ? stdout.toString().trim() : null, branch, busy }
+}
+
+/** The commit a run may start from. Throws `workspace.no_commits`, `workspace.busy`, `workspace.unsupported`. */
+export async function requireBase(git: RunGit, repository: HumanRepository): Promise<{ commit: string; tree: string; branch: string | null }> {
+  const state = await humanState(git, repository)
+  if (!state.head)
+    throw new VpError('workspace.no_commits', 'the repository has no commit yet, so there is nothing to start from', {
+      next: ['git add -A && git commit -m "start"'],
+    })
+  if (state.busy) throw new VpError('workspace.busy', `${state.busy} is in progress in this repository`, { next: ['git status'] })
+  const tree = await gitText(git, ['rev-parse', '--verify', `${state.head}^{tree}`], { gitDir: repository.view })
+  await refuseForeignContent(git, repository, state.head)
+  return { commit: state.head, tree, branch: state.branch }
+}
+
+/** Submodules and LFS pointers are content that is elsewhere: refused before anything is spent. */
+async function refuseForeignContent(git: RunGit, repository: HumanRepository, commit: string): Promise<void> {
+  const listing = nulList((await git(['ls-tree', '-r', '-z', '--full-tree', commit], { gitDir: repository.view })).stdout)
+  const gitlink = listing.find((line) => line.startsWith('160000 '))
+  if (gitlink)
+    throw new VpError('workspace.unsupported', `submodule ${gitlink.split('\t')[1] ?? ''}: a run sees one repository`, {
+      next: ['run vp in a branch without the submodule, or vendor its files'],
+    })
+  const attributes = listing.filter((line) => /(^|\/)\.gitattributes$/.test(line.split('\t')[1] ?? ''))
+  for (const line of attributes) {
+    const [, , id = ''] = line.split(/[ \t]/)
+    const text = await gitText(git, ['cat-file', 'blob', id], { gitDir: repository.view })
+    if (/^[^#\n]*\bfilter=lfs\b/m.test(text))
+      throw new VpError('workspace.unsupported', 'this repository keeps files in Git LFS; a run would see pointers instead of files', {
+        where: { file: line.split('\t')[1] ?? '.gitattributes' },
+        next: ['git lfs migrate export --include="*"   (in a copy)'],
+      })
+  }
+}
+
+/**
+ * The human's name and address, as their own git would take them: environment, repository, user, system.
+ * Reads config files by name, so nothing is discovered and nothing runs. Throws `usage.identity`.
+ */
+export async function humanIdentity(git: RunGit, repository: HumanRepository, env: Readonly<Record<string, string | undefined>>): Promise<Identity> {
+  const home = env['HOME'] ?? '/nonexistent'
+  const files = [
+    join(repository.gitDir, 'config.worktree'),
+    join(repository.commonDir, 'config'),
+    env['GIT_CONFIG_GLOBAL'] ?? join(home, '.gitconfig'),
+    join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'git', 'config'),
+    '/etc/gitconfig',
+  ]
+  const find = async (key: string, fromEnv: string | undefined): Promise<string | undefined> => {
+    if (fromEnv) return fromEnv
+    for (const file of files) {
+      if (!existsSync(file)) continue
+      const { code, stdout } = await git(['config', '--file', file, '--includes', '--get', key], {
+        accept: [1],
+        env: { HOME: home },
+      })
+      if (code === 0 && stdout.toString().trim()) return stdout.toString().trim()
+    }
+    return undefined
+  }
+  const name = await find('user.name', env['GIT_AUTHOR_NAME'])
+  const email = await find('user.email', env['GIT_AUTHOR_EMAIL'] ?? env['EMAIL'])
+  if (!name || !email)
+    throw new VpError('usage.identity', 'git does not know who you are, and commits need an author', {
+      next: ['git config --global user.name "Your Name"', 'git config --global user.email you@example.org'],
+    })
+  return { name, email }
+}
+
+/** Paths among `paths` that are changed, staged or untracked in the human's tree. */
+export async function dirtyPaths(git: RunGit, repository: HumanRepository): Promise<string[]> {
+  const { stdout } = await git(['status', '--porcelain=v1', '-z', '--untracked-files=all', '--no-renames', '--ignore-submodules=all'], {
+    gitDir: repository.view,
+    workTree: repository.root,
+    index: repository.index,
+  })
+  return nulList(stdout).map((entry) => entry.slice(3))
+}
+
+/**
+ * Moves branch, index and tree of the human from `from` to `to`, together or not at all. Throws `workspace.moved`
+ * when the branch is elsewhere or a changed path is dirty or untracked.
+ */
+export async function fastForward(
+  git: RunGit,
+  repository: HumanRepository,
+  branch: string,
+  move: { from: string; to: string; message: string },
+): Promise<void> {
+  const call = { gitDir: repository.view, workTree: repository.root, index: repository.index }
+  const state = await humanState(git, repository)
+  if (state.branch !== branch || state.head !== move.from)
+    throw new VpError('workspace.moved', `${branch.replace('refs/heads/', '')} has moved since the run began`, {
+      next: ['vp complete --merge', 'vp git pr'],
+    })
+  const twoTrees = ['read-tree', '-m', '-u', '--exclude-per-directory=.gitignore', move.from, move.to]
+  await git(['update-index', '-q', '--refresh'], { ...call, accept: [1] })
+  const dry = await git([...twoTrees.slice(0, 1), '-n', ...twoTrees.slice(1)], { ...call, accept: [1, 128] })
+  if (dry.code !== 0)
+    throw new VpError('workspace.moved', 'a path that the run changed is changed or untracked in your tree', {
+      why:
+        dry.stderr
+          .trim()
+          .split('\n')[0]
+          ?.replace(/^error: /, '') ?? '',
+      next: ['git stash', 'vp complete --merge', 'vp git pr'],
+    })
+  await git(['update-ref', '-m', move.message, branch, move.to, move.from], call)
+  try {
+    await git(twoTrees, call)
+  } catch (error) {
+    await git(['update-ref', '-m', `${move.message}, taken back`, branch, move.from, move.to], call)
+    throw error
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * A run's own repository: bare, ours, its objects borrowed from the human's. Trees of task attempts are plain
+ * directories with an index of their own, so there is no `.git` in them to protect, to rename or to forget.
+ */
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { VpError } from '../core/errors.ts'
+import { gitText, nulList, type Identity, type RunGit } from './git.ts'
+import type { HumanRepository } from './human-repository.ts'
+
+export interface RunRepository {
+  readonly gitDir: string
+  readonly objectFormat: 'sha1' | 'sha256'
+}
+
+/** A checked-out tree of one attempt. */
+export interface AttemptTree {
+  readonly directory: string
+  readonly index: string
+}
+
+export interface CommitDraft {
+  readonly tree: string
+  readonly parents: readonly string[]
+  readonly message: string
+  readonly author: Identity
+  readonly epochMs: number
+}
+
+/** Made once; a second call finds it. */
+export async function createRunRepository(git: RunGit, gitDir: string, human: HumanRepository): Promise<RunRepository> {
+  if (!existsSync(join(gitDir, 'HEAD'))) {
+    mkdirSync(dirname(gitDir), { recursive: true, mode: 0o700 })
+    await git(['init', '--quiet', '--bare', '--template=', `--object-format=${human.objectFormat}`, '--initial-branch=vp', gitDir])
+    mkdirSync(join(gitDir, 'objects', 'info'), { recursive: true })
+    writeFileSync(join(gitDir, 'objects', 'info', 'alternates'), `${join(human.commonDir, 'objects')}\n`)
+    writeFileSync(join(gitDir, 'config'), `${gitConfig(human.objectFormat)}`)
+  }
+  return { gitDir, objectFormat: human.objectFormat }
+}
+
+function gitConfig(format: 'sha1' | 'sha256'): string {
+  const extensions = format === 'sha256' ? '[extensions]\n\tobjectformat = sha256\n' : ''
+  return `[core]\n\trepositoryformatversion = ${format === 'sha256' ? 1 : 0}\n\tfilemode = true\n\tbare = true\n\tsymlinks = true\n${extensions}`
+}
+
+/** Fills an empty or missing directory with the files of a commit or tree. */
+export async function checkOut(git: RunGit, repository: RunRepository, treeish: string, at: AttemptTree): Promise<void> {
+  rmSync(at.directory, { recursive: true, force: true })
+  rmSync(at.index, { force: true })
+  mkdirSync(at.directory, { recursive: true, mode: 0o700 })
+  const call = { gitDir: repository.gitDir, workTree: at.directory, index: at.index }
+  await git(['read-tree', treeish], call)
+  await git(['checkout-index', '--all', '--force', '--quiet', '-u'], call)
+}
+
+/** Records the files as they are now and returns the tree's id. Ignored files and `excluded` directories stay out. */
+export async function recordTree(git: RunGit, repository: RunRepository, at: AttemptTree, excluded: readonly string[] = []): Promise<string> {
+  const call = { gitDir: repository.gitDir, workTree: at.directory, index: at.index }
+  await git(['add', '--all', '--', '.', ...excluded.map((name) => `:(exclude,literal)${name}`)], call)
+  return gitText(git, ['write-tree'], call)
+}
+
+export interface TreeChange {
+  readonly path: string
+  readonly status: 'A' | 'M' | 'D' | 'T'
+  readonly oldMode: string
+  readonly newMode: string
+}
+
+/** Changed paths from one tree to another, renames as delete and add, in path order. */
+export async function treeChanges(git: RunGit, gitDir: string, from: string, to: string): Promise<TreeChange[]> {
+  const parts = nulList((await git(['diff-tree', '-r', '-z', '--no-renames', '--raw', from, to], { gitDir })).stdout)
+  const changes: TreeChange[] = []
+  for (let index = 0; index + 1 < parts.length; index += 2) {
+    const [oldMode = '', newMode = '', , , status = 'M'] = (parts[index] ?? '').slice(1).split(' ')
+    changes.push({ path: parts[index + 1] ?? '', status: status[0] as TreeChange['status'], oldMode, newMode })
+  }
+  return changes
+}
+
+/** Refuses what a commit of vp never holds: a repository in the repository, or a link that leaves it. */
+export function refuseForeignModes(changes: readonly TreeChange[]): void {
+  const gitlink = changes.find((change) => change.newMode === '160000')
+  if (gitlink) throw new VpError('workspace.unsupported', `${gitlink.path} became a repository of its own`)
+}
+
+export async function unifiedDiff(git: RunGit, gitDir: string, from: string, to: string): Promise<string> {
+  return (
+    await git(['diff-tree', '-p', '-r', '--no-renames', '--no-ext-diff', '--no-textconv', '--full-index', '--binary', from, to], { gitDir })
+  ).stdout.toString('utf8')
+}
+
+/** Added and removed lines per path; null for binary files. */
+export async function lineCounts(git: RunGit, gitDir: string, from: string, to: string): Promise<{ path: string; add: number | null; del: number | null }[]> {
+  return nulList((await git(['diff-tree', '-r', '-z', '--no-renames', '--numstat', from, to], { gitDir })).stdout).map((line) => {
+    const [add = '-', del = '-', path = ''] = line.split('\t')
+    return { path, add: add === '-' ? null : Number(add), del: del === '-' ? null : Number(del) }
+  })
+}
+
+/** Same draft, same id: a commit repeated after a crash is the same commit. */
+export async function commitTree(git: RunGit, gitDir: string, draft: CommitDraft): Promise<string> {
+  const date = `${Math.floor(draft.epochMs / 1000)} +0000`
+  const { name, email } = draft.author
+  return gitText(git, ['commit-tree', draft.tree, ...draft.parents.flatMap((parent) => ['-p', parent]), '-F', '-'], {
+    gitDir,
+    input: draft.message,
+    env: {
+      GIT_AUTHOR_NAME: name,
+      GIT_AUTHOR_EMAIL: email,
+      GIT_AUTHOR_DATE: date,
+      GIT_COMMITTER_NAME: name,
+      GIT_COMMITTER_EMAIL: email,
+      GIT_COMMITTER_DATE: date,
+    },
+  })
+}
+
+/** The ref's commit, or null. */
+export async function readRef(git: RunGit, gitDir: string, ref: string): Promise<string | null> {
+  const { code, stdout } = await git(['rev-parse', '--verify', '--quiet', `${ref}^{commit}`], {
+    gitDir,
+    accept: [1, 128],
+  })
+  return code === 0 ? stdout.toString().trim() : null
+}
+
+/** Moves a ref only if it still stands where the caller saw it (`from` null: it must not exist). Throws `workspace.git` otherwise. */
+export async function moveRef(git: RunGit, gitDir: string, ref: string, to: string, from: string | null): Promise<void> {
+  await git(['update-ref', ref, to, from ?? '0'.repeat(to.length)], { gitDir })
+}
+
+export async function treeOf(git: RunGit, gitDir: string, commit: string): Promise<string> {
+  return gitText(git, ['rev-parse', '--verify', `${commit}^{tree}`], { gitDir })
+}
+
+export type MergeOutcome = { readonly kind: 'merged'; readonly tree: string } | { readonly kind: 'conflict'; readonly paths: readonly string[] }
+
+/** Three-way merge of two commits without a tree on disk. Needs git 2.38. */
+export async function mergeCommits(git: RunGit, gitDir: string, ours: string, theirs: string): Promise<MergeOutcome> {
+  const { code, stdout } = await git(['merge-tree', '--write-tree', '--no-messages', '--name-only', '-z', ours, theirs], { gitDir, accept: [1] })
+  const [tree = '', ...paths] = nulList(stdout)
+  return code === 0 ? { kind: 'merged', tree } : { kind: 'conflict', paths: [...new Set(paths)] }
+}
+
+/** Copies the commits after `base` up to `head` into the human's object store. */
+export async function handOver(git: RunGit, repository: RunRepository, human: HumanRepository, commits: { base: string; head: string }): Promise<void> {
+  if (commits.base === commits.head) return
+  const pack = (
+    await git(['pack-objects', '--revs', '--stdout', '-q', '--delta-base-offset'], {
+      gitDir: repository.gitDir,
+      input: `${commits.head}\n^${commits.base}\n`,
+    })
+  ).stdout
+  await git(['unpack-objects', '-q'], { gitDir: human.view, input: pack })
+}

@@ -1,0 +1,258 @@
+/**
+ * Writes several files of a workspace, all or none: every new content lies synced beside its target before the first
+ * rename, every preimage is checked, and a failure takes back what was renamed. Old files are never opened for
+ * writing, so a hard link to the outside is broken, not written through. No durability is promised for directories.
+ */
+import { closeSync, constants, fchmodSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync, writeSync } from 'node:fs'
+import { asVpError, isVpError, VpError } from '../core/errors.ts'
+import { sha256 } from '../core/json.ts'
+import { childPath, O_PATH } from './open-beneath.ts'
+import { quote } from './path-rules.ts'
+import { isPresent, openIn, readBounded, regular, type Root } from './root.ts'
+
+export interface FileChange {
+  readonly path: string
+  /** null deletes. */
+  readonly bytes: Uint8Array | null
+  /** Permission bits; absent keeps those of the old file, or 0644 for a new one. */
+  readonly mode?: number
+  /** SHA-256 of what must be there now, null for nothing; absent: not checked. */
+  readonly expectSha?: string | null
+}
+
+export interface FileState {
+  readonly sha: string
+  readonly mode: number
+}
+
+export interface FileWritten {
+  readonly path: string
+  readonly before: FileState | null
+  readonly after: FileState | null
+}
+
+interface Preimage extends FileState {
+  readonly ino: number
+  readonly size: number
+  readonly mtimeMs: number
+}
+
+interface Step {
+  readonly path: string
+  readonly name: string
+  readonly parentFd: number
+  readonly before: Preimage | null
+  readonly after: FileState | null
+  readonly temp: string | null
+  backup: string | null
+  isDone: boolean
+}
+
+/** What link(2) says on a disk without hard links, and where the kernel protects them. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
+const MAX_PREIMAGE_BYTES = 1024 * 1024 * 1024
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants
+
+/** Throws `patch.stale`, `store.full`, `path.*`; then every file is as it was. */
+export function writeAll(root: Root, changes: readonly FileChange[]): readonly FileWritten[] {
+  const named = changes.map((change) => ({ change, names: root.check(change.path, 'write') }))
+  refuseTwice(named.map(({ names }) => names.join('/')))
+  const madeDirs: (readonly string[])[] = []
+  const steps: Step[] = []
+  try {
+    for (const { change, names } of named) steps.push(prepare(root, { change, names, madeDirs }))
+    for (const step of steps) carryOut(root, step)
+    for (const step of steps) if (step.backup) unlinkSync(childPath(step.parentFd, step.backup))
+  } catch (error) {
+    takeBack(root, steps, madeDirs)
+    throw isVpError(error) ? error : translate(error)
+  } finally {
+    for (const step of steps) closeSync(step.parentFd)
+  }
+  return steps.map(({ path, before, after }) => ({
+    path,
+    before: before && { sha: before.sha, mode: before.mode },
+    after,
+  }))
+}
+
+function translate(error: unknown): VpError {
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === 'EFBIG') return new VpError('store.full', 'the file is larger than this machine lets vp write', { cause: error })
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return new VpError('path.denied', `this user may not write there (${code})`, { cause: error })
+  if (code === 'EISDIR' || code === 'ENOTDIR' || code === 'ENOTEMPTY')
+    return new VpError('path.not_regular', `a directory stands where a file should, or the other way round (${code})`, {
+      cause: error,
+    })
+  return asVpError(error)
+}
+
+function refuseTwice(paths: readonly string[]): void {
+  const seen = new Set<string>()
+  for (const path of paths) {
+    if (seen.has(path)) throw new VpError('path.invalid', `${quote(path)} is named twice in one write`)
+    seen.add(path)
+  }
+}
+
+interface Wanted {
+  readonly change: FileChange
+  readonly names: readonly string[]
+  readonly madeDirs: (readonly string[])[]
+}
+
+function prepare(root: Root, { change, names, madeDirs }: Wanted): Step {
+  const path = names.join('/')
+  const before = isPresent(root, names) ? preimage(root, names) : null
+  checkExpected(change, before)
+  if (change.bytes !== null) makeParents(root, names.slice(0, -1), madeDirs)
+  else if (!before) throw new VpError('path.not_found', `${quote(path)} does not exist and cannot be deleted`)
+  const parentFd = openIn(root, names.slice(0, -1), O_PATH | O_DIRECTORY)
+  try {
+    const mode = (change.mode ?? before?.mode ?? 0o644) & 0o777
+    const temp = change.bytes === null ? null : writeTemp(parentFd, change.bytes, mode)
+    const after = change.bytes === null ? null : { sha: sha256(change.bytes), mode }
+    return { path, name: names.at(-1) as string, parentFd, before, after, temp, backup: null, isDone: false }
+  } catch (error) {
+    closeSync(parentFd)
+    throw error
+  }
+}
+
+function preimage(root: Root, names: readonly string[]): Preimage {
+  const { found, bytes } = readWhole(root, names)
+  return { sha: sha256(bytes), mode: found.mode & 0o777, ino: found.ino, size: found.size, mtimeMs: found.mtimeMs }
+}
+
+function readWhole(root: Root, names: readonly string[]) {
+  const fd = openIn(root, names, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+  try {
+    const found = regular(fstatSync(fd), names)
+    return { found, bytes: readBounded(fd, found.size, MAX_PREIMAGE_BYTES, names.join('/')) }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function checkExpected({ path, expectSha }: FileChange, before: FileState | null): void {
+  if (expectSha === undefined || expectSha === (before?.sha ?? null)) return
+  const said = (sha: string | null | undefined) => (sha ? sha.slice(0, 12) : 'no file')
+  const message = `${quote(path)} changed since it was read (expected ${said(expectSha)}, found ${said(before?.sha)}). Read it again and rebuild the patch.`
+  throw new VpError('patch.stale', message, { data: { path, expected: expectSha, found: before?.sha ?? null } })
+}
+
+function makeParents(root: Root, names: readonly string[], madeDirs: (readonly string[])[]): void {
+  for (let depth = 1; depth <= names.length; depth++) {
+    const dir = names.slice(0, depth)
+    if (isPresent(root, dir)) continue
+    const fd = openIn(root, dir.slice(0, -1), O_PATH | O_DIRECTORY)
+    try {
+      mkdirSync(childPath(fd, dir.at(-1) as string), 0o755)
+      madeDirs.push(dir)
+    } finally {
+      closeSync(fd)
+    }
+  }
+}
+
+/** The name of a new file beside the target that holds `bytes`, synced. */
+function writeTemp(parentFd: number, bytes: Uint8Array, mode: number): string {
+  const { fd, name } = createTemp(parentFd)
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at)
+    fchmodSync(fd, mode)
+    fsyncSync(fd)
+    return name
+  } catch (error) {
+    unlinkSync(childPath(parentFd, name))
+    throw error
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function createTemp(parentFd: number): { readonly fd: number; readonly name: string } {
+  return firstFree((name) => ({
+    name,
+    fd: openSync(childPath(parentFd, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
+  }))
+}
+
+/** O_EXCL and link(2) make a guessed name harmless: a taken one is passed over, so no randomness is needed. */
+function firstFree<T>(make: (name: string) => T): T {
+  for (let index = 0; ; index++) {
+    try {
+      return make(`.vp-new-${index}`)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || index > 10_000) throw error
+    }
+  }
+}
+
+function carryOut(root: Root, step: Step): void {
+  const target = childPath(step.parentFd, step.name)
+  if (step.before) {
+    step.backup = backUp(root, step, step.before)
+  }
+  if (step.temp) renameSync(childPath(step.parentFd, step.temp), target)
+  else unlinkSync(target)
+  step.isDone = true
+}
+
+/** A second name for the old file, so that taking back needs no space; a copy where the disk has no hard links. */
+function backUp(root: Root, step: Step, before: Preimage): string {
+  const target = childPath(step.parentFd, step.name)
+  try {
+    const name = firstFree((name) => {
+      linkSync(target, childPath(step.parentFd, name))
+      return name
+    })
+    step.backup = name
+    checkUnchanged(step, before, name)
+    return name
+  } catch (error) {
+    if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+    const bytes = readWhole(root, step.path.split('/')).bytes
+    if (sha256(bytes) !== before.sha) throw changedMeanwhile(step.path)
+    return writeTemp(step.parentFd, bytes, before.mode)
+  }
+}
+
+/** Someone else may have written between the hash and now; the backup is the very file that would be replaced. */
+function checkUnchanged({ path, parentFd }: Step, before: Preimage, backup: string): void {
+  const fd = openSync(childPath(parentFd, backup), O_PATH | O_NOFOLLOW)
+  try {
+    const now = fstatSync(fd)
+    if (now.ino !== before.ino || now.size !== before.size || now.mtimeMs !== before.mtimeMs) throw changedMeanwhile(path)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function changedMeanwhile(path: string): VpError {
+  return new VpError('patch.stale', `${quote(path)} changed while it was written. Read it again and rebuild the patch.`)
+}
+
+function takeBack(root: Root, steps: readonly Step[], madeDirs: readonly (readonly string[])[]): void {
+  for (const step of steps.toReversed()) {
+    const at = (name: string) => childPath(step.parentFd, name)
+    if (step.isDone && step.backup) renameSync(at(step.backup), at(step.name))
+    else if (step.isDone) unlinkSync(at(step.name))
+    else {
+      if (step.backup) unlinkSync(at(step.backup))
+      if (step.temp) unlinkSync(at(step.temp))
+    }
+  }
+  for (const dir of madeDirs.toReversed()) removeMadeDir(root, dir)
+}
+
+function removeMadeDir(root: Root, dir: readonly string[]): void {
+  const fd = openIn(root, dir.slice(0, -1), O_PATH | O_DIRECTORY)
+  try {
+    rmdirSync(childPath(fd, dir.at(-1) as string))
+  } catch {
+    // Someone put a file into it meanwhile: then it is theirs, and stays.
+  } finally {
+    closeSync(fd)
+  }
+}
