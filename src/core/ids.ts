@@ -49,12 +49,3 @@ export function approvalId(random: Random): string {
 export function hex(random: Random, bytes: number): string {
   return Buffer.from(random.bytes(bytes)).toString('hex')
 }
-
-/** The longest tail after the last `-` that still tells `id` from every other, at least 4 characters. */
-export function shortId(id: string, others: readonly string[]): string {
-  for (let length = 4; length < id.length; length++) {
-    const tail = id.slice(-length)
-    if (!others.some((other) => other !== id && other.includes(tail))) return tail
-  }
-  return id
-}

@@ -3,10 +3,9 @@
  * Line ends, byte-order mark, encoding and the state of the final newline survive; bytes outside hunks never change.
  */
 import { createHash } from 'node:crypto'
-import { isVpError } from '../core/errors.ts'
 import { indexLines } from './lines-index.ts'
 import { locate, type Identity, type Located, type Place } from './locate.ts'
-import { decode, dominantEnd, EMPTY_FILE, encode, fitsEncoding, isBinary, splitLines, type TextFile } from './text-file.ts'
+import { decode, dominantEnd, encode, fitsEncoding, isBinary, splitLines, type TextFile } from './text-file.ts'
 import type { FileMode, FilePatch, Hunk, HunkOutcome, LineEnd, PatchLine, RejectReason } from './types.ts'
 
 /** Line comparisons per file before the rest is rejected with `limit`; a 10 MB file needs well under a tenth. */
@@ -314,15 +313,3 @@ function neighbourEnd(source: TextFile, position: number, usual: LineEnd): LineE
   const after = source.ends[position]
   return after !== undefined && after !== '' ? after : usual
 }
-
-/** `encode` for callers that want the outcome as a value. */
-export function tryEncode(file: TextFile): Buffer | null {
-  try {
-    return encode(file)
-  } catch (thrown) {
-    if (isVpError(thrown)) return null
-    throw thrown
-  }
-}
-
-export { EMPTY_FILE }

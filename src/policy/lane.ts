@@ -42,9 +42,6 @@ export interface Lane {
 export const LANE_NAMES = ['Code-Impl', 'Code-API-Design', 'Data-Schema', 'Data-Loader', 'Vector-Ops', 'Graph-Ops', 'Narrative'] as const
 export type LaneName = (typeof LANE_NAMES)[number]
 
-/** RPC `run.*` without a lane. contracts/vp.md section 2. */
-export const DEFAULT_LANE: LaneName = 'Code-Impl'
-
 export function isLaneName(name: string): name is LaneName {
   return (LANE_NAMES as readonly string[]).includes(name)
 }

@@ -72,11 +72,6 @@ export function denyPath(path: string, intent: Intent, lane?: Lane): string | nu
   return byName ?? (lane === undefined ? null : denyByLane(plain, parts.join('/'), intent, lane))
 }
 
-/** True for files that never leave the machine, whatever the rights. */
-export function isSecretPath(path: string): boolean {
-  return denyName(path.split('/').map(foldName), 'read')?.startsWith('global/secret') === true
-}
-
 export function isProtectedPath(path: string): boolean {
   return path.split('/').some((part) => isProtectedName(foldName(part)))
 }

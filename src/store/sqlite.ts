@@ -3,7 +3,7 @@
  * since `vp status` opens it. Refuses newer schemas and network file systems; copies the file before a migration.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isVpError, VpError } from '../core/errors.ts'
 import type { AnchorFile } from './anchor.ts'
@@ -204,9 +204,4 @@ function translated(error: unknown): unknown {
     default:
       return error
   }
-}
-
-/** Removes a database with its companions; for tests and `vp uninstall`. */
-export function removeSqlite(path: string): void {
-  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true })
 }

@@ -85,12 +85,6 @@ export function refuseForeignModes(changes: readonly TreeChange[]): void {
   if (gitlink) throw new VpError('workspace.unsupported', `${gitlink.path} became a repository of its own`)
 }
 
-export async function unifiedDiff(git: RunGit, gitDir: string, from: string, to: string): Promise<string> {
-  return (
-    await git(['diff-tree', '-p', '-r', '--no-renames', '--no-ext-diff', '--no-textconv', '--full-index', '--binary', from, to], { gitDir })
-  ).stdout.toString('utf8')
-}
-
 /** Added and removed lines per path; null for binary files. */
 export async function lineCounts(git: RunGit, gitDir: string, from: string, to: string): Promise<{ path: string; add: number | null; del: number | null }[]> {
   return nulList((await git(['diff-tree', '-r', '-z', '--no-renames', '--numstat', from, to], { gitDir })).stdout).map((line) => {

@@ -2,7 +2,6 @@
  * The engine's ports filled in: trees from git, work by the agent, judgement by the project's own commands,
  * commits by the operator. Everything a task does passes here once.
  */
-import { VpError } from '../../core/errors.ts'
 import { sha256 } from '../../core/json.ts'
 import { runAgent, type AgentActivity } from '../../agent/loop.ts'
 import { goalMessage, SYSTEM_PROMPT } from '../../agent/prompt.ts'
@@ -368,9 +367,4 @@ async function writeAttemptReceipt(
       JSON.stringify({ ...kpi, pass_bool: kpi.pass }),
       now,
     )
-}
-
-/** An engine that was asked for something it cannot do for this run. */
-export function refuseEmptyPlan(tasks: number): void {
-  if (tasks === 0) throw new VpError('plan.none', 'the plan has no tasks', { next: ['vp plan'] })
 }

@@ -11,7 +11,3 @@ export function parseProvider(text: string): ProviderName {
   const at = colon < 0 ? text.indexOf('/') : colon
   return at < 0 ? { provider: text, model: '' } : { provider: text.slice(0, at), model: text.slice(at + 1) }
 }
-
-export function plmsProvider(name: ProviderName): string {
-  return `${name.provider}/${name.model}`
-}

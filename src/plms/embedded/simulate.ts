@@ -2,7 +2,6 @@
  * Rehearsals: which tasks stand for the plan, and what their cost says of the whole. Stratified, so that every kind
  * of work is tried. Source: contracts/plms.md sections 8 and 9. Pure; chance comes in.
  */
-import type { Band, PlanTask } from '../contract/types.ts'
 
 export interface SampleSize {
   readonly n_sample: number
@@ -89,8 +88,4 @@ export function variation(values: readonly number[]): number {
   const mean = values.reduce((total, value) => total + value, 0) / values.length
   if (mean === 0) return 0
   return Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / (values.length - 1)) / mean
-}
-
-export function bandOf(estimate: { point: number; ci_90: readonly [number, number] }): Band {
-  return { mean: estimate.point, ci_90: estimate.ci_90 }
 }

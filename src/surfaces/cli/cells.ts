@@ -2,7 +2,7 @@
  * How wide text is on a terminal, per grapheme, and how it is padded and cut to a width. Marks count nothing.
  * Only live rows are ever cut; numbers, ids and commands to copy never are.
  */
-import { MARK, signs, type Look } from './style.ts'
+import { signs, type Look } from './style.ts'
 
 /** A mark, with the role's letter after an opening one. */
 // oxlint-disable-next-line no-control-regex
@@ -84,9 +84,4 @@ function take(parts: readonly string[], width: number, reversed = false): string
     taken.push(part)
   }
   return (reversed ? taken.toReversed() : taken).join('')
-}
-
-/** Whether a mark stands in the text; for tests and for callers that cut. */
-export function hasMarks(text: string): boolean {
-  return text.includes(MARK.open) || text.includes(MARK.hang) || text.includes(MARK.column)
 }

@@ -2,7 +2,7 @@
  * An error as a person reads it and as a program does. The cause once, where it is, what to type next, what changed;
  * never a secret (the thrower's promise), never a stack without `--debug`. design/cli.md section 1.6.
  */
-import { asVpError, CODES, type VpError } from '../../core/errors.ts'
+import { asVpError, type VpError } from '../../core/errors.ts'
 import { cleanText, column, type Screen } from './finish.ts'
 import { bad, hang, strong } from './style.ts'
 
@@ -98,10 +98,6 @@ export function errorJson(thrown: unknown): ErrorJson {
     ...(changed === undefined ? {} : { changed }),
     ...(data === undefined ? {} : { data }),
   }
-}
-
-export function exitOf(thrown: unknown): number {
-  return CODES[asVpError(thrown).code].exit
 }
 
 const PROGRAMS: ReadonlySet<string> = new Set(['vp', 'git', 'npm', 'npx', 'node', 'ollama', 'export', 'df', 'apt', 'cd', 'kill', 'ls', 'bwrap', 'sudo'])

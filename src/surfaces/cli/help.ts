@@ -128,8 +128,6 @@ export function topicScreen(topic: string): Screen | null {
   return lines === undefined ? null : { stdout: lines, stderr: [] }
 }
 
-export const TOPIC_NAMES: readonly string[] = Object.keys(TOPICS)
-
 /** The nearest of `names`, or null when none is near; never to be run unasked. */
 export function nearestName(word: string, names: readonly string[]): string | null {
   const scored = names

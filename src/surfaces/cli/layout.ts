@@ -69,12 +69,6 @@ function fieldLines(look: Look, columns: readonly Column[], row: readonly string
   return named.map((field, index) => (index === 0 ? field : `  ${field}`))
 }
 
-/** `3 more`, said when a list is shown in part. */
-export function firstOf(items: readonly string[], shown: number, more = 'more'): string {
-  const rest = items.length - shown
-  return rest > 0 ? `${items.slice(0, shown).join(', ')}, ${rest} ${more}` : items.join(', ')
-}
-
 /** Tasks by number: `T15 T16`. */
 export function taskNames(numbers: readonly number[]): string {
   return numbers.map((number) => `T${number}`).join(' ')

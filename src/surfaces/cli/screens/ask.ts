@@ -52,7 +52,8 @@ function answerLines(view: AskView, look: Look): string[] {
     two('d  deny, say why', 'l  later, the other tasks go on'),
   ]
   if (view.max_extent === 'project') lines.push(two('p  this project', ''))
-  else if (view.not_offered !== undefined) lines.push(narrow ? `  p  this project is not offered: ${view.not_offered}` : two('p  this project', `not offered: ${view.not_offered}`))
+  else if (view.not_offered !== undefined)
+    lines.push(narrow ? `  p  this project is not offered: ${view.not_offered}` : two('p  this project', `not offered: ${view.not_offered}`))
   return lines
     .flatMap((line) => (narrow ? line.split('\n') : [line.trimEnd()]))
     .filter((line) => line.trim() !== '')

@@ -1,5 +1,5 @@
 /** What `vp search`, `vp run`, `vp fs read`, `vp git` and the rest of the plain verbs show. */
-import { ago, count as counted, duration } from '../format.ts'
+import { count as counted, duration } from '../format.ts'
 import { raw, renderer, type Screen } from '../finish.ts'
 import { dots, nextLines, table } from '../layout.ts'
 import { bad, good, strong, type Look } from '../style.ts'
@@ -124,12 +124,3 @@ export const configScreen = renderer<ConfigView>((view, look) => ({
 export interface RunsView {
   readonly runs: readonly RunRow[]
 }
-
-/** When a run must be named and several could be meant. */
-export const runsScreen = renderer<RunsView>((view, look) => ({
-  stdout: table(
-    look,
-    [{ head: 'run' }, { head: 'kind' }, { head: 'state' }, { head: 'tasks' }, { head: 'began' }],
-    view.runs.map((run) => [run.run, run.run_kind, run.status, `${run.tasks_completed} of ${run.tasks_total}`, ago(run.age_ms)]),
-  ),
-}))

@@ -93,15 +93,6 @@ export function logLine(row: LogRow, look: Look, zone?: string): string {
   return hang(lead, cells(lead)) + pad(look, view.text, 0) + column(look.width - 2 - view.receipt.length, view.receipt)
 }
 
-/** `note  approval ap_3kf2 stays pending`. */
-export function noteLine(text: string): string {
-  return hang('note', 6) + clean(text)
-}
-
-export function warnLine(text: string): string {
-  return hang(attention('warn'), 6) + clean(text)
-}
-
 /** The few words a quiet minute is worth. */
 export function aliveFields(view: {
   readonly running: number
