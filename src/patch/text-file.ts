@@ -15,8 +15,6 @@ export interface TextFile {
 
 export type LineEnds = 'lf' | 'crlf' | 'cr' | 'mixed' | 'none'
 
-const EMPTY_FILE: TextFile = { encoding: 'utf-8', bom: false, lines: [], ends: [] }
-
 export function isBinary(bytes: Uint8Array): boolean {
   return bytes.includes(0)
 }

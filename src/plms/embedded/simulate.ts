@@ -2,6 +2,7 @@
  * Rehearsals: which tasks stand for the plan, and what their cost says of the whole. Stratified, so that every kind
  * of work is tried. Source: contracts/plms.md sections 8 and 9. Pure; chance comes in.
  */
+import type { PlanTask } from '../contract/types.ts'
 
 export interface SampleSize {
   readonly n_sample: number
