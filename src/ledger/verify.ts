@@ -19,7 +19,7 @@ export interface ChainVerdict {
   readonly unaltered: boolean
   readonly complete: boolean
   readonly receipts: number
-  readonly head: { readonly id: string; readonly key: string } | null
+  readonly head: { readonly id: string; readonly hash: string } | null
   readonly first_altered: {
     readonly n: number
     readonly of: number
@@ -69,7 +69,7 @@ export function verifyChain(chain: string, evidence: ChainEvidence): ChainVerdic
     unaltered: first === null,
     complete: beyond === undefined,
     receipts: rows.length,
-    head: last ? { id: last.id, key: last.key } : null,
+    head: last ? { id: last.id, hash: last.key } : null,
     first_altered: first,
     missing: beyond ? { from: rows.length + 1, to: beyond.receipts, since: last?.ts ?? null, by: beyond.by } : null,
     known_by: claims.findLast((claim) => claim.receipts === rows.length && !claim.by.startsWith('checkpoint'))?.by ?? null,

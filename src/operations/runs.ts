@@ -19,6 +19,7 @@ import { readProjectFile, requireProject } from './projects/project.ts'
 import { resumeProject, type Started } from './projects/start.ts'
 import { collectBundle, parseBundle, writeBundle, type Bundle } from './runs/bundle.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
+import { recordEnd } from './runs/end.ts'
 import { openRunScene, runDirectory } from './runs/run-scene.ts'
 import { replayBundle, type Replayed } from './runs/replay.ts'
 import { prdContext } from './runs/session.ts'
@@ -120,7 +121,9 @@ async function control(
         outcome: 'ok',
         summary: params.reason ?? 'by you',
       })
-      return appendEvents(tx, kit.clock.now(), state.run_id, [{ type, reason: params.reason ?? 'by you' }])
+      const changed = await appendEvents(tx, kit.clock.now(), state.run_id, [{ type, reason: params.reason ?? 'by you' }])
+      if (FINAL_RUN.has(changed.state.status)) await recordEnd(tx, kit, changed.state)
+      return changed
     },
     { durable: true },
   )

@@ -95,7 +95,8 @@ export async function lineCounts(git: RunGit, gitDir: string, from: string, to: 
 
 /** Same draft, same id: a commit repeated after a crash is the same commit. */
 export async function commitTree(git: RunGit, gitDir: string, draft: CommitDraft): Promise<string> {
-  const date = `${Math.floor(draft.epochMs / 1000)} +0000`
+  // With `@` git takes any second, also those that would read as a year.
+  const date = `@${Math.floor(draft.epochMs / 1000)} +0000`
   const { name, email } = draft.author
   return gitText(git, ['commit-tree', draft.tree, ...draft.parents.flatMap((parent) => ['-p', parent]), '-F', '-'], {
     gitDir,

@@ -3,7 +3,6 @@
  * and the rehearsal alike.
  */
 import { VpError } from '../../core/errors.ts'
-import { sealChain } from '../../ledger/checkpoints.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { Provider } from '../../models/contract.ts'
 import { meteredProvider } from '../../models/meter.ts'
@@ -14,11 +13,10 @@ import { LANE_GATES, type Gate } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
-import { handOver, moveRef, readRef } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller } from '../operation.ts'
-import { loadProject, saveProject } from '../projects/project.ts'
-import { openRunScene, type RunScene } from './run-scene.ts'
+import { keepBase, recordEnd } from './end.ts'
+import { openRunScene } from './run-scene.ts'
 import { runPorts, type RunPortsOptions } from './ports.ts'
 import { meterPorts, releaseDeadHolds } from './spend.ts'
 import { sweepTrees } from './trees.ts'
@@ -43,6 +41,7 @@ export interface DriveRequest {
 /** Until the run ends, pauses or waits for a person. The human's repository then has `vp/<run>`. */
 export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<DriveEnd> {
   const run = await openRunScene(kit, request.state, request.project)
+  await keepBase(kit, run.human, run.runId, request.state.base)
   await releaseDeadHolds(kit)
   if (await noOtherWorker(kit, run.runId)) sweepTrees(run.directory)
   const ports = runPorts(kit, run, await portsOptions(kit, request))
@@ -51,8 +50,7 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
     stop: request.stop,
     pause: request.pause,
   })
-  await publishBranch(kit, run, end.state)
-  await afterRun(kit, end.state)
+  if (end.state.status === 'paused') await kit.store.transaction((tx) => recordEnd(tx, kit, end.state), { durable: true })
   return end
 }
 
@@ -97,38 +95,6 @@ export function gatesOf(lane: keyof typeof LANE_GATES, overrides: readonly GateO
 async function noOtherWorker(kit: Kit, runId: string): Promise<boolean> {
   const workers = await kit.store.read((tx) => tx.all<{ worker: string }>('SELECT DISTINCT worker FROM leases WHERE run_id = ?', runId))
   return workers.every(({ worker }) => worker === kit.worker || !kit.isAlive(worker))
-}
-
-/** `vp/<run>` in the human's repository: the run's commits, reachable while it goes on. Refs only. */
-export async function publishBranch(kit: Kit, run: RunScene, state: RunState): Promise<void> {
-  if (state.head === state.base || state.kind === 'rehearsal' || state.kind === 'replay') return
-  const at = await readRef(kit.git, run.human.view, run.branch)
-  if (at === state.head) return
-  await handOver(kit.git, run.repository, run.human, { base: state.base, head: state.head })
-  await moveRef(kit.git, run.human.view, run.branch, state.head, at)
-}
-
-/** The project follows its baseline runs; rehearsals and replays change nothing (plms.md section 2). */
-async function afterRun(kit: Kit, state: RunState): Promise<void> {
-  await kit.store.transaction(
-    async (tx) => {
-      await appendReceipt(tx, kit, {
-        op: 'run.end',
-        actor: 'operator',
-        surface: 'engine',
-        run_id: state.run_id,
-        outcome: state.status,
-        summary: state.reason ?? state.status,
-      })
-      await sealChain(tx, kit.clock, kit.key(), state.run_id)
-      if (state.kind === 'rehearsal' || state.kind === 'replay') return
-      const record = await loadProject(tx, state.project_id)
-      const status =
-        state.status === 'needs_review' ? 'needs_review' : state.status === 'paused' ? 'paused' : state.status === 'completed' ? 'validating' : null
-      if (record && status) await saveProject(tx, { ...record, status })
-    },
-    { durable: true },
-  )
 }
 
 /** Puts a paused run back to work. Throws `run.state` from an end. */

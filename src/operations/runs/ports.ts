@@ -28,6 +28,7 @@ import type { Caller, Operation } from '../operation.ts'
 import type { TreeScene } from '../scene.ts'
 import { gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
 import type { RunScene } from './run-scene.ts'
+import { publishBranch, recordEnd } from './end.ts'
 import { openRunTree, type RunTree } from './trees.ts'
 
 export interface RunPortsOptions {
@@ -111,6 +112,8 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
     },
     readBranch: () => readRef(git, dir, run.branch),
     moveBranch: (_state, to, from) => moveRef(git, dir, run.branch, to, from),
+    publish: (state, head) => publishBranch(kit, run, state, head),
+    ended: (tx, state) => recordEnd(tx, kit, state),
     receipt: (tx, lease, outcome) => writeAttemptReceipt(tx, kit, lease, outcome),
     validate: (state, signal) => validateRunHead(kit, run, options, state, signal),
   }

@@ -17,8 +17,8 @@ import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { PlanTask, ProjectFile } from '../../plms/contract/types.ts'
 import { leafTasks } from '../../plms/embedded/plan.ts'
 import { gitText } from '../../workspace/git.ts'
-import { humanIdentity, openHumanRepository, requireBase, type HumanRepository } from '../../workspace/human-repository.ts'
-import { createRunRepository, moveRef, readRef } from '../../workspace/run-repository.ts'
+import { humanIdentity, openHumanRepository, requireBase } from '../../workspace/human-repository.ts'
+import { createRunRepository, moveRef } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
 import type { StoredPlan } from '../projects/plans.ts'
 import { branchOf, runDirectory } from './run-scene.ts'
@@ -55,7 +55,6 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<RunStat
   renameSync(join(directory, 'replay_passport.json.new'), join(directory, 'replay_passport.json'))
   writeFileSync(join(directory, 'project.json'), printDocument(request.project))
   const repository = await createRunRepository(kit.git, join(directory, 'repository.git'), human)
-  await keepBase(kit, human, runId, base.commit)
   await moveRef(kit.git, repository.gitDir, branchOf(runId), base.commit, null)
   kit.point('start.before')
   const started = await kit.store.transaction(
@@ -104,12 +103,6 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<RunStat
   if (started.status === 'failed')
     throw new VpError(started.reason === 'plan.cycle' ? 'plan.cycle' : 'plan.invalid', `the plan cannot run: ${started.reason ?? ''}`, { next: ['vp plan'] })
   return started
-}
-
-/** So that the human's gc cannot take what the run borrows. */
-async function keepBase(kit: Kit, human: HumanRepository, runId: string, commit: string): Promise<void> {
-  const ref = `refs/vp/base/${runId}`
-  if ((await readRef(kit.git, human.view, ref)) === null) await moveRef(kit.git, human.view, ref, commit, null)
 }
 
 function jobCards(kit: Kit, request: StartRequest, runId: RunId): JobCard[] {

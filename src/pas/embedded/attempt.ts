@@ -7,7 +7,7 @@ import { VpError, asVpError } from '../../core/errors.ts'
 import type { RunId, TaskId } from '../../core/ids.ts'
 import type { Clock } from '../../core/ports.ts'
 import type { Store, Tx } from '../../store/contract.ts'
-import type { KpiResult, Violation } from '../contract/types.ts'
+import { FINAL_RUN, type KpiResult, type Violation } from '../contract/types.ts'
 import type { Lease, TaskQueue } from './engines/queue.ts'
 import type { RunState, TaskState } from './reducer/state.ts'
 import { appendEvents, requireRun, type EventDraft } from './run-store.ts'
@@ -47,6 +47,8 @@ export interface AttemptPorts<Tree extends WorkTree> {
   commit(state: RunState, task: TaskState, draft: { treeId: string; parent: string; title: string; summary: string }): Promise<string>
   readBranch(state: RunState): Promise<string | null>
   moveBranch(state: RunState, to: string, from: string): Promise<void>
+  /** Makes the branch's commits reachable for the person. Doing it again changes nothing. */
+  publish(state: RunState, head: string): Promise<void>
   /** Receipts of an outcome, inside the transaction that settles it. */
   receipt(
     tx: Tx,
@@ -58,6 +60,8 @@ export interface AttemptPorts<Tree extends WorkTree> {
       commit: string | null
     },
   ): Promise<void>
+  /** What is recorded with a run's end, inside the transaction that ends it. */
+  ended(tx: Tx, state: RunState): Promise<void>
   /** A labelled point before or after a durable write: where tests kill the process. */
   point(label: string): void
   sleep(ms: number): Promise<void>
@@ -196,8 +200,9 @@ async function settle<Tree extends WorkTree>(
   await ports.store.transaction(
     async (tx) => {
       if (!(await ports.queue.settle(tx, lease))) return // lost meanwhile: somebody else owns the task
-      await appendEvents(tx, ports.clock.now(), lease.run_id, events)
+      const { state } = await appendEvents(tx, ports.clock.now(), lease.run_id, events)
       await ports.receipt(tx, lease, { kind, reason, kpis, commit: null })
+      if (FINAL_RUN.has(state.status)) await ports.ended(tx, state)
     },
     { durable: true },
   )
@@ -306,6 +311,8 @@ async function mergeAttempt<Tree extends WorkTree>(ports: AttemptPorts<Tree>, le
 }
 
 async function finishMerge<Tree extends WorkTree>(ports: AttemptPorts<Tree>, lease: Lease, kpis: readonly KpiResult[], commit: string): Promise<void> {
+  await ports.publish(await ports.store.read((tx) => requireRun(tx, lease.run_id)), commit)
+  ports.point('merge.published')
   await ports.store.transaction(
     async (tx) => {
       await ports.queue.settle(tx, lease)

@@ -117,6 +117,8 @@ function portsOf(world: World, script: Script): DrivePorts<WorkTree & { n: numbe
       assert.equal(world.branch, from)
       world.branch = to
     },
+    publish: async () => undefined,
+    ended: async (_tx, state) => void world.receipts.push(`ended ${state.status}`),
     receipt: async (_tx, lease, outcome) => void world.receipts.push(`${outcome.kind} ${Number(lease.task_id.slice(5))}`),
     point: (label) => {
       if (script.killAt?.(label)) throw new Killed(label)

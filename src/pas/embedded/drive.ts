@@ -80,7 +80,13 @@ async function recordPause<Tree extends WorkTree>(ports: DrivePorts<Tree>, runId
 
 async function validateRun<Tree extends WorkTree>(ports: DrivePorts<Tree>, state: RunState, signal: AbortSignal): Promise<void> {
   const violations = await ports.validate(state, signal)
-  await ports.store.transaction((tx) => appendEvents(tx, ports.clock.now(), state.run_id, [{ type: 'validated', violations }]), { durable: true })
+  await ports.store.transaction(
+    async (tx) => {
+      const after = await appendEvents(tx, ports.clock.now(), state.run_id, [{ type: 'validated', violations }])
+      if (FINAL_RUN.has(after.state.status) && !FINAL_RUN.has(state.status)) await ports.ended(tx, after.state)
+    },
+    { durable: true },
+  )
   ports.point('validated')
 }
 

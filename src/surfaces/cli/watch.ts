@@ -35,7 +35,8 @@ export function watchRun(context: CommandContext): Watching {
       const mark = `${task.status}/${task.attempt}/${task.reason ?? ''}`
       const before = seen.get(id)
       seen.set(id, mark)
-      if (before === undefined || before === mark) continue
+      // What was over before this process looked is no news; what runs at the first look is.
+      if (before === mark || (before === undefined && task.status !== 'running')) continue
       const event = eventOf(context, state, task)
       if (event) say(event)
     }

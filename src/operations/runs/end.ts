@@ -1,0 +1,45 @@
+/**
+ * What a run leaves behind besides its commits on its own branch: refs in the human's repository, and the record of
+ * its end. All of it may be done again after a crash and then changes nothing.
+ */
+import { sealChain } from '../../ledger/checkpoints.ts'
+import { appendReceipt } from '../../ledger/receipts.ts'
+import type { RunState } from '../../pas/embedded/reducer/state.ts'
+import type { Tx } from '../../store/contract.ts'
+import type { HumanRepository } from '../../workspace/human-repository.ts'
+import { handOver, moveRef, readRef } from '../../workspace/run-repository.ts'
+import type { Kit } from '../kit.ts'
+import { loadProject, saveProject } from '../projects/project.ts'
+import type { RunScene } from './run-scene.ts'
+
+/** So that the human's gc cannot take what the run borrows, and so that `vp verify` misses a run that is gone. */
+export async function keepBase(kit: Kit, human: HumanRepository, runId: string, commit: string): Promise<void> {
+  const ref = `refs/vp/base/${runId}`
+  if ((await readRef(kit.git, human.view, ref)) === null) await moveRef(kit.git, human.view, ref, commit, null)
+}
+
+/** `vp/<run>` in the human's repository: the run's commits, reachable while it goes on. Refs only. */
+export async function publishBranch(kit: Kit, run: RunScene, state: RunState, head: string): Promise<void> {
+  if (head === state.base || state.kind === 'rehearsal' || state.kind === 'replay') return
+  const at = await readRef(kit.git, run.human.view, run.branch)
+  if (at === head) return
+  await handOver(kit.git, run.repository, run.human, { base: at ?? state.base, head })
+  await moveRef(kit.git, run.human.view, run.branch, head, at)
+}
+
+/** The project follows its baseline runs; rehearsals and replays change nothing (plms.md section 2). */
+export async function recordEnd(tx: Tx, kit: Kit, state: RunState): Promise<void> {
+  await appendReceipt(tx, kit, {
+    op: 'run.end',
+    actor: 'operator',
+    surface: 'engine',
+    run_id: state.run_id,
+    outcome: state.status,
+    summary: state.reason ?? state.status,
+  })
+  await sealChain(tx, kit.clock, kit.key(), state.run_id)
+  if (state.kind === 'rehearsal' || state.kind === 'replay') return
+  const record = await loadProject(tx, state.project_id)
+  const status = state.status === 'needs_review' ? 'needs_review' : state.status === 'paused' ? 'paused' : state.status === 'completed' ? 'validating' : null
+  if (record && status) await saveProject(tx, { ...record, status })
+}

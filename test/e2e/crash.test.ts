@@ -1,0 +1,98 @@
+/**
+ * `kill -9` of `vp start`, at seeded moments and before and after every durable write; then `vp resume`. One run,
+ * every task committed once, nothing lost, no process and no tree left behind.
+ */
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { startScriptedServer, type ScriptedServer } from '../../src/models/scripted-server.ts'
+import { BACKENDS, DEEP, git, makePlace, processesWith, seeded, turnOf, vp, vpJson, type Cleanup, type Place } from './kit.ts'
+import { WORDS_FILES, wordsModel } from './words.ts'
+
+/** Where the product names a durable write; `grep point(` finds them all. */
+const LABELS = ['start.passport', 'start.before', 'start.after', 'attempt.opened', 'attempt.worked', 'attempt.judged', 'settle.before', 'merge.before', 'merge.intended', 'merge.moved', 'merge.published', 'merge.after', 'validated']
+/** Labels that this plan reaches: no attempt fails, so nothing is settled but by merging. */
+const UNREACHED = new Set(['settle.before'])
+const DELAY_MS = DEEP ? 550 : 40
+const MOMENTS = DEEP ? 40 : 3
+
+for (const backend of BACKENDS) {
+  describe(`kill -9 and resume, ${backend ?? 'the backend in force'}`, { concurrency: 2 }, () => {
+    const cleanups: (() => void)[] = []
+    const cleanup = { after: (fn: () => void) => void cleanups.push(fn) }
+    let server: ScriptedServer
+    let wholeMs = 0
+    const approved = (t: Cleanup) => approvedProject(t, server, backend)
+
+    before(async () => {
+      server = await startScriptedServer((request) => wordsModel(turnOf(request), DELAY_MS))
+      const trial = await approved(cleanup)
+      const began = performance.now()
+      await check(trial, await vp(trial, ['start']))
+      wholeMs = performance.now() - began
+      if (DEEP) assert.ok(wholeMs >= 8000, `the run is long enough to be killed anywhere: ${wholeMs} ms`)
+    })
+    after(async () => {
+      await server.close()
+      for (const fn of cleanups) fn()
+    })
+
+    for (const label of LABELS.filter((one) => !UNREACHED.has(one) && (DEEP || one !== 'start.passport'))) {
+      for (const nth of DEEP && /^(attempt|merge)/.test(label) ? [1, 2, 4] : [label.startsWith('merge') ? 2 : 1]) {
+        test(`at ${label}, time ${nth}`, async (t) => {
+          const trial = await approved(t)
+          const killed = await vp(trial, ['start'], { env: { VP_TEST_KILL_AT: `${label}:${nth}` } })
+          assert.equal(killed.signal, 'SIGKILL', `the point was reached: ${killed.stderr}`)
+          await goOn(trial)
+        })
+      }
+    }
+    const chance = seeded(20261124)
+    for (let n = 0; n < MOMENTS; n++) {
+      const share = chance()
+      test(`at ${(share * 100).toFixed(1)} % of the run`, async (t) => {
+        const trial = await approved(t)
+        await vp(trial, ['start'], { onSpawn: (child) => void setTimeout(() => child.kill('SIGKILL'), share * wholeMs) })
+        await goOn(trial)
+      })
+    }
+  })
+}
+
+async function approvedProject(t: Cleanup, server: ScriptedServer, backend: string | undefined): Promise<Place> {
+  const place = makePlace(t, WORDS_FILES, server, backend ? { VP_SANDBOX: backend } : {})
+  for (const args of [['new', '--name', 'words'], ['plan', '--from-prd', 'PRD.md'], ['estimate'], ['approve', '--budget-usd', '1', '--no-input']]) {
+    const { code, stderr } = await vp(place, args)
+    assert.equal(code, 0, `vp ${args[0]}: ${stderr}`)
+  }
+  return place
+}
+
+/** After a kill: nothing of it lives for long; then `resume`, or `start` when it never became a run. */
+async function goOn(place: Place): Promise<void> {
+  const status = await vpJson(place, ['status'])
+  const args = status.doc.ok ? (status.doc.result?.['status'] === 'completed' ? ['status'] : ['resume']) : ['start']
+  await check(place, await vp(place, args))
+}
+
+async function check(place: Place, ended: Awaited<ReturnType<typeof vp>>): Promise<void> {
+  assert.equal(ended.code, 0, `${ended.stdout}\n${ended.stderr}`)
+  const { doc } = await vpJson(place, ['status'])
+  assert.equal(doc.result?.['status'], 'completed')
+  assert.equal(doc.result?.['tasks_completed'], 4)
+  const runs = readdirSync(join(place.state, 'runs')).filter((name) => existsSync(join(place.state, 'runs', name, 'repository.git')))
+  const branches = git(place, 'branch', '--list', 'vp/*', '--format=%(refname:short)').split('\n').filter(Boolean)
+  assert.equal(branches.length, 1, `one run has a branch: ${branches.join(' ')}`)
+  const tasks = git(place, 'log', '--format=%(trailers:key=VP-Task,valueonly,separator=%x2C)', `main..${branches[0]}`).split('\n').filter(Boolean)
+  assert.deepEqual(tasks.toSorted(), ['T1', 'T2', 'T3', 'T4'], 'every task is committed once')
+  for (const run of runs) {
+    const trees = join(place.state, 'runs', run, 'trees')
+    assert.deepEqual(existsSync(trees) ? readdirSync(trees) : [], [], 'no tree is left')
+  }
+  for (let tries = 0; processesWith(place.root).length > 0 && tries < 20; tries++) await delay(100)
+  assert.deepEqual(processesWith(place.root), [], 'no process is left')
+  const verified = await vpJson(place, ['verify'])
+  assert.equal(verified.code, 0, JSON.stringify(verified.doc))
+}
