@@ -56,7 +56,7 @@ export function openKit(options: KitOptions): OpenKit {
     version: options.version,
     worker,
     isAlive: isWorkerAlive,
-    sleep: (ms) => delay(ms),
+    sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
     point: killPoints(env, options.kill),
     sandbox: () =>
       (sandbox ??= selectBackend({

@@ -126,6 +126,10 @@ export const CODES = {
 
 export type ErrorCode = keyof typeof CODES
 
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(CODES, text)
+}
+
 export interface ErrorDetails {
   /** As far as known, why it happened: one sentence. */
   readonly why?: string

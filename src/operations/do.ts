@@ -1,12 +1,16 @@
 /** `vp do`: the whole way with a plan of one task. Approved by being typed; ends like `vp complete`. */
+import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { isVpError, VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import type { PlanTask } from '../plms/contract/types.ts'
 import { laneByName } from '../plms/embedded/lanes.ts'
 import { planTask } from '../plms/embedded/plan.ts'
+import type { RunState } from '../pas/embedded/reducer/state.ts'
 import { detectProject } from '../workspace/detect.ts'
+import { gitText } from '../workspace/git.ts'
 import { openModel } from './models.ts'
+import type { Kit } from './kit.ts'
 import { operation, type Scene } from './operation.ts'
 import { commandOf, ephemeralProject } from './projects/new.ts'
 import { savePlan } from './projects/plans.ts'
@@ -14,10 +18,13 @@ import { readProjectFile, requireProject } from './projects/project.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
 import { reportRun, type RunReport } from './runs/report.ts'
 import { driveSession, endError } from './runs/session.ts'
+import { runDirectory } from './runs/run-scene.ts'
 import { startRun } from './runs/start.ts'
 
 export interface DoResult extends RunReport {
   readonly goal: string
+  /** Of the task's commit; null where there is none. */
+  readonly subject: string | null
   readonly completed: Completed | null
   /** Why the branch was not moved although the run is done. */
   readonly not_completed: { readonly code: string; readonly message: string; readonly next: readonly string[] } | null
@@ -65,15 +72,17 @@ export const runDo = operation({
     const { exit, error } = endError(kit, end)
     if (error) throw error
     const report = await reportRun(kit, end.state, null)
-    if (end.state.status !== 'completed') return { ...report, goal: params.goal, completed: null, not_completed: null, exit }
+    if (end.state.status !== 'completed') return { ...report, goal: params.goal, subject: null, completed: null, not_completed: null, exit }
+    const subject = await subjectOf(kit, end.state)
     try {
       const completed = await completeRun(scene, end.state, file, false)
-      return { ...report, goal: params.goal, completed, not_completed: null, exit: 0 }
+      return { ...report, goal: params.goal, subject, completed, not_completed: null, exit: 0 }
     } catch (thrown) {
       if (!isVpError(thrown) || thrown.code !== 'workspace.moved') throw thrown
       return {
         ...report,
         goal: params.goal,
+        subject,
         completed: null,
         not_completed: { code: thrown.code, message: thrown.message, next: thrown.details.next ?? [] },
         exit: 7,
@@ -82,6 +91,10 @@ export const runDo = operation({
   },
   say: (params, result) => `“${params.goal.slice(0, 80)}” · ${(result as unknown as DoResult).status}`,
 })
+
+async function subjectOf(kit: Kit, state: RunState): Promise<string> {
+  return gitText(kit.git, ['log', '-1', '--format=%s', state.head], { gitDir: join(runDirectory(kit, state.run_id), 'repository.git') })
+}
 
 async function projectFor(scene: Scene, test: readonly string[] | null) {
   const { kit, tree } = scene

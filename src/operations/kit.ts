@@ -39,7 +39,8 @@ export interface Kit {
   /** This process, and whether another is alive. */
   readonly worker: string
   isAlive(worker: string): boolean
-  sleep(ms: number): Promise<void>
+  /** Throws an AbortError when `signal` ends it. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
   /** A labelled point around durable writes: where tests kill the process. */
   point(label: string): void
   readonly version: string

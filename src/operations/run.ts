@@ -11,6 +11,7 @@ import type { ProjectCommand } from '../plms/contract/types.ts'
 import { decideCommand } from '../policy/argv.ts'
 import { environmentDigest } from './environment.ts'
 import { execute, type Execution } from './execution.ts'
+import { detectCommands } from './projects/new.ts'
 import { operation, type Ask, type Decision, type Scene } from './operation.ts'
 
 const argvShape = z.array(z.string().check(z.maxLength(100_000))).check(z.maxLength(1000))
@@ -73,7 +74,7 @@ export const runTest = operation({
   scope: 'run.exec',
   decide: (_params, scene) => projectRule(scene, 'test'),
   async handler(params, scene) {
-    const command = projectCommand(scene, 'test')
+    const command = await projectCommand(scene, 'test')
     const { measurement, receipt, reused } = await measureTests(scene, command, params.args ?? [])
     const { passed, failed, skipped, exit_code, output, pass_rate } = measurement
     return {
@@ -99,7 +100,7 @@ export const runLint = operation({
   scope: 'run.exec',
   decide: (_params, scene) => projectRule(scene, 'lint'),
   async handler(params, scene) {
-    const command = projectCommand(scene, 'lint')
+    const command = await projectCommand(scene, 'lint')
     const { measurement, receipt } = await measureLint(scene, {
       ...command,
       argv: [...command.argv, ...(params.args ?? [])],
@@ -114,9 +115,13 @@ export const runLint = operation({
   say: (_params, result) => (result.ok ? 'clean' : (result.output.split('\n')[0] ?? 'failed')),
 })
 
-/** The project's command, kept by the human; the model cannot change it within a run. Throws `gate.unmeasured`. */
-function projectCommand(scene: Scene, which: 'test' | 'lint'): ProjectCommand {
-  const command = scene.tree.project?.[which]
+/**
+ * The project's command, kept by the human; the model cannot change it within a run. Where no project was made yet
+ * it is what the repository's own files say. Throws `gate.unmeasured`.
+ */
+async function projectCommand(scene: Scene, which: 'test' | 'lint'): Promise<ProjectCommand> {
+  const { tree } = scene
+  const command = tree.project || tree.inAttempt ? tree.project?.[which] : (await detectCommands(scene.kit, tree.root))[which]
   if (!command)
     throw new VpError('gate.unmeasured', `no ${which} command is known for this project`, {
       next: [`add "${which}" to .vp/project.json`],

@@ -12,7 +12,21 @@ import { BACKENDS, DEEP, git, makePlace, processesWith, seeded, turnOf, vp, vpJs
 import { WORDS_FILES, wordsModel } from './words.ts'
 
 /** Where the product names a durable write; `grep point(` finds them all. */
-const LABELS = ['start.passport', 'start.before', 'start.after', 'attempt.opened', 'attempt.worked', 'attempt.judged', 'settle.before', 'merge.before', 'merge.intended', 'merge.moved', 'merge.published', 'merge.after', 'validated']
+const LABELS = [
+  'start.passport',
+  'start.before',
+  'start.after',
+  'attempt.opened',
+  'attempt.worked',
+  'attempt.judged',
+  'settle.before',
+  'merge.before',
+  'merge.intended',
+  'merge.moved',
+  'merge.published',
+  'merge.after',
+  'validated',
+]
 /** Labels that this plan reaches: no attempt fails, so nothing is settled but by merging. */
 const UNREACHED = new Set(['settle.before'])
 const DELAY_MS = DEEP ? 550 : 40

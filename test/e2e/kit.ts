@@ -68,7 +68,12 @@ export function writeFiles(directory: string, files: Files): void {
 }
 
 export function git(place: Place, ...args: string[]): string {
-  return execFileSync('git', args, { cwd: place.repository, env: { ...place.env, GIT_CONFIG_NOSYSTEM: '1' }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trimEnd()
+  return execFileSync('git', args, {
+    cwd: place.repository,
+    env: { ...place.env, GIT_CONFIG_NOSYSTEM: '1' },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  }).trimEnd()
 }
 
 export interface Ended {
@@ -110,8 +115,16 @@ export interface Envelope {
 }
 
 /** The same with `--json`: exit status and the one document. */
-export async function vpJson(place: Place, args: readonly string[], options: RunOptions = {}): Promise<{ code: number | null; signal: NodeJS.Signals | null; doc: Envelope; stderr: string }> {
-  const ended = await vp(place, args.includes('--') ? [...args.slice(0, args.indexOf('--')), '--json', ...args.slice(args.indexOf('--'))] : [...args, '--json'], options)
+export async function vpJson(
+  place: Place,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<{ code: number | null; signal: NodeJS.Signals | null; doc: Envelope; stderr: string }> {
+  const ended = await vp(
+    place,
+    args.includes('--') ? [...args.slice(0, args.indexOf('--')), '--json', ...args.slice(args.indexOf('--'))] : [...args, '--json'],
+    options,
+  )
   try {
     return { code: ended.code, signal: ended.signal, doc: JSON.parse(ended.stdout) as Envelope, stderr: ended.stderr }
   } catch {

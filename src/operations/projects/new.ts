@@ -92,6 +92,11 @@ export function commandOf(argv: readonly string[], detected: Pick<Detected, 'tes
   return { argv: [...argv], runner: argv[0] ?? 'command', report_args: [], report: { format: 'exit', from: 'stdout' } }
 }
 
+/** The commands that the repository's own files name. Throws `workspace.*`. */
+export async function detectCommands(kit: Kit, root: string): Promise<Pick<ProjectFile, 'test' | 'lint'>> {
+  return (await detect(kit, root)).detected
+}
+
 /** Over the tracked files of HEAD; throws `workspace.no_commits`. */
 async function detect(kit: Kit, root: string): Promise<{ detected: Detected; count: number }> {
   const human = await openHumanRepository(kit.git, root, kit.paths.views)

@@ -24,10 +24,7 @@ export function meterPorts(kit: Kit, purse: Purse, provider: Provider): MeterPor
   return {
     monotonic: () => kit.clock.monotonic(),
     chance: () => (kit.random.bytes(1)[0] ?? 128) / 255,
-    sleep: async (ms, signal) => {
-      signal.throwIfAborted()
-      await kit.sleep(ms)
-    },
+    sleep: (ms, signal) => kit.sleep(ms, signal),
     redact: (text) => {
       const clean = kit.redactText(text)
       return { text: clean, hits: clean === text ? 0 : 1 }

@@ -10,8 +10,6 @@ import { eventLines, pipedEventLine, type EventView } from './screens/events.ts'
 
 export interface Watching {
   readonly watcher: Watcher
-  /** Subject of the last commit that was seen. */
-  subject(): string | null
   end(): void
 }
 
@@ -56,7 +54,6 @@ export function watchRun(context: CommandContext): Watching {
   timer.unref()
   return {
     watcher: { onState, onActivity: () => undefined },
-    subject: () => null,
     end: () => clearInterval(timer),
   }
 }

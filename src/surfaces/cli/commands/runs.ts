@@ -1,6 +1,6 @@
 /** `vp start`, `resume`, `pause`, `terminate`, `do`: what makes runs go. */
 import { spawn } from 'node:child_process'
-import { VpError } from '../../../core/errors.ts'
+import { isErrorCode, VpError } from '../../../core/errors.ts'
 import { runDo, type DoResult } from '../../../operations/do.ts'
 import { plmsStart } from '../../../operations/plms.ts'
 import type { Started } from '../../../operations/projects/start.ts'
@@ -26,11 +26,21 @@ function reportOutcome(result: Started, receipt: string): Outcome {
 
 function endError(result: Started): VpError {
   const reason = result.reason ?? result.status
-  if (result.exit === 6) return new VpError('budget.cap', reason, { next: ['vp approve --budget-usd N', 'vp resume'] })
-  if (result.exit === 8) return new VpError('model.unreachable', reason, { next: ['vp doctor', 'vp resume'] })
-  if (result.exit === 130) return new VpError('cancelled', reason, { next: ['vp resume'] })
-  if (result.exit === 7) return new VpError('run.state', reason, { next: ['vp resume'] })
-  return new VpError('gate.failed', reason, { next: ['vp validate'] })
+  const code = /^[a-z_]+\.[a-z_]+(?=: )/.exec(reason)?.[0]
+  // A run that stopped for an error says so with that error's own code.
+  if (code !== undefined && isErrorCode(code)) return new VpError(code, reason.slice(code.length + 2), { next: nextAfter(result.exit) })
+  const next = nextAfter(result.exit)
+  if (result.exit === 6) return new VpError('budget.cap', reason, { next })
+  if (result.exit === 8) return new VpError('model.unreachable', reason, { next })
+  if (result.exit === 130) return new VpError('cancelled', reason, { next })
+  if (result.exit === 7) return new VpError('run.state', reason, { next })
+  return new VpError('gate.failed', reason, { next })
+}
+
+function nextAfter(exit: number): string[] {
+  if (exit === 6) return ['vp approve --budget-usd N', 'vp resume']
+  if (exit === 8) return ['vp doctor', 'vp resume']
+  return exit === 130 || exit === 7 ? ['vp resume'] : ['vp validate', 'vp logs']
 }
 
 function reportView(result: RunReport): ReportView {
@@ -211,7 +221,7 @@ export const doCommand: Command = {
       const view = {
         run_id: result.run_id,
         status: result.status,
-        commit: result.commits[0] ? { sha: result.commits[0], subject: watch.subject() ?? goal } : null,
+        commit: result.commits[0] ? { sha: result.commits[0], subject: result.subject ?? goal } : null,
         branch: result.completed?.branch ?? result.branch,
         cost_usd: result.cost_usd,
         elapsed_ms: result.duration_ms,
