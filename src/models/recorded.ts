@@ -41,20 +41,24 @@ export function parseRecording(text: string): Exchange[] {
   })
 }
 
-const placeKey = (place: CallPlace): string => `${place.task}#${place.attempt}#${place.turn}`
+const placeOf = (place: CallPlace): string => `${place.task}#${place.attempt}#${place.turn}`
 
 /** `model` is what the recording was made with; answering takes no time and no network. */
 export function recordedProvider(exchanges: readonly Exchange[], model: string): Provider {
-  const byPlace = new Map(exchanges.map((exchange) => [placeKey(exchange), exchange]))
+  // A rehearsal and a run may stand at the same place with other words, so the request belongs to the key.
+  const byPlace = Map.groupBy(exchanges, placeOf)
   return {
     name: 'recorded',
     model,
     endpoint: { host: 'recording', loopback: true },
     async answer(request, place, signal) {
       signal.throwIfAborted()
-      const exchange = byPlace.get(placeKey(place))
-      if (exchange && exchange.request_sha === requestSha(request)) return exchange.answer
+      const recorded = byPlace.get(placeOf(place)) ?? []
+      const sha = requestSha(request)
+      const same = recorded.find((exchange) => exchange.request_sha === sha)
+      if (same) return same.answer
       const where = `${place.task}, attempt ${place.attempt}, turn ${place.turn}`
+      const [exchange] = recorded
       if (!exchange)
         throw new VpError('model.recording_differs', `the recording has no answer for ${where}`, {
           data: { ...place, field: 'turn' },

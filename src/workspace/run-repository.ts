@@ -139,6 +139,19 @@ export async function mergeCommits(git: RunGit, gitDir: string, ours: string, th
   return code === 0 ? { kind: 'merged', tree } : { kind: 'conflict', paths: [...new Set(paths)] }
 }
 
+const NOBODY: Identity = { name: 'vp', email: 'vp@localhost' }
+
+/** A commit for the eyes of git alone: the same tree on the same parent is the same commit on every machine. */
+export async function scratchCommit(git: RunGit, gitDir: string, tree: string, parent: string): Promise<string> {
+  return commitTree(git, gitDir, { tree, parents: [parent], message: 'scratch\n', author: NOBODY, epochMs: 0 })
+}
+
+/** Three-way merge of two trees over a commit that need not be in the history of either. */
+export async function mergeTrees(git: RunGit, gitDir: string, sides: { base: string; ours: string; theirs: string }): Promise<MergeOutcome> {
+  const [ours, theirs] = await Promise.all([scratchCommit(git, gitDir, sides.ours, sides.base), scratchCommit(git, gitDir, sides.theirs, sides.base)])
+  return mergeCommits(git, gitDir, ours, theirs)
+}
+
 /** Copies the commits after `base` up to `head` into the human's object store. */
 export async function handOver(git: RunGit, repository: RunRepository, human: HumanRepository, commits: { base: string; head: string }): Promise<void> {
   if (commits.base === commits.head) return

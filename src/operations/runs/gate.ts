@@ -38,6 +38,11 @@ export const gateLint = operation<{ command: ProjectCommand }, GateResult<LintMe
   say: (params, { measurement }) => `${params.command.argv.join(' ')} · ${measurement.pass ? 'clean' : (measurement.output.split('\n')[0] ?? 'failed')}`,
 })
 
+/** How the task's tests are called, in words for the model; null without any. */
+export function testWords(project: ProjectCommand | null, tests: readonly string[]): string | null {
+  return tests.length > 0 ? tests.join(' ') : (project?.argv.join(' ') ?? null)
+}
+
 /** The task's own test command, reported as the project's runner reports when it is one that we know. */
 export function taskTestCommand(project: ProjectCommand | null, tests: readonly string[]): ProjectCommand | null {
   if (tests.length === 0) return project

@@ -20,15 +20,16 @@ import type { JobCard, KpiResult, Violation } from '../../pas/contract/types.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import type { Tx } from '../../store/contract.ts'
 import { nulList } from '../../workspace/git.ts'
-import { commitTree, lineCounts, mergeCommits, moveRef, readRef, refuseForeignModes, treeChanges, treeOf } from '../../workspace/run-repository.ts'
+import { commitTree, lineCounts, mergeTrees, moveRef, readRef, refuseForeignModes, treeChanges, treeOf } from '../../workspace/run-repository.ts'
 import { agentTools } from '../agent-tools.ts'
 import { invoke } from '../invoke.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller, Operation } from '../operation.ts'
 import type { TreeScene } from '../scene.ts'
-import { gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
+import { gateLint, gateTests, taskTestCommand, testWords, type GateResult } from './gate.ts'
 import type { RunScene } from './run-scene.ts'
 import { publishBranch, recordEnd } from './end.ts'
+import { startOf } from './start-tree.ts'
 import { openRunTree, type RunTree } from './trees.ts'
 
 export interface RunPortsOptions {
@@ -60,19 +61,11 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
     point: kit.point,
     sleep: kit.sleep,
     onState: options.onState,
-    openTree: (state, task) =>
-      openRunTree(
-        kit,
-        run,
-        {
-          name: `T${task.card.payload.n}-${task.attempt}`,
-          lane: task.card.lane,
-          from: task.carry_tree ?? state.head,
-          base: task.carry_tree ? (task.carry_base ?? state.head) : state.head,
-          granted: options.environmentGranted,
-        },
-        new AbortController().signal,
-      ),
+    openTree: async (state, task) => {
+      const name = `T${task.card.payload.n}-${task.attempt}`
+      const start = await startOf(git, dir, state, task)
+      return openRunTree(kit, run, { name, lane: task.card.lane, ...start, granted: options.environmentGranted }, new AbortController().signal)
+    },
     work: (state, task, tree, signal) => work(kit, run, options, state, task, tree, signal),
     judge: (state, task, treeId, tree, signal) => judgeTree(kit, run, options, { state, task, treeId, tree }, signal),
     lines: async (base, treeId) => {
@@ -83,17 +76,7 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
         del: counts.reduce((sum, one) => sum + (one.del ?? 0), 0),
       }
     },
-    merge: async (ours, base, treeId) => {
-      const theirs = await commitTree(git, dir, {
-        tree: treeId,
-        parents: [base],
-        message: 'attempt\n',
-        author: run.identity,
-        epochMs: 0,
-      })
-      const merged = await mergeCommits(git, dir, ours, theirs)
-      return merged
-    },
+    merge: async (ours, base, treeId) => mergeTrees(git, dir, { base, ours: await treeOf(git, dir, ours), theirs: treeId }),
     commit: async (state, task, draft) => {
       refuseForeignModes(await treeChanges(git, dir, draft.parent, draft.treeId))
       const head = await kit.store.read((tx) => tx.get<{ n: number; key: string }>('SELECT n, key FROM heads WHERE run_id = ?', state.run_id))
@@ -153,7 +136,7 @@ async function work(
   }
   const listing = nulList(
     (
-      await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', task.carry_tree ?? state.head], {
+      await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', task.carry_tree ?? tree.base], {
         gitDir: run.repository.gitDir,
       })
     ).stdout,
@@ -166,7 +149,7 @@ async function work(
     tree: listing.toSorted(),
     context: options.prd,
     feedback: task.feedback,
-    test: (taskTestCommand(run.project.test, card.payload.tests) ?? run.project.test)?.argv.join(' ') ?? null,
+    test: testWords(run.project.test, card.payload.tests),
   })
   const outcome = await runAgent(
     {
@@ -302,7 +285,8 @@ async function withTree<Result>(
 /** The whole run once more, on its head: the project's own commands, and what the tasks left open. */
 async function validateRunHead(kit: Kit, run: RunScene, options: RunPortsOptions, state: RunState, signal: AbortSignal): Promise<readonly Violation[]> {
   const open = openViolations(state)
-  if (state.head === state.base) return open
+  // The trees of a rehearsal stand alone, so its last one is no measure of the plan.
+  if (state.head === state.base || state.kind === 'rehearsal') return open
   const verdict = await headVerdict(kit, run, options, state, signal)
   return [...open, ...verdict.violations, ...verdict.kpis.filter((kpi) => kpi.measured && !kpi.pass).map((kpi) => kpiViolation(kpi, null))]
 }

@@ -14,14 +14,15 @@ import type { RunEvent, RunState, TaskState } from '../../pas/embedded/reducer/s
 import { scopesOf } from '../../policy/scopes.ts'
 import { openSqlite } from '../../store/sqlite.ts'
 import { nulList } from '../../workspace/git.ts'
-import { commitTree, mergeCommits, treeOf } from '../../workspace/run-repository.ts'
+import { mergeTrees, treeOf } from '../../workspace/run-repository.ts'
 import { agentTools } from '../agent-tools.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller } from '../operation.ts'
 import type { Bundle } from './bundle.ts'
-import { taskTestCommand } from './gate.ts'
+import { testWords } from './gate.ts'
 import type { RunScene } from './run-scene.ts'
-import { openRunTree } from './trees.ts'
+import { startOf } from './start-tree.ts'
+import { openRunTree, type RunTree } from './trees.ts'
 
 export interface Divergence {
   readonly task_id: string
@@ -52,7 +53,8 @@ type EndEvent = Extract<RunEvent, { type: 'attempt_failed' | 'merge_intended' }>
 
 interface Claimed {
   readonly task: TaskState
-  readonly head: string
+  /** Of the run when the attempt began. */
+  readonly state: RunState
 }
 
 /** Throws `bundle.invalid`, `sandbox.unavailable`, `environment.missing`; a divergence is a value. */
@@ -72,7 +74,7 @@ export async function replayBundle(kit: Kit, bundle: Bundle, home: string, signa
     for (const event of bundle.events) {
       if (event.type === 'task_claimed' && state) {
         const task = state.tasks[event.task_id]
-        if (task) claimed.set(event.task_id, { task: { ...task, attempt: event.attempt }, head: state.head })
+        if (task) claimed.set(event.task_id, { task: { ...task, attempt: event.attempt }, state })
       }
       state = reduce(state, event).state
       if (event.type !== 'attempt_failed' && event.type !== 'merge_intended') continue
@@ -133,20 +135,17 @@ async function replayAttempt(
   event: EndEvent,
   signal: AbortSignal,
 ): Promise<{ tree: string; divergence: Divergence | null }> {
-  const { task, head } = from
+  const { task, state } = from
   const label = `T${task.card.payload.n}`
-  const base = task.carry_tree ? (task.carry_base ?? head) : head
-  const tree = await openRunTree(
-    kit,
-    run,
-    { name: `${label}-${task.attempt}`, lane: task.card.lane, from: task.carry_tree ?? head, base, granted: false },
-    signal,
-  )
+  const start = await startOf(kit.git, run.repository.gitDir, state, task)
+  const tree = await openRunTree(kit, run, { name: `${label}-${task.attempt}`, lane: task.card.lane, ...start, granted: false }, signal)
   try {
-    const error = await driveAttempt(kit, run, bundle, from, tree.scene, signal)
+    const error = await driveAttempt(kit, run, bundle, task, tree, signal)
     if (error) return { tree: '', divergence: divergenceOf(label, error) }
     const own = await tree.record()
-    const result = await compareTrees(kit, run, { base, own, head: event.type === 'merge_intended' ? event.from : (event.carry_base ?? base) }, event)
+    const alone = state.kind === 'rehearsal'
+    const head = alone ? start.base : event.type === 'merge_intended' ? event.from : (event.carry_base ?? start.base)
+    const result = await compareTrees(kit, run, { base: start.base, own, head }, event)
     return {
       tree: own,
       divergence: result === null ? null : { task_id: label, turn: null, field: 'tree', ...result, unequal_inputs: [] },
@@ -156,15 +155,8 @@ async function replayAttempt(
   }
 }
 
-async function driveAttempt(
-  kit: Kit,
-  run: RunScene,
-  bundle: Bundle,
-  from: Claimed,
-  scene: Parameters<typeof agentTools>[2],
-  signal: AbortSignal,
-): Promise<VpError | null> {
-  const { task, head } = from
+async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskState, tree: RunTree, signal: AbortSignal): Promise<VpError | null> {
+  const { scene } = tree
   const { payload, lane } = task.card
   const caller: Caller = {
     actor: 'agent',
@@ -177,7 +169,7 @@ async function driveAttempt(
   }
   const listing = nulList(
     (
-      await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', task.carry_tree ?? head], {
+      await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', task.carry_tree ?? tree.base], {
         gitDir: run.repository.gitDir,
       })
     ).stdout,
@@ -190,7 +182,7 @@ async function driveAttempt(
     tree: listing.toSorted(),
     context: bundle.prd,
     feedback: task.feedback,
-    test: (taskTestCommand(run.project.test, payload.tests) ?? run.project.test)?.argv.join(' ') ?? null,
+    test: testWords(run.project.test, payload.tests),
   })
   const provider = endingProvider(recordedProvider(bundle.exchanges, 'recorded'), bundle, `T${payload.n}`, task.attempt)
   const outcome = await runAgent(
@@ -232,6 +224,8 @@ async function compareTrees(
   event: EndEvent,
 ): Promise<{ was: string; is: string } | null> {
   const gitDir = run.repository.gitDir
+  // What a conflict leaves is the others' work, and the attempt's own tree is nowhere recorded.
+  if (event.type === 'attempt_failed' && event.why === 'conflict') return null
   const expected = event.type === 'merge_intended' ? event.tree : event.carry_tree
   if (expected === null) return null
   const moved = trees.head !== trees.base
@@ -246,14 +240,8 @@ async function compareTrees(
 }
 
 async function mergedTree(kit: Kit, run: RunScene, trees: { base: string; own: string; head: string }): Promise<string> {
-  const theirs = await commitTree(kit.git, run.repository.gitDir, {
-    tree: trees.own,
-    parents: [trees.base],
-    message: 'attempt\n',
-    author: run.identity,
-    epochMs: 0,
-  })
-  const merged = await mergeCommits(kit.git, run.repository.gitDir, trees.head, theirs)
+  const { gitDir } = run.repository
+  const merged = await mergeTrees(kit.git, gitDir, { base: trees.base, ours: await treeOf(kit.git, gitDir, trees.head), theirs: trees.own })
   return merged.kind === 'merged' ? merged.tree : `conflict in ${merged.paths.join(', ')}`
 }
 

@@ -231,7 +231,9 @@ async function mergeAttempt<Tree extends WorkTree>(ports: AttemptPorts<Tree>, le
       continue
     }
     let { treeId, kpis } = passed
-    if (state.head !== passed.tree.base) {
+    // The tasks of a rehearsal stand alone: each was measured on its own start, and none meets another's work.
+    const alone = state.kind === 'rehearsal'
+    if (state.head !== passed.tree.base && !alone) {
       const merged = await ports.merge(state.head, passed.tree.base, passed.treeId)
       if (merged.kind === 'conflict') {
         const feedback = `While you worked, other tasks changed the same lines: ${merged.paths.join(', ')}. The files now hold their work; do your task again on top of it.`
@@ -243,8 +245,8 @@ async function mergeAttempt<Tree extends WorkTree>(ports: AttemptPorts<Tree>, le
             why: 'conflict',
             reason: `conflict in ${merged.paths.join(', ')}`,
             feedback,
-            carry_tree: null,
-            carry_base: null,
+            carry_tree: state.head,
+            carry_base: state.head,
             kpis: [],
             violations: [],
           },
@@ -275,7 +277,7 @@ async function mergeAttempt<Tree extends WorkTree>(ports: AttemptPorts<Tree>, le
       title: passed.title,
       summary: passed.summary,
     })
-    const lines = await ports.lines(state.head, treeId)
+    const lines = await ports.lines(alone ? passed.tree.base : state.head, treeId)
     ports.point('merge.before')
     const intended = await ports.store.transaction(
       async (tx) => {
