@@ -1,0 +1,189 @@
+/**
+ * The human's working tree, index, configuration, hooks and branches are the same before and after a run, also with
+ * uncommitted work and a hostile configuration; nothing of theirs is run.
+ */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { startScriptedServer } from '../../src/models/scripted-server.ts'
+import { git, makePlace, turnOf, vp, vpJson, writeFiles, type Place } from './kit.ts'
+import { WORDS_FILES, wordsModel } from './words.ts'
+
+const HOOKS = [
+  'pre-commit',
+  'post-commit',
+  'post-checkout',
+  'post-merge',
+  'post-rewrite',
+  'reference-transaction',
+  'pre-push',
+  'fsmonitor-watchman',
+  'prepare-commit-msg',
+  'commit-msg',
+  'post-index-change',
+  'pre-auto-gc',
+]
+
+/** Everything that git can be told to run, told to leave a mark. */
+function setTraps(place: Place): string {
+  const mark = join(place.root, 'trapped')
+  const trap = (name: string) => `sh -c 'echo ${name} >> ${mark}'`
+  const config = join(place.repository, '.git', 'config')
+  writeFileSync(
+    config,
+    `${readFileSync(config, 'utf8')}
+[filter "evil"]
+  clean = ${trap('clean')}; cat
+  smudge = ${trap('smudge')}; cat
+  process = ${trap('process')}
+  required = true
+[diff "evil"]
+  textconv = ${trap('textconv')}
+  command = ${trap('diff')}
+[merge "evil"]
+  driver = ${trap('merge')}
+[alias]
+  status = "!${trap('alias')}"
+  commit-tree = "!${trap('alias')}"
+[core]
+  fsmonitor = ${mark}.sh
+  pager = ${trap('pager')}
+  editor = ${trap('editor')}
+  sshCommand = ${trap('ssh')}
+  hooksPath = .git/hooks
+  attributesFile = ${join(place.root, 'attributes')}
+[gpg]
+  program = ${mark}.sh
+[commit]
+  gpgSign = true
+[credential]
+  helper = "!${trap('credential')}"
+[uploadpack]
+  packObjectsHook = ${mark}.sh
+[include]
+  path = ${join(place.root, 'included')}
+`,
+  )
+  writeFileSync(join(place.root, 'attributes'), '* filter=evil diff=evil merge=evil\n')
+  writeFileSync(join(place.root, 'included'), `[core]\n  fsmonitor = ${mark}.sh\n`)
+  writeFileSync(`${mark}.sh`, `#!/bin/sh\necho program >> ${mark}\n`)
+  chmodSync(`${mark}.sh`, 0o755)
+  mkdirSync(join(place.repository, '.git', 'hooks'), { recursive: true })
+  for (const hook of HOOKS) {
+    writeFileSync(join(place.repository, '.git', 'hooks', hook), `#!/bin/sh\necho ${hook} >> ${mark}\n`)
+    chmodSync(join(place.repository, '.git', 'hooks', hook), 0o755)
+  }
+  return mark
+}
+
+/** Modes, contents, links and times of everything but the object store and vp's own refs. */
+function manifest(place: Place): Record<string, string> {
+  const found: Record<string, string> = {}
+  const walk = (directory: string, prefix: string) => {
+    for (const name of readdirSync(directory).toSorted()) {
+      const path = `${prefix}${name}`
+      if (/^\.git\/(objects|(logs\/)?refs\/(vp|heads\/vp))$/.test(path)) continue
+      const at = lstatSync(join(directory, name))
+      const what = at.isSymbolicLink()
+        ? readlinkSync(join(directory, name))
+        : at.isFile()
+          ? createHash('sha256')
+              .update(readFileSync(join(directory, name)))
+              .digest('hex')
+          : 'dir'
+      found[path] = `${at.mode.toString(8)} ${at.isDirectory() || path === '.git/index' ? '' : at.mtimeMs} ${what}`
+      if (at.isDirectory()) walk(join(directory, name), `${path}/`)
+    }
+  }
+  walk(place.repository, '')
+  return found
+}
+
+/** Only what differs, so that a failure can be read. */
+function isSame(now: Record<string, string>, before: Record<string, string>, when: string): void {
+  const names = [...new Set([...Object.keys(now), ...Object.keys(before)])].filter((name) => now[name] !== before[name])
+  assert.deepEqual(
+    names.map((name) => `${name}: ${before[name]} → ${now[name]}`),
+    [],
+    when,
+  )
+}
+
+function uncommittedWork(place: Place): void {
+  writeFiles(place.repository, {
+    'src/trim.js': 'export const trim = (text) => text.trim() // my unfinished work\n',
+    'notes.txt': 'untracked\n',
+    'staged.txt': 'staged\n',
+    'ignored.log': 'ignored\n',
+    '.gitignore': '*.log\n',
+  })
+  git(place, 'add', 'staged.txt')
+  symlinkSync('src/trim.js', join(place.repository, 'link'))
+  chmodSync(join(place.repository, 'notes.txt'), 0o600)
+}
+
+test("a whole lifecycle leaves the human's repository as it was, traps and unfinished work included", async (t) => {
+  const server = await startScriptedServer((request) => wordsModel(turnOf(request)))
+  t.after(() => server.close())
+  const place = makePlace(t, { ...WORDS_FILES, '.gitattributes': '*.js filter=evil diff=evil merge=evil\n' }, server)
+  assert.equal((await vp(place, ['new', '--name', 'words'])).code, 0)
+  uncommittedWork(place)
+  const mark = setTraps(place)
+  for (const args of [['plan', '--from-prd', 'PRD.md'], ['estimate'], ['approve', '--budget-usd', '1', '--no-input']])
+    assert.equal((await vp(place, args)).code, 0)
+  const before = manifest(place)
+  for (const args of [
+    ['start'],
+    ['status'],
+    ['logs'],
+    ['validate'],
+    ['verify'],
+    ['export'],
+    ['replay'],
+    ['fs', 'read', 'src/trim.js'],
+    ['search', 'trim'],
+    ['run', 'test'],
+  ]) {
+    const { code, stderr } = await vp(place, args)
+    assert.equal(code, 0, `vp ${args.join(' ')}: ${stderr}`)
+    isSame(manifest(place), before, `after vp ${args.join(' ')}`)
+  }
+  assert.ok(!existsSync(mark), existsSync(mark) ? readFileSync(mark, 'utf8') : '')
+  const completed = await vpJson(place, ['complete'])
+  assert.equal(completed.code, 0, JSON.stringify(completed.doc))
+  assert.ok(!existsSync(mark), existsSync(mark) ? readFileSync(mark, 'utf8') : '')
+  const after = manifest(place)
+  for (const path of ['src/trim.js', 'notes.txt', 'staged.txt', 'link', '.git/config', ...HOOKS.map((hook) => `.git/hooks/${hook}`)])
+    assert.equal(after[path], before[path], path)
+  assert.throws(() => git(place, 'diff', '--no-ext-diff', 'HEAD'))
+  assert.ok(existsSync(mark), 'the traps are real: plain git falls into them')
+  rmSync(join(place.repository, '.git', 'hooks'), { recursive: true })
+  writeFileSync(join(place.repository, '.git', 'config'), '[core]\n  repositoryformatversion = 0\n  bare = false\n')
+  assert.match(git(place, 'status', '--porcelain'), /^A {2}staged\.txt$/m, 'what was staged is staged still')
+  assert.match(git(place, 'status', '--porcelain'), /^ M src\/trim\.js$/m)
+})
+
+test('vp complete refuses while a file it would change has unfinished work, and changes nothing', async (t) => {
+  const server = await startScriptedServer((request) => wordsModel(turnOf(request)))
+  t.after(() => server.close())
+  const place = makePlace(t, WORDS_FILES, server)
+  for (const args of [['new', '--name', 'words'], ['plan', '--from-prd', 'PRD.md'], ['estimate'], ['approve', '--budget-usd', '1', '--no-input'], ['start']])
+    assert.equal((await vp(place, args)).code, 0)
+  writeFiles(place.repository, { 'src/upper.js': 'mine\n' })
+  const before = manifest(place)
+  const refused = await vpJson(place, ['complete'])
+  assert.equal(refused.code, 7)
+  assert.equal(refused.doc.error?.code, 'workspace.moved')
+  isSame(manifest(place), before, 'after the refusal')
+  rmSync(join(place.repository, 'src/upper.js'))
+  writeFiles(place.repository, { 'other.txt': 'x\n' })
+  git(place, 'add', 'other.txt')
+  git(place, 'commit', '-qm', 'moved on')
+  assert.equal((await vpJson(place, ['complete'])).doc.error?.code, 'workspace.moved')
+  const merged = await vpJson(place, ['complete', '--merge'])
+  assert.equal(merged.code, 0, JSON.stringify(merged.doc))
+  assert.ok(existsSync(join(place.repository, 'src/count.js')) && existsSync(join(place.repository, 'other.txt')))
+  assert.equal(git(place, 'status', '--porcelain', '--untracked-files=no'), '')
+})
