@@ -7,7 +7,7 @@ import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { applyPatch, type PatchResult } from '../patch/apply.ts'
 import { explainHunk, explainParse, explainPatch } from '../patch/explain.ts'
-import { makeFileDiff } from '../patch/make.ts'
+import { makeFileDiff, type MakeOptions } from '../patch/make.ts'
 import { parsePatch } from '../patch/parse.ts'
 import { decode, encode, isBinary, joinLines, lineEndsOf, splitLines } from '../patch/text-file.ts'
 import type { FilePatch, HunkOutcome } from '../patch/types.ts'
@@ -256,9 +256,9 @@ export function readOrNull(files: Workspace, path: string): Buffer | null {
   return files.exists(path) ? files.read(path).bytes : null
 }
 
-export function diffOf(path: string, before: Uint8Array | null, after: Uint8Array | null): string {
+export function diffOf(path: string, before: Uint8Array | null, after: Uint8Array | null, modes: Pick<MakeOptions, 'oldMode' | 'newMode'> = {}): string {
   if ((before && isBinary(before)) || (after && isBinary(after))) return `Binary file ${path} differs\n`
-  return makeFileDiff(path, before ? decode(before) : null, after ? decode(after) : null)
+  return makeFileDiff(path, before ? decode(before) : null, after ? decode(after) : null, modes)
 }
 
 /** `*` within a segment, `**` across; nothing else is special. */

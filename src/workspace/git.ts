@@ -11,9 +11,12 @@ export interface GitCall {
   readonly workTree?: string
   readonly index?: string
   readonly input?: string | Buffer
-  readonly env?: Readonly<Record<string, string>>
+  /** Over the clean environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** Exit codes besides 0 that are answers, not failures. */
   readonly accept?: readonly number[]
+  /** More output than this ends git and throws `limit.reached`. */
+  readonly maxBytes?: number
   readonly signal?: AbortSignal
 }
 
@@ -51,7 +54,7 @@ const CLEAN_ENV = {
 export function gitRunner(program: string): RunGit {
   return (args, call = {}) =>
     new Promise((resolve, reject) => {
-      const env: Record<string, string> = { ...CLEAN_ENV, ...call.env }
+      const env: Record<string, string | undefined> = { ...CLEAN_ENV, ...call.env }
       if (call.gitDir) env['GIT_DIR'] = call.gitDir
       if (call.workTree) env['GIT_WORK_TREE'] = call.workTree
       if (call.index) env['GIT_INDEX_FILE'] = call.index
@@ -63,11 +66,17 @@ export function gitRunner(program: string): RunGit {
       })
       const out: Buffer[] = []
       let err = ''
-      child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+      let size = 0
+      child.stdout.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size <= (call.maxBytes ?? Infinity)) out.push(chunk)
+        else child.kill('SIGKILL')
+      })
       child.stderr.on('data', (chunk: Buffer) => (err = (err + chunk.toString()).slice(-8192)))
       child.on('error', (cause) => reject(cause.name === 'AbortError' ? cause : failure(args, cause.message, cause)))
       child.on('close', (code, killedBy) => {
-        if (code !== null && (code === 0 || call.accept?.includes(code))) resolve({ code, stdout: Buffer.concat(out), stderr: err })
+        if (size > (call.maxBytes ?? Infinity)) reject(new VpError('limit.reached', `git ${verbOf(args)} answers with more than ${call.maxBytes} bytes`))
+        else if (code !== null && (code === 0 || call.accept?.includes(code))) resolve({ code, stdout: Buffer.concat(out), stderr: err })
         else reject(failure(args, err.trim() || `ended by ${killedBy ?? code}`))
       })
       child.stdin.on('error', () => undefined) // git may close its input early; its exit code says why
@@ -75,9 +84,13 @@ export function gitRunner(program: string): RunGit {
     })
 }
 
+function verbOf(args: readonly string[]): string {
+  return args.find((arg, at) => !arg.startsWith('-') && args[at - 1] !== '-c') ?? ''
+}
+
 function failure(args: readonly string[], said: string, cause?: unknown): VpError {
   if (/No space left on device/.test(said)) return new VpError('store.full', 'no space left on the disk', { next: ['df -h'] })
-  return new VpError('workspace.git', `git ${args.find((arg) => !arg.startsWith('-')) ?? ''}: ${said.split('\n').at(-1) ?? ''}`, {
+  return new VpError('workspace.git', `git ${verbOf(args)}: ${said.split('\n').at(-1) ?? ''}`, {
     ...(cause === undefined ? {} : { cause }),
     data: { stderr: said.slice(-2000) },
   })

@@ -70,7 +70,12 @@ export interface TreeChange {
 
 /** Changed paths from one tree to another, renames as delete and add, in path order. */
 export async function treeChanges(git: RunGit, gitDir: string, from: string, to: string): Promise<TreeChange[]> {
-  const parts = nulList((await git(['diff-tree', '-r', '-z', '--no-renames', '--raw', from, to], { gitDir })).stdout)
+  return rawChanges((await git(['diff-tree', '-r', '-z', '--no-renames', '--raw', from, to], { gitDir })).stdout)
+}
+
+/** What `--raw -z --no-renames` prints. Source: git-diff-tree(1), raw output format. */
+export function rawChanges(raw: Buffer): TreeChange[] {
+  const parts = nulList(raw)
   const changes: TreeChange[] = []
   for (let index = 0; index + 1 < parts.length; index += 2) {
     const [oldMode = '', newMode = '', , , status = 'M'] = (parts[index] ?? '').slice(1).split(' ')
