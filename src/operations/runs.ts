@@ -235,7 +235,7 @@ export const runVerify = operation<{ run?: string | undefined }, VerifyResult>({
     const run = params.run === undefined ? null : await kit.store.read((tx) => findRun(tx, params.run ?? ''))
     const { known, expected } = await rememberedHere(scene, tree.root)
     const all = await verifyLedger(kit, kit as OpenKit, run, known, expected)
-    const worst = all.find((one) => !isSound(one)) ?? all.at(-1)
+    const worst = all.find((one) => !one.unaltered) ?? all.find((one) => !one.complete) ?? all.find((one) => !isSound(one)) ?? all.at(-1)
     if (!worst) throw new VpError('run.none', 'there is nothing to verify yet', { next: ['vp start'] })
     return { ...worst, sound: all.every(isSound), all, source: 'ledger' }
   },

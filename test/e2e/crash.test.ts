@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startScriptedServer, type ScriptedServer } from '../../src/models/scripted-server.ts'
-import { BACKENDS, DEEP, git, makePlace, processesWith, seeded, turnOf, vp, vpJson, type Cleanup, type Place } from './kit.ts'
+import { approvedProject, BACKENDS, DEEP, git, processesWith, seeded, turnOf, vp, vpJson, type Cleanup, type Place } from './kit.ts'
 import { WORDS_FILES, wordsModel } from './words.ts'
 
 /** Where the product names a durable write; `grep point(` finds them all. */
@@ -38,7 +38,7 @@ for (const backend of BACKENDS) {
     const cleanup = { after: (fn: () => void) => void cleanups.push(fn) }
     let server: ScriptedServer
     let wholeMs = 0
-    const approved = (t: Cleanup) => approvedProject(t, server, backend)
+    const approved = (t: Cleanup) => approvedProject(t, WORDS_FILES, server, backend ? { VP_SANDBOX: backend } : {})
 
     before(async () => {
       server = await startScriptedServer((request) => wordsModel(turnOf(request), DELAY_MS))
@@ -73,15 +73,6 @@ for (const backend of BACKENDS) {
       })
     }
   })
-}
-
-async function approvedProject(t: Cleanup, server: ScriptedServer, backend: string | undefined): Promise<Place> {
-  const place = makePlace(t, WORDS_FILES, server, backend ? { VP_SANDBOX: backend } : {})
-  for (const args of [['new', '--name', 'words'], ['plan', '--from-prd', 'PRD.md'], ['estimate'], ['approve', '--budget-usd', '1', '--no-input']]) {
-    const { code, stderr } = await vp(place, args)
-    assert.equal(code, 0, `vp ${args[0]}: ${stderr}`)
-  }
-  return place
 }
 
 /** After a kill: nothing of it lives for long; then `resume`, or `start` when it never became a run. */

@@ -8,7 +8,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync,
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
-import { git, makePlace, turnOf, vp, vpJson, writeFiles, type Place } from './kit.ts'
+import { approvedProject, git, makePlace, turnOf, vp, vpJson, writeFiles, type Place } from './kit.ts'
 import { WORDS_FILES, wordsModel } from './words.ts'
 
 const HOOKS = [
@@ -168,9 +168,8 @@ test("a whole lifecycle leaves the human's repository as it was, traps and unfin
 test('vp complete refuses while a file it would change has unfinished work, and changes nothing', async (t) => {
   const server = await startScriptedServer((request) => wordsModel(turnOf(request)))
   t.after(() => server.close())
-  const place = makePlace(t, WORDS_FILES, server)
-  for (const args of [['new', '--name', 'words'], ['plan', '--from-prd', 'PRD.md'], ['estimate'], ['approve', '--budget-usd', '1', '--no-input'], ['start']])
-    assert.equal((await vp(place, args)).code, 0)
+  const place = await approvedProject(t, WORDS_FILES, server)
+  assert.equal((await vp(place, ['start'])).code, 0)
   writeFiles(place.repository, { 'src/upper.js': 'mine\n' })
   const before = manifest(place)
   const refused = await vpJson(place, ['complete'])

@@ -2,6 +2,7 @@
  * What the end-to-end tests share: a real repository, a real server that speaks for the model, and `bin/vp` as its
  * own process with a HOME, state and cache of its own.
  */
+import assert from 'node:assert/strict'
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -105,6 +106,21 @@ export function vp(place: Place, args: readonly string[], options: RunOptions = 
     child.on('error', reject)
     child.on('close', (code, signal) => resolve({ code, signal, stdout: Buffer.concat(out).toString('utf8'), stderr: Buffer.concat(err).toString('utf8') }))
   })
+}
+
+/** A project whose `PRD.md` is planned, priced and approved. */
+export async function approvedProject(
+  t: Cleanup,
+  files: Files,
+  model: { readonly baseUrl: string },
+  env: Readonly<Record<string, string>> = {},
+): Promise<Place> {
+  const place = makePlace(t, files, model, env)
+  for (const args of [['new', '--name', 'words'], ['plan', '--from-prd', 'PRD.md'], ['estimate'], ['approve', '--budget-usd', '1', '--no-input']]) {
+    const { code, stderr } = await vp(place, args)
+    assert.equal(code, 0, `vp ${args[0]}: ${stderr}`)
+  }
+  return place
 }
 
 export interface Envelope {

@@ -85,6 +85,17 @@ export const completeCommand: Command = {
   },
 }
 
+/** The first thing that does not hold: an altered receipt before a missing one, a missing one before the rest. */
+function verifyError(result: VerifyResult): VpError {
+  const { first_altered: altered, missing, problems } = result
+  const next = ['vp doctor']
+  if (altered) return new VpError('ledger.altered', `receipt ${altered.n} of ${altered.of}: ${altered.id}, ${altered.why}`, { next })
+  if (missing) return new VpError('ledger.incomplete', `${missing.by} knows receipt ${missing.to}: ${missing.from}–${missing.to} are missing`, { next })
+  const damaged = problems.find((problem) => problem.startsWith('store.damaged: '))
+  if (damaged) return new VpError('store.damaged', damaged.slice('store.damaged: '.length), { next })
+  return new VpError('ledger.incomplete', problems[0] ?? 'the ledger does not hold', { next })
+}
+
 export const verifyCommand: Command = {
   name: 'verify',
   group: 'prove',
@@ -113,7 +124,7 @@ export const verifyCommand: Command = {
         ? {}
         : {
             exit: 3,
-            error: new VpError(result.unaltered ? 'ledger.incomplete' : 'ledger.altered', problems[0] ?? 'the ledger does not hold', { next: ['vp doctor'] }),
+            error: verifyError(result),
           }),
       screen: (look) => {
         const shown = verifyScreen()(view, look)
