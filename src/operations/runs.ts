@@ -8,16 +8,15 @@ import { verifyingKey } from '../ledger/keys.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
 import { verifyChain, type KnownHead } from '../ledger/verify.ts'
 import { FINAL_RUN } from '../pas/contract/types.ts'
-import type { RunState } from '../pas/embedded/reducer/state.ts'
-import { appendEvents, findRun, latestRun, requireRun } from '../pas/embedded/run-store.ts'
-import type { ProjectFile } from '../plms/contract/types.ts'
+import { appendEvents, findRun } from '../pas/embedded/run-store.ts'
 import { openHumanRepository } from '../workspace/human-repository.ts'
 import { nulList } from '../workspace/git.ts'
 import type { OpenKit } from './kit.ts'
 import { operation, type Scene } from './operation.ts'
-import { readProjectFile, requireProject } from './projects/project.ts'
+import { requireProject } from './projects/project.ts'
 import { resumeProject, type Started } from './projects/start.ts'
 import { collectBundle, parseBundle, writeBundle, type Bundle } from './runs/bundle.ts'
+import { chosenRun } from './runs/chosen-run.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
 import { recordEnd } from './runs/end.ts'
 import { openRunScene, runDirectory } from './runs/run-scene.ts'
@@ -31,43 +30,6 @@ import { decideApproval } from './wrapper/approval.ts'
 const result = z.any() as never
 const runParam = { run: z.optional(z.string()) }
 type RunParam = { run?: string | undefined }
-
-/** The named run, or the newest one of this checkout (of `vp do` too). Throws `run.none`, `run.ambiguous`. */
-async function chosenRun(scene: Scene, run: string | undefined): Promise<{ state: RunState; project: ProjectFile }> {
-  const { kit, tree } = scene
-  const state = await kit.store.read(async (tx) => {
-    if (run !== undefined) return requireRun(tx, await findRun(tx, run))
-    const rows = await tx.all<{ id: number }>('SELECT id FROM projects WHERE root = ?', tree.root)
-    const latest = (await Promise.all(rows.map((row) => latestRun(tx, row.id)))).filter((one) => one !== null).toSorted((a, b) => b.created_at - a.created_at)
-    if (!latest[0]) throw new VpError('run.none', 'there is no run here yet', { next: ['vp start', 'vp do "fix the failing test"'] })
-    return latest[0]
-  })
-  const record = await kit.store.read((tx) => requireProject(tx, state.project_id))
-  const passport = readPassport(scene, state.run_id)
-  const kept = readProjectFile(record.root)
-  return {
-    state,
-    project: kept?.project_id === state.project_id ? kept : { ...emptyProject(state.project_id, record.name), ...passport },
-  }
-}
-
-/** A run without `.vp/project.json` (`vp do`) keeps its commands beside its passport. */
-function readPassport(scene: Scene, runId: string): Partial<ProjectFile> {
-  const file = join(runDirectory(scene.kit, runId), 'project.json')
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as ProjectFile) : {}
-}
-
-function emptyProject(id: number, name: string): ProjectFile {
-  return {
-    version: 1,
-    project_id: id,
-    name,
-    test: null,
-    lint: null,
-    environment: { reuse: [], setup: [], lock_files: [] },
-    needs_git: false,
-  }
-}
 
 export const runResume = operation<RunParam, Started>({
   name: 'run.resume',

@@ -1,0 +1,50 @@
+/** Which run a call means, and the project it belongs to. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { VpError } from '../../core/errors.ts'
+import type { RunState } from '../../pas/embedded/reducer/state.ts'
+import { findRun, latestRun, requireRun } from '../../pas/embedded/run-store.ts'
+import type { ProjectFile } from '../../plms/contract/types.ts'
+import type { Scene } from '../operation.ts'
+import { readProjectFile, requireProject } from '../projects/project.ts'
+import { runDirectory } from './run-scene.ts'
+
+/** The named run, or the newest one of this checkout (of `vp do` too). Throws `run.none`, `run.ambiguous`. */
+export async function chosenState(scene: Scene, run: string | undefined): Promise<RunState> {
+  const { kit, tree } = scene
+  return kit.store.read(async (tx) => {
+    if (run !== undefined) return requireRun(tx, await findRun(tx, run))
+    const rows = await tx.all<{ id: number }>('SELECT id FROM projects WHERE root = ?', tree.root)
+    const latest = (await Promise.all(rows.map((row) => latestRun(tx, row.id)))).filter((one) => one !== null).toSorted((a, b) => b.created_at - a.created_at)
+    if (!latest[0]) throw new VpError('run.none', 'there is no run here yet', { next: ['vp start', 'vp do "fix the failing test"'] })
+    return latest[0]
+  })
+}
+
+export async function chosenRun(scene: Scene, run: string | undefined): Promise<{ state: RunState; project: ProjectFile }> {
+  const state = await chosenState(scene, run)
+  const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
+  const kept = readProjectFile(record.root)
+  return {
+    state,
+    project: kept?.project_id === state.project_id ? kept : { ...emptyProject(state.project_id, record.name), ...readPassport(scene, state.run_id) },
+  }
+}
+
+/** A run without `.vp/project.json` (`vp do`) keeps its commands beside its passport. */
+function readPassport(scene: Scene, runId: string): Partial<ProjectFile> {
+  const file = join(runDirectory(scene.kit, runId), 'project.json')
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as ProjectFile) : {}
+}
+
+function emptyProject(id: number, name: string): ProjectFile {
+  return {
+    version: 1,
+    project_id: id,
+    name,
+    test: null,
+    lint: null,
+    environment: { reuse: [], setup: [], lock_files: [] },
+    needs_git: false,
+  }
+}
