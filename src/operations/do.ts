@@ -15,6 +15,7 @@ import { operation, type Scene } from './operation.ts'
 import { commandOf, ephemeralProject } from './projects/new.ts'
 import { savePlan } from './projects/plans.ts'
 import { readProjectFile, requireProject } from './projects/project.ts'
+import { done } from './results.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
 import { reportRun, type RunReport } from './runs/report.ts'
 import { driveSession, endError } from './runs/session.ts'
@@ -41,7 +42,7 @@ export const runDo = operation({
     budget_usd: z.optional(z.number().check(z.nonnegative())),
     budget_tokens: z.optional(z.int().check(z.nonnegative())),
   }),
-  result: z.any() as never,
+  result: done as never,
   effect: 'spend',
   scope: 'projects.start',
   async handler(params, scene): Promise<DoResult> {

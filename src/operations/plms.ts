@@ -8,8 +8,8 @@ import { newProject, type NewProject } from './projects/new.ts'
 import { planProject, type Planned } from './projects/plan.ts'
 import { requireProjectFile } from './projects/project.ts'
 import { startProject, type Started } from './projects/start.ts'
+import { approvedPlan, estimated, planned, projectMade, simulated, started } from './results.ts'
 
-const result = z.any() as never
 const project = (scene: Scene) => scene.tree.project ?? requireProjectFile(scene.tree.root)
 
 export const plmsCreate = operation<{ name: string }, NewProject>({
@@ -17,7 +17,7 @@ export const plmsCreate = operation<{ name: string }, NewProject>({
   summary: 'make a project of this repository',
   effect: 'write',
   scope: 'projects.create',
-  result,
+  result: projectMade as never,
   params: z.strictObject({ name: z.string() }),
   handler: (params, scene) => newProject(scene.kit, scene.tree.root, params.name),
   say: (params) => params.name,
@@ -28,17 +28,20 @@ export const plmsPlan = operation<{ prd?: string | undefined; answers?: Record<s
   summary: 'make a plan from a PRD',
   effect: 'spend',
   scope: 'projects.create',
-  result,
+  result: planned as never,
   params: z.strictObject({
     prd: z.optional(z.string()),
     answers: z.optional(z.record(z.string(), z.string())),
   }) as never,
-  handler: (params, scene) =>
-    planProject(scene, project(scene), {
+  handler(params, scene) {
+    // A person at the terminal may name any file of theirs; any other client only what the workspace may show.
+    if (params.prd !== undefined && scene.caller.surface !== 'cli') scene.tree.files().read(params.prd)
+    return planProject(scene, project(scene), {
       prd: params.prd ?? null,
       answers: params.answers ?? {},
       ...(scene.caller.dialogue ? { ask: scene.caller.dialogue.answer } : {}),
-    }),
+    })
+  },
   say: (_params, planned) => `plan v${planned.plan_version}, ${planned.shape.tasks} tasks`,
 })
 
@@ -47,7 +50,7 @@ export const plmsEstimate = operation<Record<string, never>, Estimated>({
   summary: 'price the plan, with bands',
   effect: 'read',
   scope: 'projects.view',
-  result,
+  result: estimated as never,
   params: z.strictObject({}) as never,
   handler: (_params, scene) => estimateProject(scene, project(scene)),
 })
@@ -57,7 +60,7 @@ export const plmsSimulate = operation<{ rehearsal_pct: number }, Simulated>({
   summary: 'rehearse a sample of the plan in throw-away trees',
   effect: 'spend',
   scope: 'projects.simulate',
-  result,
+  result: simulated as never,
   params: z.strictObject({ rehearsal_pct: z.number().check(z.gt(0), z.lte(0.2)) }),
   handler: (params, scene) => simulateProject(scene, project(scene), params.rehearsal_pct),
   say: (_params, simulated) => `${simulated.sampling_metrics.n_sample} of ${simulated.sampling_metrics.n_total} tasks`,
@@ -68,7 +71,7 @@ export const plmsApprove = operation<Omit<ApprovalRequest, 'confirm'>, Approved>
   summary: 'approve the plan: budget, breach policy, gates',
   effect: 'write',
   scope: 'projects.approve',
-  result,
+  result: approvedPlan as never,
   params: z.strictObject({
     budget_usd: z.nullable(z.number().check(z.nonnegative())),
     budget_tokens: z.nullable(z.int().check(z.nonnegative())),
@@ -88,7 +91,7 @@ export const plmsStart = operation<{ run_kind?: (typeof RUN_KINDS)[number] | und
   summary: 'run the approved plan',
   effect: 'spend',
   scope: 'projects.start',
-  result,
+  result: started as never,
   params: z.strictObject({ run_kind: z.optional(z.enum(RUN_KINDS)), detach: z.optional(z.boolean()) }) as never,
   handler: (params, scene) => startProject(scene, project(scene), params.run_kind ?? 'baseline', params.detach ?? false),
   say: (_params, started) => `run ${started.run_id}: ${started.status}`,

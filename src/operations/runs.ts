@@ -15,6 +15,7 @@ import type { OpenKit } from './kit.ts'
 import { operation, type Scene } from './operation.ts'
 import { requireProject } from './projects/project.ts'
 import { resumeProject, type Started } from './projects/start.ts'
+import { completed, controlled, decided, exported, replayed, started, undone, validated, verified } from './results.ts'
 import { collectBundle, parseBundle, writeBundle, type Bundle } from './runs/bundle.ts'
 import { chosenRun } from './runs/chosen-run.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
@@ -27,16 +28,16 @@ import { validateRun, type Validated } from './runs/validate.ts'
 import { isSound, knownHeads, verifyLedger, type Verified } from './runs/verify.ts'
 import { decideApproval } from './wrapper/approval.ts'
 
-const result = z.any() as never
 const runParam = { run: z.optional(z.string()) }
 type RunParam = { run?: string | undefined }
+const MAX_BUNDLE = 512 * 1024 * 1024
 
 export const runResume = operation<RunParam, Started>({
   name: 'run.resume',
   summary: 'go on with a paused or interrupted run',
   effect: 'spend',
   scope: 'run.control',
-  result,
+  result: started as never,
   params: z.strictObject(runParam) as never,
   async handler(params, scene) {
     const { state, project } = await chosenRun(scene, params.run)
@@ -50,7 +51,7 @@ export const runPause = operation<RunParam & { reason?: string | undefined }, { 
   summary: 'begin nothing new in a run',
   effect: 'execute',
   scope: 'run.control',
-  result,
+  result: controlled as never,
   params: z.strictObject({ ...runParam, reason: z.optional(z.string()) }) as never,
   handler: (params, scene) => control(scene, params, 'paused'),
 })
@@ -60,7 +61,7 @@ export const runTerminate = operation<RunParam & { reason?: string | undefined }
   summary: 'end a run for good',
   effect: 'execute',
   scope: 'run.control',
-  result,
+  result: controlled as never,
   params: z.strictObject({ ...runParam, reason: z.optional(z.string()) }) as never,
   handler: (params, scene) => control(scene, params, 'terminated'),
 })
@@ -100,7 +101,7 @@ export const runApprove = operation<
   summary: "answer a call's question",
   effect: 'write',
   scope: 'projects.approve',
-  result,
+  result: decided as never,
   params: z.strictObject({
     approval: z.string(),
     extent: z.enum(['call', 'run', 'project', 'deny']),
@@ -143,7 +144,7 @@ export const runValidate = operation<RunParam, Validated>({
   summary: 'measure every gate on the run',
   effect: 'execute',
   scope: 'projects.view',
-  result,
+  result: validated as never,
   params: z.strictObject(runParam) as never,
   async handler(params, scene) {
     const { state, project } = await chosenRun(scene, params.run)
@@ -158,7 +159,7 @@ export const runComplete = operation<RunParam & { merge?: boolean | undefined },
   summary: 'bring a run whose gates hold to your branch',
   effect: 'publish',
   scope: 'projects.start',
-  result,
+  result: completed as never,
   params: z.strictObject({ ...runParam, merge: z.optional(z.boolean()) }) as never,
   async handler(params, scene) {
     const { state, project } = await chosenRun(scene, params.run)
@@ -172,7 +173,7 @@ export const runUndo = operation<{ id?: string | undefined; apply?: boolean | un
   summary: 'give back what was there before a change',
   effect: 'write',
   scope: 'fs.write',
-  result,
+  result: undone as never,
   params: z.strictObject({ id: z.optional(z.string()), apply: z.optional(z.boolean()) }) as never,
   handler: (params, scene) => undo(scene, params.id ?? null, params.apply ?? false),
   say: (_params, undone) => `${undone.applied ? 'restored' : 'would restore'} ${undone.restored}, refused ${undone.refused}`,
@@ -189,10 +190,11 @@ export const runVerify = operation<{ run?: string | undefined }, VerifyResult>({
   summary: 'check that the ledger is unaltered and complete',
   effect: 'read',
   scope: 'audit.read',
-  result,
+  result: verified as never,
   params: z.strictObject(runParam) as never,
   async handler(params, scene) {
-    if (params.run !== undefined && existsSync(params.run)) return verifyBundle(scene, parseBundle(readFileSync(params.run)))
+    const bundle = namedBundle(scene, params.run)
+    if (bundle) return verifyBundle(bundle)
     const { kit, tree } = scene
     const run = params.run === undefined ? null : await kit.store.read((tx) => findRun(tx, params.run ?? ''))
     const { known, expected } = await rememberedHere(scene, tree.root)
@@ -216,10 +218,17 @@ async function rememberedHere(scene: Scene, root: string): Promise<{ known: Map<
   return { known, expected: refs }
 }
 
-function verifyBundle(scene: Scene, bundle: Bundle): VerifyResult {
+/** The bundle file that a call names instead of a run. Any client but the terminal sees the workspace only. */
+function namedBundle(scene: Scene, name: string | undefined): Bundle | null {
+  if (name === undefined) return null
+  if (scene.caller.surface === 'cli') return existsSync(name) ? parseBundle(readFileSync(name)) : null
+  const files = scene.tree.files()
+  return files.exists(name) ? parseBundle(files.read(name, { maxBytes: MAX_BUNDLE }).bytes) : null
+}
+
+function verifyBundle(bundle: Bundle): VerifyResult {
   const key = verifyingKey(bundle.key.public)
   const trailer = bundle.receipts.length
-  void scene
   const verdict = verifyChain(bundle.run_id, {
     receipts: bundle.receipts,
     checkpoints: bundle.checkpoints,
@@ -240,9 +249,13 @@ export const runExport = operation<RunParam & { out?: string | undefined }, { pa
   summary: 'write one file that proves a run anywhere',
   effect: 'read',
   scope: 'audit.read',
-  result,
+  result: exported as never,
   params: z.strictObject({ ...runParam, out: z.optional(z.string()) }) as never,
   async handler(params, scene) {
+    if (params.out !== undefined && scene.caller.surface !== 'cli')
+      throw new VpError('path.denied', 'only a person at the terminal chooses where a bundle goes; without out it lies beside the run', {
+        rule: 'out/terminal',
+      })
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(scene.kit, state, project)
     const bundle = await collectBundle(scene.kit, run, state, prdContext(scene.tree.root))
@@ -257,11 +270,12 @@ export const runReplay = operation<{ run?: string | undefined }, Replayed>({
   summary: 'run it again from its recording, offline',
   effect: 'execute',
   scope: 'audit.read',
-  result,
+  result: replayed as never,
   params: z.strictObject(runParam) as never,
   async handler(params, scene) {
     const { kit, tree, signal } = scene
-    if (params.run !== undefined && existsSync(params.run)) return replayBundle(kit, parseBundle(readFileSync(params.run)), tree.root, signal)
+    const bundle = namedBundle(scene, params.run)
+    if (bundle) return replayBundle(kit, bundle, tree.root, signal)
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(kit, state, project)
     return replayBundle(kit, await collectBundle(kit, run, state, prdContext(run.human.root)), run.human.root, signal)

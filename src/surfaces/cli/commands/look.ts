@@ -2,9 +2,9 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathsFrom } from '../../../config/paths.ts'
-import { VpError } from '../../../core/errors.ts'
 import { isoUtc } from '../../../core/ports.ts'
 import { FINAL_RUN } from '../../../pas/contract/types.ts'
+import { logLines, type LogLine } from '../../../pas/embedded/log-lines.ts'
 import { runStatus } from '../../../pas/embedded/status.ts'
 import type { Tx } from '../../../store/contract.ts'
 import type { Command, CommandContext } from '../command.ts'
@@ -86,16 +86,6 @@ async function follow(context: CommandContext): Promise<null> {
   return null
 }
 
-interface LedgerLine {
-  readonly seq: number
-  readonly id: string
-  readonly ts: number
-  readonly op: string
-  readonly task_id: string | null
-  readonly outcome: string
-  readonly body: string
-}
-
 export const logsCommand: Command = {
   name: 'logs',
   group: 'run',
@@ -118,33 +108,30 @@ export const logsCommand: Command = {
         store.read(async (tx) => {
           const found = await runHere(tx, projectHere(context.cwd)?.root ?? null, context.positionals[0])
           if (!found) throw noRun()
-          const numbers = new Map(Object.values(found.state.tasks).map((one) => [one.task_id as string, one.card.payload.n]))
-          const only = task === undefined ? null : [...numbers].find(([id, n]) => id === task || `T${n}` === task.toUpperCase() || String(n) === task)?.[0]
-          if (only === undefined) throw new VpError('run.none', `run ${found.state.run_id} has no task ${task}`, { next: ['vp status'] })
-          return { state: found.state, rows: await logRows(tx, found.state.run_id, after, only, numbers) }
+          return { state: found.state, lines: await logLines(tx, found.state, { after, task }) }
         }),
       )
     const first = await read(0)
-    const shown = tail === undefined ? first.rows : first.rows.slice(-tail)
+    const shown = tail === undefined ? first.lines : first.lines.slice(-tail)
     if (context.flags['follow'] !== true)
       return {
-        result: { run_id: first.state.run_id, lines: shown.map(({ row, ...rest }) => ({ ...rest, task: row.task })) },
-        screen: (look) => logsScreen()({ lines: shown.map((one) => one.row) }, look),
+        result: { run_id: first.state.run_id, lines: shown },
+        screen: (look) => logsScreen()({ lines: shown.map(logRow) }, look),
       }
-    const print = (rows: typeof shown) => {
-      for (const { row, seq, ...rest } of rows)
-        context.write(
-          context.json ? followLine(seq, 'op', { ...rest, task: row.task }) : paint(logsScreen()({ lines: [row] }, context.looks.out), context.looks).stdout,
-        )
+    const print = (lines: readonly LogLine[]) => {
+      for (const line of lines) {
+        const { seq, ...rest } = line
+        context.write(context.json ? followLine(seq, 'op', rest) : paint(logsScreen()({ lines: [logRow(line)] }, context.looks.out), context.looks).stdout)
+      }
     }
     print(shown)
-    let at = first.rows.at(-1)?.seq ?? 0
+    let at = first.lines.at(-1)?.seq ?? 0
     let state = first.state
     while (!FINAL_RUN.has(state.status) && !context.pause.aborted) {
       await new Promise((resolve) => setTimeout(resolve, 400))
       const more = await read(at)
-      print(more.rows)
-      at = more.rows.at(-1)?.seq ?? at
+      print(more.lines)
+      at = more.lines.at(-1)?.seq ?? at
       state = more.state
     }
     if (context.json) context.write(followEnd(0))
@@ -152,30 +139,8 @@ export const logsCommand: Command = {
   },
 }
 
-async function logRows(tx: Tx, runId: string, after: number, task: string | null, numbers: ReadonlyMap<string, number>) {
-  const rows = await tx.all<LedgerLine>(
-    'SELECT seq, id, ts, op, task_id, outcome, body FROM receipts WHERE run_id = ? AND seq > ? AND (? IS NULL OR task_id = ?) ORDER BY seq',
-    runId,
-    after,
-    task,
-    task,
-  )
-  return rows.map((line) => {
-    const body = JSON.parse(line.body) as {
-      summary?: string
-      duration_ms?: number
-      error?: { code: string; message: string }
-    }
-    const text = (body.error ? `${body.error.code}: ${body.error.message}` : (body.summary ?? line.outcome)).split('\n')[0] ?? ''
-    const row: LogRow = {
-      t: line.ts,
-      task: line.task_id === null ? null : (numbers.get(line.task_id) ?? null),
-      verb: verbOf(line.op),
-      text,
-      receipt: shortReceipt(line.id),
-    }
-    return { seq: line.seq, receipt: line.id, t: isoUtc(line.ts), op: line.op, outcome: line.outcome, text, row }
-  })
+function logRow(line: LogLine): LogRow {
+  return { t: Date.parse(line.t), task: line.task, verb: verbOf(line.op), text: line.text, receipt: shortReceipt(line.receipt) }
 }
 
 const VERBS: Readonly<Record<string, string>> = {
