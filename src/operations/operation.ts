@@ -82,6 +82,8 @@ export interface Operation<Params = unknown, Result = unknown> {
   decide?(params: Params, scene: Scene): Decision | Promise<Decision>
   /** For the prompt, when the policy asks. */
   ask?(params: Params, scene: Scene): Ask
+  /** What a person's yes holds for besides the parameters: asked again when it is another. */
+  boundTo?(params: Params, scene: Scene): Json
   handler(params: Params, scene: Scene): Promise<Result>
   /** One line for `vp logs`; never content of files. */
   say?(params: Params, result: Result): string

@@ -115,11 +115,33 @@ export const runLint = operation({
   say: (_params, result) => (result.ok ? 'clean' : (result.output.split('\n')[0] ?? 'failed')),
 })
 
+export const runBuild = operation({
+  name: 'run.build',
+  summary: "run the project's build in the sandbox",
+  params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
+  result: z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string() }),
+  effect: 'execute',
+  scope: 'run.exec',
+  decide: (_params, scene) => projectRule(scene, 'build'),
+  async handler(params, scene) {
+    const { kit, tree, caller, signal } = scene
+    const { argv } = await projectCommand(scene, 'build')
+    // Never answered from an earlier run: what a build leaves in the tree is its point.
+    const run = await execute(kit, tree, { argv: [...argv, ...(params.args ?? [])], lane: params.lane ?? tree.lane, runId: caller.runId }, signal)
+    tree.touched()
+    note(scene, run)
+    return { ok: run.exit_code === 0, report_path: `receipt:${scene.receiptId}`, exit_code: run.exit_code, output: forReader(run) }
+  },
+  say: (_params, result) => (result.ok ? 'built' : `exit ${result.exit_code ?? 'by a signal'}`),
+})
+
+type CommandName = 'test' | 'lint' | 'build'
+
 /**
  * The project's command, kept by the human; the model cannot change it within a run. Where no project was made yet
  * it is what the repository's own files say. Throws `gate.unmeasured`.
  */
-async function projectCommand(scene: Scene, which: 'test' | 'lint'): Promise<ProjectCommand> {
+async function projectCommand(scene: Scene, which: CommandName): Promise<ProjectCommand> {
   const { tree } = scene
   const command = tree.project || tree.inAttempt ? tree.project?.[which] : (await detectCommands(scene.kit, tree.root))[which]
   if (!command)
@@ -129,7 +151,7 @@ async function projectCommand(scene: Scene, which: 'test' | 'lint'): Promise<Pro
   return command
 }
 
-function projectRule(_scene: Scene, which: 'test' | 'lint'): Decision {
+function projectRule(_scene: Scene, which: CommandName): Decision {
   return {
     effect: 'allow',
     rule: `project/${which}`,

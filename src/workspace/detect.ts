@@ -1,5 +1,5 @@
 /**
- * What a repository's tests, linter and environment are, read once from its own files. Pure over a listing and a
+ * What a repository's tests, linter, build and environment are, read once from its own files. Pure over a listing and a
  * reader. A guess is shown to the human, who keeps it in `.vp/project.json`; a model cannot change it in a run.
  */
 export interface ProjectFiles {
@@ -20,6 +20,7 @@ export interface DetectedCommand {
 export interface Detected {
   readonly test: DetectedCommand | null
   readonly lint: DetectedCommand | null
+  readonly build: DetectedCommand | null
   readonly environment: {
     readonly reuse: readonly string[]
     readonly setup: readonly (readonly string[])[]
@@ -73,10 +74,15 @@ export function detectProject(files: ProjectFiles): Detected {
     found(usesRuff(files, has) ? { argv: ['ruff', 'check', '.'], runner: 'ruff', report_args: [], report: EXIT } : null, 'linter', 'ruff configuration') ??
     found(makeTarget(files, 'lint'), 'linter', 'Makefile') ??
     found(has('go.mod') ? { argv: ['go', 'vet', './...'], runner: 'go', report_args: [], report: EXIT } : null, 'linter', 'go.mod')
-  return { test, lint, environment: detectEnvironment(files, has), needs_git: false, evidence }
+  const build =
+    found(scripts?.build ? { argv: ['npm', 'run', '--silent', 'build'], runner: 'npm', report_args: [], report: EXIT } : null, 'build', 'package.json') ??
+    found(makeTarget(files, 'build'), 'build', 'Makefile') ??
+    found(has('go.mod') ? { argv: ['go', 'build', './...'], runner: 'go', report_args: [], report: EXIT } : null, 'build', 'go.mod') ??
+    found(has('Cargo.toml') ? { argv: ['cargo', 'build', '--offline'], runner: 'cargo', report_args: [], report: EXIT } : null, 'build', 'Cargo.toml')
+  return { test, lint, build, environment: detectEnvironment(files, has), needs_git: false, evidence }
 }
 
-function packageScripts(files: ProjectFiles): { test?: string; lint?: string } | null {
+function packageScripts(files: ProjectFiles): { test?: string; lint?: string; build?: string } | null {
   const text = files.read('package.json')
   if (text === null) return null
   try {
@@ -84,7 +90,8 @@ function packageScripts(files: ProjectFiles): { test?: string; lint?: string } |
     const pick = (name: string) => (typeof scripts[name] === 'string' && !/no test specified/.test(scripts[name]) ? scripts[name] : undefined)
     const test = pick('test')
     const lint = pick('lint')
-    return { ...(test === undefined ? {} : { test }), ...(lint === undefined ? {} : { lint }) }
+    const build = pick('build')
+    return { ...(test === undefined ? {} : { test }), ...(lint === undefined ? {} : { lint }), ...(build === undefined ? {} : { build }) }
   } catch {
     return null // not JSON: nothing can be told from it
   }

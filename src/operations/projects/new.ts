@@ -73,6 +73,7 @@ function projectFile(id: number, name: string, detected: Detected, test: readonl
     name,
     test: test ? commandOf(test, detected) : detected.test,
     lint: detected.lint,
+    build: detected.build,
     environment: detected.environment,
     needs_git: detected.needs_git,
   }
@@ -93,7 +94,7 @@ export function commandOf(argv: readonly string[], detected: Pick<Detected, 'tes
 }
 
 /** The commands that the repository's own files name. Throws `workspace.*`. */
-export async function detectCommands(kit: Kit, root: string): Promise<Pick<ProjectFile, 'test' | 'lint'>> {
+export async function detectCommands(kit: Kit, root: string): Promise<Pick<ProjectFile, 'test' | 'lint' | 'build'>> {
   return (await detect(kit, root)).detected
 }
 

@@ -29,6 +29,7 @@ const projectFile = z.strictObject({
   name: text,
   test: z.nullable(command),
   lint: z.nullable(command),
+  build: z.optional(z.nullable(command)),
   environment: z.strictObject({
     reuse: z.array(relative),
     setup: z.array(z.array(text).check(z.minLength(1))),

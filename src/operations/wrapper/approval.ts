@@ -120,9 +120,9 @@ async function recordPending(call: Call, ask: Ask, decision: Decision, sha: stri
   return id
 }
 
-/** Binds a yes to exactly this call: operation and parameters, whoever repeats them. */
-function callSha(call: Call): string {
-  return sha256(canonicalJson([call.operation.name, call.scene.tree.lane, call.params ?? null]))
+/** Binds a yes to exactly this call: operation, parameters and what they meant, whoever repeats them. */
+function callSha({ operation, params, scene }: Call): string {
+  return sha256(canonicalJson([operation.name, scene.tree.lane, params ?? null, operation.boundTo?.(params, scene) ?? null]))
 }
 
 function plainAsk(call: Call): Ask {

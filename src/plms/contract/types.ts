@@ -109,6 +109,8 @@ export interface ProjectFile {
   readonly name: string
   readonly test: ProjectCommand | null
   readonly lint: ProjectCommand | null
+  /** Absent in files that were written before there was one. */
+  readonly build?: ProjectCommand | null
   readonly environment: {
     readonly reuse: readonly string[]
     readonly setup: readonly (readonly string[])[]
