@@ -43,3 +43,14 @@ for (const [title, files, testArgv, format, lint, reuse] of cases)
       [testArgv, format, lint, reuse],
     )
   })
+
+const builds: [title: string, files: Record<string, string>, build: string | null][] = [
+  ['a script of package.json', { 'package.json': '{"scripts":{"build":"tsc"}}', Makefile: 'build:\n\tcc' }, 'npm run --silent build'],
+  ['a target of make', { Makefile: 'build: x\n\tcc' }, 'make -s build'],
+  ['go', { 'go.mod': 'module x' }, 'go build ./...'],
+  ['cargo, without the network', { 'Cargo.toml': '' }, 'cargo build --offline'],
+  ['nothing', { 'package.json': '{"scripts":{"test":"node --test"}}' }, null],
+]
+for (const [title, files, build] of builds)
+  test(`finds the build: ${title}`, () =>
+    assert.equal(detectProject({ list: Object.keys(files), read: (path) => files[path] ?? null }).build?.argv.join(' ') ?? null, build))

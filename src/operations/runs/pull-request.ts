@@ -1,0 +1,100 @@
+/**
+ * Title and body of a pull request, from what the ledger knows of a run: what was asked, what each task became, which
+ * gates hold, how to check it. Pure text; no forge is asked, no path of this machine is in it.
+ */
+import type { KpiResult, Threshold, Violation } from '../../pas/contract/types.ts'
+
+export interface PullRequestFacts {
+  readonly run_id: string
+  readonly plan_version: number
+  readonly base: string
+  readonly head: string
+  /** The requirements' own title, or null for a run without a PRD. */
+  readonly heading: string | null
+  readonly tasks: readonly {
+    readonly n: number
+    readonly title: string
+    readonly lane: string
+    readonly status: string
+    readonly attempts: number
+    readonly commit: string | null
+    readonly subject: string | null
+    readonly gates: readonly KpiResult[]
+  }[]
+  readonly violations: readonly Violation[]
+  readonly receipts: { readonly count: number; readonly head: string; readonly key_id: string }
+  readonly cost_usd: number | null
+  readonly tokens: number
+  /** Passport and manifest are committed. */
+  readonly completed: boolean
+}
+
+export function pullRequest(facts: PullRequestFacts): { title: string; body: string } {
+  const only = facts.tasks.length === 1 ? facts.tasks[0] : undefined
+  const title = only?.subject ?? facts.heading ?? only?.title ?? `${facts.tasks.length} tasks of run ${facts.run_id}`
+  return {
+    title: oneLine(title).slice(0, 100),
+    body: [
+      section('Asked for', asked(facts)),
+      section('Tasks', facts.tasks.map(taskLine)),
+      section('Gates', gateLines(facts)),
+      section('Proof', proofLines(facts)),
+    ].join('\n'),
+  }
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim()
+
+function section(name: string, lines: readonly string[]): string {
+  return `## ${name}\n\n${lines.join('\n')}\n`
+}
+
+function asked(facts: PullRequestFacts): string[] {
+  if (facts.heading) return [oneLine(facts.heading)]
+  return facts.tasks.map((task) => oneLine(task.title))
+}
+
+function taskLine(task: PullRequestFacts['tasks'][number]): string {
+  const done = task.status === 'succeeded'
+  const words = [
+    `T${task.n} ${oneLine(task.title)}`,
+    task.lane,
+    done ? null : task.status,
+    task.attempts > 1 ? `${task.attempts} attempts` : null,
+    task.commit?.slice(0, 12) ?? null,
+  ]
+  return `- [${done ? 'x' : ' '}] ${words.filter((word) => word !== null).join(' · ')}`
+}
+
+function gateLines({ tasks, violations }: PullRequestFacts): string[] {
+  const measured = tasks.flatMap((task) => task.gates.filter((gate) => gate.measured).map((gate) => ({ task, gate })))
+  const held = measured.filter(({ gate }) => gate.pass).length
+  return [
+    `${held} of ${measured.length} measured gates hold.`,
+    '',
+    ...measured.map(
+      ({ task, gate }) => `- ${gate.pass ? 'holds' : 'FAILS'}: T${task.n} ${gate.kpi_name} ${valueText(gate.value)} (${thresholdText(gate.threshold)})`,
+    ),
+    ...violations.map((violation) => `- FAILS: ${violation.kind}, “${oneLine(violation.name)}”`),
+  ]
+}
+
+function valueText(value: KpiResult['value']): string {
+  return typeof value === 'number' ? String(Number(value.toFixed(4))) : String(value)
+}
+
+function thresholdText(threshold: Threshold): string {
+  const [[how = '', bound] = []] = Object.entries(threshold)
+  return `${{ min: '>=', max: '<=', lt: '<', expected: '=' }[how] ?? how} ${String(bound)}`
+}
+
+function proofLines(facts: PullRequestFacts): string[] {
+  const cost = facts.cost_usd === null ? 'price unknown' : `$${facts.cost_usd.toFixed(2)}`
+  return [
+    `- run \`${facts.run_id}\`, plan v${facts.plan_version}, \`${facts.base.slice(0, 12)}..${facts.head.slice(0, 12)}\``,
+    `- ${facts.receipts.count} receipts, ledger head \`${facts.receipts.head}\`, key \`${facts.receipts.key_id}\``,
+    ...(facts.completed ? [`- passport and manifest: \`.vp/runs/${facts.run_id}/\``] : []),
+    `- ${cost}, ${facts.tokens} tokens`,
+    `- to check it: \`vp verify ${facts.run_id}\`, \`vp replay ${facts.run_id}\``,
+  ]
+}
