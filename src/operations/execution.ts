@@ -5,6 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync, existsSync, mkdirSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
+import { hex } from '../core/ids.ts'
 import type { CommandRun } from '../pas/embedded/kpi/measure.ts'
 import { isProtectedPath } from '../policy/paths.ts'
 import type { Limits, Mount, SandboxResult } from '../sandbox/contract.ts'
@@ -70,7 +71,8 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
         network: request.network ?? 'none',
         limits: limitsOf(lane.limits, request.timeoutMs),
         scratch,
-        marker: kit.worker,
+        // Of this command alone: what ends with it must not take the others of this process with it.
+        marker: `${kit.worker}-${hex(kit.random, 6)}`,
       },
       signal,
     )
