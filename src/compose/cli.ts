@@ -3,12 +3,11 @@
  * in its command file; everything that it does is an operation.
  */
 import { randomFillSync } from 'node:crypto'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { asVpError, CODES, VpError } from '../core/errors.ts'
-import type { OpenKit } from '../operations/kit.ts'
 import type { Caller } from '../operations/operation.ts'
-import type { Command, CommandContext, Outcome } from '../surfaces/cli/command.ts'
+import type { Command, CommandContext, Edges, Outcome, Place } from '../surfaces/cli/command.ts'
 import { COMMANDS, loadCommand } from '../surfaces/cli/commands/index.ts'
 import { envelopeLine, failureEnvelope, successEnvelope } from '../surfaces/cli/envelope.ts'
 import { errorScreen } from '../surfaces/cli/error.ts'
@@ -61,8 +60,7 @@ interface Parsed {
 async function runCommand(host: CliProcess, looks: Looks, command: Command, parsed: Parsed): Promise<Outcome | null> {
   const { flags } = parsed
   const { pause, stop, dispose } = signals(host)
-  let kit: OpenKit | null = null
-  let checkout: (ReturnType<CommandContext['checkout']> & { close(): void }) | null = null
+  const opened: { close(): void }[] = []
   const interactive = !parsed.json && flags['no-input'] !== true && host.stdin.isTTY === true && host.stderr.isTTY === true
   const cwd = textFlag(flags, 'cwd') ?? host.cwd()
   // What only some commands need is loaded when it is asked for: a status must stay as cheap as its reads.
@@ -79,15 +77,37 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     if (!lazy) throw new VpError('internal', `${command.name} did not say that it needs the kit`)
     return lazy
   }
-  const openKit = () =>
-    (kit ??= need().kit.openKit({
-      env: host.env,
-      offline: flags['offline'] === true,
-      version: host.version,
-      launcher: ownLauncher(),
-      kill: () => process.kill(process.pid, 'SIGKILL'),
-    }))
-  const openCheckout = () => (checkout ??= need().checkout.openCheckout(openKit(), cwd))
+  const edgesAt = (place: Place): Edges => {
+    const kit = remembered(() => {
+      const kit = need().kit.openKit({
+        env: place.env,
+        offline: flags['offline'] === true,
+        version: host.version,
+        launcher: ownLauncher(),
+        kill: () => process.kill(process.pid, 'SIGKILL'),
+      })
+      opened.unshift(kit)
+      return kit
+    })
+    const checkout = remembered(() => {
+      const checkout = need().checkout.openCheckout(kit(), place.cwd)
+      opened.unshift(checkout)
+      return checkout
+    })
+    return {
+      ...place,
+      kit,
+      checkout,
+      call: async (operation, params, options = {}) => {
+        const answer = await need().invoke.invoke(kit(), operation, params, { ...caller, live: options.live ?? caller.live } as Caller, checkout(), {
+          signal: stop,
+          ...(options.idempotencyKey ? { idempotencyKey: options.idempotencyKey } : {}),
+        })
+        if (!answer.ok) throw answer.error
+        return answer
+      },
+    }
+  }
   const caller: Caller = {
     actor: host.env['CI'] ? 'ci' : 'human',
     surface: 'cli',
@@ -97,28 +117,19 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
   }
   const context: CommandContext = {
     ...parsed,
-    cwd,
-    env: host.env,
+    ...edgesAt({ cwd, env: host.env }),
+    elsewhere: edgesAt,
+    packageRoot: packageRoot(),
     interactive,
     look: looks.out,
     looks,
     version: host.version,
-    kit: openKit,
-    checkout: openCheckout,
     caller,
     pause,
     stop,
     ports: {
       clock: { now: () => Date.now(), monotonic: () => performance.now() },
       random: { bytes: (count) => randomFillSync(new Uint8Array(count)) },
-    },
-    call: async (operation, params, options = {}) => {
-      const answer = await need().invoke.invoke(openKit(), operation, params, { ...caller, live: options.live ?? caller.live } as Caller, openCheckout(), {
-        signal: stop,
-        ...(options.idempotencyKey ? { idempotencyKey: options.idempotencyKey } : {}),
-      })
-      if (!answer.ok) throw answer.error
-      return answer
     },
     ask: async (question) => (interactive && lazy ? lazy.prompt.askYesNo(host, question) : false),
     talk: (line) => {
@@ -137,9 +148,14 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     return await command.run(context)
   } finally {
     dispose()
-    ;(checkout as { close(): void } | null)?.close()
-    ;(kit as OpenKit | null)?.close()
+    for (const one of opened) one.close()
   }
+}
+
+/** `make`, at its first call only. */
+function remembered<Value>(make: () => Value): () => Value {
+  let made: { readonly value: Value } | null = null
+  return () => (made ??= { value: make() }).value
 }
 
 /** Ctrl-C once pauses, twice stops; SIGTERM is the first; a closed terminal pauses too. */
@@ -157,13 +173,17 @@ function signals(host: CliProcess): { pause: AbortSignal; stop: AbortSignal; dis
   return { pause: pause.signal, stop: stop.signal, dispose: () => names.forEach((name) => process.off(name, once)) }
 }
 
+/** Above `src/compose` when this runs from source, above `dist` or its chunks when it is the bundle. */
+function packageRoot(): string {
+  const here = fileURLToPath(import.meta.url)
+  const folder = dirname(here)
+  return dirname(here.endsWith('.ts') || basename(folder) === 'chunks' ? dirname(folder) : folder)
+}
+
 /** The launcher beside the bundle, or its source when this runs from source. */
 function ownLauncher(): { node: string; argv: string[] } {
-  const here = fileURLToPath(import.meta.url)
-  const quiet = '--disable-warning=ExperimentalWarning'
-  if (here.endsWith('.ts')) return { node: process.execPath, argv: [quiet, join(dirname(here), '..', 'sandbox', 'launcher-entry.ts')] }
-  const dist = here.includes('/chunks/') ? dirname(dirname(here)) : dirname(here)
-  return { node: process.execPath, argv: [quiet, join(dist, 'launcher.mjs')] }
+  const launcher = import.meta.url.endsWith('.ts') ? join('src', 'sandbox', 'launcher-entry.ts') : join('dist', 'launcher.mjs')
+  return { node: process.execPath, argv: ['--disable-warning=ExperimentalWarning', join(packageRoot(), launcher)] }
 }
 
 function emit(host: CliProcess, looks: Looks, name: string, outcome: Outcome, json: boolean): number {

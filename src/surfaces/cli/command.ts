@@ -35,25 +35,36 @@ export type FlagSpec = Readonly<
 >
 export type Flags = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
-export interface CommandContext {
+export interface Place {
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** What a command does its work with, at one place. Closed with the command. */
+export interface Edges extends Place {
+  kit(): OpenKit
+  /** The human's checkout at `cwd`. */
+  checkout(): TreeScene
+  /** Calls one operation of the table as the person at this terminal; throws its error. */
+  call(operation: Operation, params: unknown, options?: { idempotencyKey?: string; live?: Caller['live'] }): Promise<Extract<Answer, { ok: true }>>
+}
+
+export interface CommandContext extends Edges {
   readonly positionals: readonly string[]
   readonly flags: Flags
   /** What stood after `--`. */
   readonly rest: readonly string[]
-  readonly cwd: string
-  readonly env: Readonly<Record<string, string | undefined>>
   readonly json: boolean
   readonly interactive: boolean
   readonly look: Look
   readonly looks: Looks
   readonly version: string
   readonly ports: { readonly clock: Clock; readonly random: Random }
-  kit(): OpenKit
-  /** The human's checkout at `cwd`, closed at the end. */
-  checkout(): TreeScene
+  /** The same person at the same terminal, in another directory and environment. */
+  elsewhere(place: Place): Edges
+  /** Where the program itself lies: the root of its package. */
+  readonly packageRoot: string
   readonly caller: Caller
-  /** Calls one operation of the table as the person at this terminal; throws its error. */
-  call(operation: Operation, params: unknown, options?: { idempotencyKey?: string; live?: Caller['live'] }): Promise<Extract<Answer, { ok: true }>>
   /** stderr, one line; nothing with `--json`. */
   talk(line: string): void
   /** Ctrl-C once: begin nothing new. Twice: stop. */

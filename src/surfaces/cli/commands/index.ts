@@ -33,6 +33,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   'model set': async () => (await import('./machine.ts')).modelSetCommand,
   'policy explain': async () => (await import('./by-hand.ts')).policyExplainCommand,
   doctor: async () => (await import('./machine.ts')).doctorCommand,
+  demo: async () => (await import('./demo.ts')).demoCommand,
   'config show': async () => (await import('./machine.ts')).configShowCommand,
   help: async () => (await import('./help.ts')).helpCommand(allCommands),
 }

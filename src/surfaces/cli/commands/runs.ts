@@ -24,7 +24,7 @@ function reportOutcome(result: Started, receipt: string): Outcome {
   }
 }
 
-function endError(result: Started): VpError {
+export function endError(result: Started): VpError {
   const reason = result.reason ?? result.status
   const code = /^[a-z_]+\.[a-z_]+(?=: )/.exec(reason)?.[0]
   // A run that stopped for an error says so with that error's own code.
