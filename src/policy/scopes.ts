@@ -37,6 +37,8 @@ const UPSTREAM: Readonly<Record<string, Scope>> = {
 const AGENT: readonly Scope[] = ['fs.read', 'fs.write', 'search', 'run.exec', 'rag.use', 'git.read']
 const NOT_FOR_CI: readonly Scope[] = ['projects.approve', 'budget.override', 'git.push']
 const NOT_FOR_REMOTE: readonly Scope[] = ['projects.approve', 'budget.override', 'git.push', 'secrets.read', 'policy.set', 'quality.override']
+/** A client on stdio may be a model, and a model's questions are for a person to answer. */
+const NOT_FOR_STDIO: readonly Scope[] = ['projects.approve', 'budget.override']
 /** A relay carries words and events, so it sees and starts, and acts on nothing. */
 const RELAY: readonly Scope[] = ['projects.view', 'portfolio.view', 'run.control', 'audit.read']
 
@@ -61,4 +63,10 @@ export function scopesOf(actor: Actor): ReadonlySet<Scope> {
 export function scopesOfToken(actor: Actor, granted: readonly string[]): ReadonlySet<Scope> {
   const named = granted.map(scopeNamed).filter((scope) => scope !== null)
   return new Set(actor === 'agent' ? named.filter((scope) => AGENT.includes(scope)) : named)
+}
+
+/** What a client on stdio holds: what whoever started it named, else the actor's without what answers vp's own questions. */
+export function scopesOfStdio(actor: Actor, granted: readonly string[]): ReadonlySet<Scope> {
+  if (granted.length > 0) return scopesOfToken(actor, granted)
+  return new Set([...scopesOf(actor)].filter((scope) => !NOT_FOR_STDIO.includes(scope)))
 }

@@ -1,0 +1,57 @@
+/**
+ * The one table of operations: everything that vp can do, by the name that is JSON-RPC method, verb of the receipt
+ * and entry of `rpc.discover`. A new operation is a file, a line here and a test.
+ */
+import { runDo } from './do.ts'
+import { fsDiff } from './fs-diff.ts'
+import { fsEdit, fsList, fsPatch, fsRead, fsWrite } from './fs.ts'
+import { gitBranch, gitCommit, gitDiff, gitLog, gitShow, gitStatus } from './git.ts'
+import type { Operation } from './operation.ts'
+import { plmsApprove, plmsCreate, plmsEstimate, plmsPlan, plmsSimulate, plmsStart } from './plms.ts'
+import { gitPr, gitPush } from './publish.ts'
+import { runLogs, runStatusRead } from './run-look.ts'
+import { runBuild, runExec, runLint, runTest } from './run.ts'
+import { runApprove, runComplete, runExport, runPause, runReplay, runResume, runTerminate, runUndo, runValidate, runVerify } from './runs.ts'
+import { searchCode } from './search.ts'
+
+/** In the order in which a reader meets them. */
+export const OPERATIONS: readonly Operation[] = [
+  fsRead,
+  fsList,
+  fsDiff,
+  fsPatch,
+  fsWrite,
+  fsEdit,
+  searchCode,
+  runTest,
+  runLint,
+  runBuild,
+  runExec,
+  gitStatus,
+  gitDiff,
+  gitLog,
+  gitShow,
+  gitBranch,
+  gitCommit,
+  gitPush,
+  gitPr,
+  plmsCreate,
+  plmsPlan,
+  plmsEstimate,
+  plmsSimulate,
+  plmsApprove,
+  plmsStart,
+  runDo,
+  runStatusRead,
+  runLogs,
+  runPause,
+  runResume,
+  runTerminate,
+  runApprove,
+  runValidate,
+  runComplete,
+  runUndo,
+  runVerify,
+  runExport,
+  runReplay,
+]

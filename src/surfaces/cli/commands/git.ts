@@ -1,0 +1,99 @@
+/** `vp git branch`, `commit`, `push`, `pr`: your own repository, by your order, with nothing of it running. */
+import { relative, resolve } from 'node:path'
+import { VpError } from '../../../core/errors.ts'
+import { gitBranch, gitCommit } from '../../../operations/git.ts'
+import { gitPr, gitPush } from '../../../operations/publish.ts'
+import type { Command } from '../command.ts'
+import { textFlag } from '../parse.ts'
+import { linesScreen } from '../screens/by-hand.ts'
+import { branchesScreen, committedScreen, pushedScreen, type BranchesView, type PushedView } from '../screens/git.ts'
+
+export const gitBranchCommand: Command = {
+  name: 'git branch',
+  group: 'by hand',
+  summary: 'list branches, or make one where you are',
+  usage: 'vp git branch [NAME [--switch]]',
+  examples: ['vp git branch', 'vp git branch fix/retry --switch', 'vp git branch --json | jq -r .result.current'],
+  flags: { switch: { type: 'boolean', help: 'go on it; files and index stay as they are' } },
+  needsKit: true,
+  exits: [0, 2, 4, 7],
+  json: 'current, branches[]{name,sha,current}, created',
+  async run(context) {
+    const name = context.positionals[0]
+    const answer = await context.call(gitBranch, { ...(name === undefined ? {} : { name }), ...(context.flags['switch'] === true ? { switch: true } : {}) })
+    const result = answer.result as Omit<BranchesView, 'next'> & { current: string | null }
+    const next = result.created === null ? [] : result.current === result.created ? ['vp git commit -m MESSAGE PATH'] : [`git switch ${result.created}`]
+    return { result, receipt: answer.receipt, screen: (look) => branchesScreen({ ...result, next }, look) }
+  },
+}
+
+export const gitCommitCommand: Command = {
+  name: 'git commit',
+  group: 'by hand',
+  summary: 'commit named paths, or what you staged; runs no hook, no filter, no signing program of the repository',
+  usage: 'vp git commit -m MESSAGE [--signoff] [PATH…]',
+  examples: ['vp git commit -m "fix(cart): keep both" src/cart', 'vp git commit -s -m "docs: how to retry" docs/retry.md', 'vp git commit -m "as staged"'],
+  flags: {
+    message: { type: 'string', short: 'm', help: 'the message; its first line is the subject' },
+    signoff: { type: 'boolean', short: 's', help: 'add Signed-off-by with your git identity' },
+  },
+  needsKit: true,
+  exits: [0, 2, 4, 7],
+  json: 'sha, branch, files, omitted[]',
+  async run(context) {
+    const message = textFlag(context.flags, 'message')
+    if (message === undefined) throw new VpError('usage.flag', 'vp git commit takes -m MESSAGE', { next: ['vp git commit -m "fix: …" PATH'] })
+    const { root } = context.checkout()
+    const paths = [...context.positionals, ...context.rest].map((path) => relative(root, resolve(context.cwd, path)))
+    const answer = await context.call(gitCommit, {
+      message,
+      ...(context.flags['signoff'] === true ? { signoff: true } : {}),
+      ...(paths.length > 0 ? { paths } : {}),
+    })
+    const result = answer.result as { sha: string; branch: string; files: number; omitted: string[] }
+    const view = { ...result, subject: message.trim().split('\n')[0] ?? '', next: ['vp git push'] }
+    return { result, receipt: answer.receipt, screen: (look) => committedScreen(view, look) }
+  },
+}
+
+export const gitPushCommand: Command = {
+  name: 'git push',
+  group: 'by hand',
+  summary: 'push one branch to your remote after a yes, never by force',
+  usage: 'vp git push [REMOTE [BRANCH]]',
+  examples: ['vp git push', 'vp git push origin fix/retry', 'vp git push --no-input     (leaves the question for vp approve)'],
+  flags: {},
+  needsKit: true,
+  exits: [0, 2, 4, 5, 7, 9],
+  json: 'remote, url, branch, from, to, up_to_date',
+  async run(context) {
+    const [remote, branch] = context.positionals
+    const answer = await context.call(gitPush, { ...(remote === undefined ? {} : { remote }), ...(branch === undefined ? {} : { branch }) })
+    const result = answer.result as PushedView
+    return { result, receipt: answer.receipt, screen: (look) => pushedScreen(result, look) }
+  },
+}
+
+export const gitPrCommand: Command = {
+  name: 'git pr',
+  group: 'by hand',
+  summary: 'title and body of a pull request, from a run and its receipts',
+  usage: 'vp git pr [RUN] [--base BRANCH] [--title TEXT]',
+  examples: ['vp git pr', 'vp git pr 9c1f --base main > pr.md', 'vp git pr --json | jq -r .result.title'],
+  flags: {
+    base: { type: 'string', help: 'the branch it should go to' },
+    title: { type: 'string', help: 'another title' },
+  },
+  needsKit: true,
+  exits: [0, 2, 4],
+  json: 'run_id, title, body, base, head, commits[]',
+  async run(context) {
+    const run = context.positionals[0]
+    const base = textFlag(context.flags, 'base')
+    const title = textFlag(context.flags, 'title')
+    const answer = await context.call(gitPr, { ...(run ? { run } : {}), ...(base ? { base } : {}), ...(title ? { title } : {}) })
+    const result = answer.result as { title: string; body: string; base: string | null; head: string }
+    const lines = [result.title, '', ...result.body.trimEnd().split('\n')]
+    return { result, receipt: answer.receipt, screen: (look) => linesScreen({ lines, next: [`vp git push origin ${result.head}`] }, look) }
+  },
+}

@@ -1,0 +1,60 @@
+/** `vp rpc`: the operations for another program, as JSON-RPC 2.0 on stdin and stdout. */
+import { VpError } from '../../../core/errors.ts'
+import { invoke } from '../../../operations/invoke.ts'
+import type { Caller } from '../../../operations/operation.ts'
+import { openCheckout } from '../../../operations/projects/checkout.ts'
+import { OPERATIONS } from '../../../operations/table.ts'
+import { scopeNamed, scopesOfStdio } from '../../../policy/scopes.ts'
+import { createRpcServer } from '../../rpc/server.ts'
+import { serveStdio } from '../../rpc/stdio.ts'
+import type { Command, Flags } from '../command.ts'
+
+export const rpcCommand: Command = {
+  name: 'rpc',
+  group: 'surfaces',
+  summary: 'JSON-RPC 2.0 on stdin and stdout, for other programs',
+  usage: 'vp rpc [--scope S]… [--cwd DIR]',
+  examples: [
+    `echo '{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}' | vp rpc`,
+    'vp rpc --cwd ../shop',
+    'vp rpc --scope fs.read --scope search     (a client that only looks)',
+  ],
+  flags: {
+    scope: { type: 'string', multiple: true, help: 'what the client may do; absent: all but projects.approve and budget.override, which stay with you' },
+  },
+  needsKit: true,
+  exits: [0, 2, 130],
+  json: 'none: stdout carries the protocol, a document a line or Content-Length frames',
+  async run(context) {
+    if (context.json) throw new VpError('usage.flag', 'vp rpc speaks JSON-RPC on stdout, so it takes no --json', { next: ['vp rpc'] })
+    const { actor } = context.caller
+    const caller: Caller = { actor, surface: 'rpc', scopes: scopesOfStdio(actor === 'ci' ? 'ci' : 'human', grantedScopes(context.flags)) }
+    const kit = context.kit()
+    openCheckout(kit, context.cwd).close() // a workspace that cannot be opened is said now, not by every request
+    const server = createRpcServer({
+      operations: OPERATIONS,
+      version: context.version,
+      async call(operation, params, options) {
+        // A scene of its own for each call: another one may make or change the project meanwhile.
+        const checkout = openCheckout(kit, context.cwd)
+        try {
+          return await invoke(kit, operation, params, caller, checkout, options)
+        } finally {
+          checkout.close()
+        }
+      },
+      say: (line) => context.talk(line),
+    })
+    if (await serveStdio(server, context.streams, AbortSignal.any([context.pause, context.stop]))) return null
+    return { result: null, exit: context.pause.aborted ? 130 : 0, screen: () => ({ stdout: [], stderr: [] }) }
+  },
+}
+
+/** Throws `usage.flag` for a word that is no scope. */
+function grantedScopes(flags: Flags): readonly string[] {
+  const named = flags['scope']
+  const scopes = Array.isArray(named) ? (named as readonly string[]) : []
+  const unknown = scopes.find((scope) => scopeNamed(scope) === null)
+  if (unknown !== undefined) throw new VpError('usage.flag', `${JSON.stringify(unknown.slice(0, 40))} is no scope`, { next: ['vp help rpc'] })
+  return scopes
+}
