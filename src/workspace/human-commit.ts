@@ -3,7 +3,7 @@
  * with plumbing over the view, so no hook, filter, signing program or alias of theirs runs. The index is locked as
  * git locks it; branch and index move together or not at all. Files are never touched.
  */
-import { closeSync, copyFileSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { gitText, nulList, type Identity, type RunGit } from './git.ts'
@@ -155,5 +155,4 @@ function pointHead(repository: HumanRepository, ref: string): void {
     throw new VpError('workspace.busy', 'another git holds HEAD of this repository', { cause, where: { file: '.git/HEAD.lock' } })
   }
   renameSync(lock, head)
-  writeFileSync(join(repository.view, 'HEAD'), readFileSync(head))
 }

@@ -3,7 +3,7 @@
  * objects are theirs (by symbolic link) and whose config is ours, made from an allowlist of their keys. What
  * git would run from config, hooks or attributes' drivers is simply not there. It gains refs only.
  */
-import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
@@ -65,8 +65,8 @@ export async function openHumanRepository(git: RunGit, root: string, viewsDir: s
   mkdirSync(join(view, 'info'), { recursive: true, mode: 0o700 })
   for (const name of ['objects', 'refs', 'packed-refs', 'logs', 'shallow']) link(join(commonDir, name), join(view, name))
   link(join(commonDir, 'info', 'exclude'), join(view, 'info', 'exclude'))
-  writeFileSync(join(view, 'HEAD'), readFileSync(join(gitDir, 'HEAD')))
-  writeFileSync(join(view, 'config'), viewConfig(config))
+  put(join(view, 'HEAD'), readFileSync(join(gitDir, 'HEAD'), 'utf8'))
+  put(join(view, 'config'), viewConfig(config))
   const objectFormat = config.get('extensions.objectformat') === 'sha256' ? 'sha256' : 'sha1'
   return { root: realpathSync(root), gitDir, commonDir, view, index: join(gitDir, 'index'), objectFormat }
 }
@@ -77,6 +77,13 @@ function link(target: string, at: string): void {
   if (there) rmSync(at, { recursive: true })
   // A name that may appear later (packed-refs, logs) is linked now: git follows a link to nothing as “absent”.
   symlinkSync(target, at)
+}
+
+/** In one step, and only when it differs: another call's git may read the view at this moment. */
+function put(file: string, text: string): void {
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return
+  writeFileSync(`${file}.${process.pid}`, text)
+  renameSync(`${file}.${process.pid}`, file)
 }
 
 function viewConfig(config: ReadonlyMap<string, string>): string {
