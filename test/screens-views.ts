@@ -258,7 +258,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
   'error-project-exists': error('project.exists', 'shop-api was made here on Monday (.vp/project.json)', {
     next: ['vp plan', 'vp new --name OTHER'],
   }),
-  questions: () => err(questionsHead(QUESTIONS), ...QUESTIONS.slice(0, 2).map((question, index) => questionLine(question, index, 3))),
+  questions: () => err(questionsHead(QUESTIONS.length), ...QUESTIONS.slice(0, 2).map((question, index) => questionLine(question, index, 3))),
   plan: (look) => {
     const drawn = planScreen({ ...PLAN, tasks: TREE }, look)
     return {

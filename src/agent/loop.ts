@@ -30,8 +30,11 @@ export interface AgentPorts {
 }
 
 export type AgentActivity =
-  | { readonly kind: 'model'; readonly tokens: number; readonly silent: boolean }
+  /** `tokens` so far; 0 while nothing has come back yet. */
+  | { readonly kind: 'model'; readonly model: string; readonly tokens: number }
   | { readonly kind: 'tool'; readonly name: string; readonly args: Json }
+  /** What the tool told the model. */
+  | { readonly kind: 'told'; readonly name: string; readonly args: Json; readonly text: string }
 
 export interface AgentInput {
   readonly system: string
@@ -85,9 +88,10 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
     })
     let answer: ModelAnswer
     try {
-      ports.onActivity?.({ kind: 'model', tokens: 0, silent: true })
+      const news = (tokens: number) => ports.onActivity?.({ kind: 'model', model: ports.provider.model, tokens })
+      news(0)
       const request = { messages: [...messages], tools: specs, max_tokens: input.maxTokensPerCall, temperature: 0 }
-      answer = await ports.provider.answer(request, { ...input.place, turn }, signal, (tokens) => ports.onActivity?.({ kind: 'model', tokens, silent: false }))
+      answer = await ports.provider.answer(request, { ...input.place, turn }, signal, news)
     } catch (thrown) {
       const error = asVpError(thrown)
       return stop(ENDS[error.code] ?? 'model', error.message, error)
@@ -136,7 +140,9 @@ async function callTool(ports: AgentPorts, call: ToolCall, signal: AbortSignal):
     }
   ports.onActivity?.({ kind: 'tool', name: call.name, args: call.arguments })
   try {
-    return await tool.call(call.arguments, signal)
+    const result = await tool.call(call.arguments, signal)
+    ports.onActivity?.({ kind: 'told', name: call.name, args: call.arguments, text: result.text })
+    return result
   } catch (error) {
     if (
       !isVpError(error) ||

@@ -108,12 +108,13 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
       },
     }
   }
+  const asking = { host, looks, pause }
   const caller: Caller = {
     actor: host.env['CI'] ? 'ci' : 'human',
     surface: 'cli',
     scopes: lazy ? lazy.scopes.scopesOf('human') : new Set(),
     ...(flags['yes'] === true ? { yes: true } : {}),
-    ...(interactive && lazy ? { confirm: lazy.prompt.confirmAt(host, looks.err) } : {}),
+    ...(interactive && lazy ? { confirm: lazy.prompt.confirmAt(asking), dialogue: lazy.prompt.dialogueAt(asking) } : {}),
   }
   const context: CommandContext = {
     ...parsed,
@@ -131,10 +132,12 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
       clock: { now: () => Date.now(), monotonic: () => performance.now() },
       random: { bytes: (count) => randomFillSync(new Uint8Array(count)) },
     },
-    ask: async (question) => (interactive && lazy ? lazy.prompt.askYesNo(host, question) : false),
+    ask: async (question) => (interactive && lazy ? lazy.prompt.askYesNo(asking, question) : false),
     talk: (line) => {
       if (!parsed.json) host.stderr.write(paint({ stdout: [], stderr: [line] }, looks).stderr)
     },
+    columns: () => host.stderr.columns || 80,
+    rows: () => host.stderr.rows || 24,
     write: (text) => void host.stdout.write(text),
     writeErr: (text) => void host.stderr.write(text),
     readStdin: async () => {

@@ -1,60 +1,98 @@
 /** Questions at this terminal: letters and Enter, on stderr. Opened only where stdin and stderr are terminals. */
 import { createInterface } from 'node:readline/promises'
-import type { Caller } from '../operations/operation.ts'
-import { paint } from '../surfaces/cli/finish.ts'
-import { ASK_QUESTION, askScreen } from '../surfaces/cli/screens/ask.ts'
-import type { Look } from '../surfaces/cli/style.ts'
+import type { Caller, Dialogue } from '../operations/operation.ts'
+import { clean, paint, type Screen } from '../surfaces/cli/finish.ts'
+import { approveAskScreen, approveQuestion, approveView } from '../surfaces/cli/screens/approve.ts'
+import { ASK_QUESTION, askLetters, askScreen } from '../surfaces/cli/screens/ask.ts'
+import { questionLine, questionsHead } from '../surfaces/cli/screens/plan.ts'
+import type { Look, Looks } from '../surfaces/cli/style.ts'
 import type { CliProcess } from './cli.ts'
 
 const QUIET_MS = 700
 const FOLD_MS = 600_000
 
-/** One line, after what was typed before the question has been dropped. '' for Enter, end of input, or 10 minutes of silence. */
-async function line(host: CliProcess, question: string): Promise<string> {
+/** The terminal, and what ends a question without an answer. */
+export interface Asking {
+  readonly host: Pick<CliProcess, 'stdin' | 'stderr'>
+  readonly looks: Looks
+  /** Ctrl-C: at a prompt it answers nothing. */
+  readonly pause: AbortSignal
+}
+
+/**
+ * One line; what was typed before the question was drawn is dropped, and keys count only after a quiet moment. null
+ * when nobody answered: end of input, Ctrl-C, or ten minutes of silence.
+ */
+async function line({ host, pause }: Asking, question: string): Promise<string | null> {
+  host.stderr.write(question)
   host.stdin.resume()
-  await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
-  while (host.stdin.read() !== null) continue
+  for (let typed = true; typed && !pause.aborted;) {
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
+    typed = false
+    while (host.stdin.read() !== null) typed = true
+  }
   const reader = createInterface({ input: host.stdin, output: host.stderr, terminal: false })
-  const timeout = AbortSignal.timeout(FOLD_MS)
+  const closed = new Promise<null>((resolve) => reader.once('close', () => resolve(null)))
   try {
-    host.stderr.write(question)
-    return (await reader.question('', { signal: timeout })).trim().toLowerCase()
+    return await Promise.race([reader.question('', { signal: AbortSignal.any([AbortSignal.timeout(FOLD_MS), pause]) }), closed])
   } catch {
-    return '' // folded or closed: no answer is the answer that changes nothing
+    return null
   } finally {
     reader.close()
     host.stdin.pause()
   }
 }
 
-export async function askYesNo(host: CliProcess, question: string): Promise<boolean> {
-  return (await line(host, question.endsWith(' ') ? question : `${question} `)) === 'y'
+export async function askYesNo(asking: Asking, question: string): Promise<boolean> {
+  return (await line(asking, question.endsWith(' ') ? question : `${question} `))?.trim().toLowerCase() === 'y'
 }
 
-export function confirmAt(host: CliProcess, look: Look): NonNullable<Caller['confirm']> {
-  return async (ask, decision, approval) => {
+function show({ host, looks }: Asking, screen: (look: Look) => Screen): void {
+  // A prompt is talk, whatever the screen calls it.
+  const drawn = screen(looks.err)
+  host.stderr.write(paint({ stdout: [], stderr: [...drawn.stdout, ...drawn.stderr] }, { out: looks.err, err: looks.err }).stderr)
+}
+
+const ANSWERS = { a: 'call', y: 'call', r: 'run', p: 'project', d: 'deny', n: 'deny' } as const
+
+/** Puts a call to the person; whatever is no offered letter is `later`. */
+export function confirmAt(asking: Asking): NonNullable<Caller['confirm']> {
+  return async ({ ask, decision, approval, task, run, index, of, waits_ms }) => {
     const view = {
       approval,
-      index: 1,
-      of: 1,
-      task: null,
-      title: null,
-      waits_ms: 0,
+      index: index ?? 1,
+      of: of ?? 1,
+      task: task ?? null,
+      run: run ?? null,
+      waits_ms: waits_ms ?? 0,
       wants: ask.wants,
       rule: decision.rule,
       reason: decision.reason,
       reaches: ask.reaches,
       undo: ask.undo,
       max_extent: ask.maxExtent,
+      ...(ask.maxExtent === 'project' ? {} : { not_offered: 'this kind of call is never a standing rule' }),
     }
-    host.stderr.write(
-      paint({ stdout: [], stderr: [...askScreen(view as never, look).stdout, ...askScreen(view as never, look).stderr] }, { out: look, err: look } as never)
-        .stderr,
-    )
-    const answer = await line(host, ASK_QUESTION)
-    if (answer === 'a' || answer === 'y') return 'call'
-    if (answer === 'r') return 'run'
-    if (answer === 'p' && ask.maxExtent === 'project') return 'project'
-    return answer === 'd' || answer === 'n' ? 'deny' : 'later'
+    show(asking, (look) => askScreen(view, look))
+    const typed = await line(asking, ASK_QUESTION)
+    if (typed === null && approval !== '') asking.host.stderr.write(`\nnote  approval ${approval} stays pending\n`)
+    const letter = typed?.trim().toLowerCase() ?? ''
+    const offered = [...askLetters(view), 'y', 'n'].includes(letter)
+    return offered && letter in ANSWERS ? ANSWERS[letter as keyof typeof ANSWERS] : 'later'
+  }
+}
+
+/** Planner questions, Enter takes the default; and what a person signs. */
+export function dialogueAt(asking: Asking): Dialogue {
+  return {
+    answer: async (question, n, of) => {
+      if (n === 1) show(asking, () => ({ stdout: [], stderr: [questionsHead(of)] }))
+      const asked = paint({ stdout: [], stderr: [questionLine(clean(question), n - 1, of)] }, { out: asking.looks.err, err: asking.looks.err })
+      return line(asking, `${asked.stderr.trimEnd()} `)
+    },
+    approve: async (view) => {
+      show(asking, (look) => approveAskScreen(approveView(view), look))
+      return askYesNo(asking, approveQuestion(view.author))
+    },
   }
 }

@@ -28,6 +28,16 @@ export function receiptId(clock: Clock, random: Random): ReceiptId {
   return `r_${ulid(clock, random)}` as ReceiptId
 }
 
+/** The end of an id tells it apart: its beginning is the time. `namesReceipt` takes it back. */
+export function shortReceipt(id: string): string {
+  return `r_${id.slice(-6)}`
+}
+
+/** Whether what a person typed, a whole id or a unique part of one, means this receipt. */
+export function namesReceipt(id: string, typed: string): boolean {
+  return id.includes(typed.replace(/^r_/i, '').toUpperCase())
+}
+
 /** `r-YYYY-MM-DD-HHMMSS-hhhh`, UTC. Source: contracts/pas.md section 1. */
 export function runId(clock: Clock, random: Random): RunId {
   const stamp = new Date(clock.now()).toISOString().slice(0, 19).replace('T', '-').replaceAll(':', '')

@@ -102,17 +102,12 @@ async function consented(kit: Kit, root: string, caller: Pick<Caller, 'confirm' 
       fullyUndoable: false,
       maxExtent: 'project' as const,
     }
-    const answer = caller.confirm
-      ? await caller.confirm(
-          ask,
-          {
-            effect: 'ask',
-            rule: 'global/code-leaves-the-machine',
-            reason: `${choice.variable} is in the environment, but nobody chose this model`,
-          },
-          '',
-        )
-      : 'later'
+    const decision = {
+      effect: 'ask' as const,
+      rule: 'global/code-leaves-the-machine',
+      reason: `${choice.variable} is in the environment, but nobody chose this model`,
+    }
+    const answer = caller.confirm ? await caller.confirm({ ask, decision, approval: '' }) : 'later'
     if (answer === 'later' || answer === 'deny')
       throw new VpError('model.consent', `${choice.variable} is in the environment, but code leaves this machine only after a yes`, {
         why: `${spec.model} at ${spec.endpoint.host} would see files of this repository; ${words}`,

@@ -31,6 +31,22 @@ export interface Ask {
   readonly maxExtent: 'call' | 'run' | 'project'
 }
 
+/** A call that the policy wants a person's word on, as it is put to them. */
+export interface CallQuestion {
+  readonly ask: Ask
+  readonly decision: Decision
+  /** Id of the pending approval; '' for a consent that is no call. */
+  readonly approval: string
+  readonly taskId?: string | undefined
+  readonly task?: { readonly n: number; readonly name: string } | undefined
+  /** Shortest unique form. */
+  readonly run?: string | undefined
+  /** 1-based, among those that wait. */
+  readonly index?: number
+  readonly of?: number
+  readonly waits_ms?: number
+}
+
 export interface Dialogue {
   /** null or '': the default. */
   answer(question: Question, n: number, of: number): Promise<string | null>
@@ -47,11 +63,11 @@ export interface Caller {
   readonly attempt?: number
   readonly turn?: number
   /** Asks the person now; absent where nobody is at a terminal. */
-  readonly confirm?: (ask: Ask, decision: Decision, approval: string) => Promise<'call' | 'run' | 'project' | 'deny' | 'later'>
+  readonly confirm?: (question: CallQuestion) => Promise<'call' | 'run' | 'project' | 'deny' | 'later'>
   /** A person who answers planner questions and signs plans; absent where nobody is at a terminal. */
   readonly dialogue?: Dialogue
   /** Whoever watches a long call, and how they say “begin nothing new”. */
-  readonly live?: { readonly watcher: Watcher; readonly pause: AbortSignal }
+  readonly live?: { readonly watcher: Watcher; readonly pause: AbortSignal; readonly confirm?: Caller['confirm'] }
   /** `--yes`: answers what is fully undoable, nothing else. */
   readonly yes?: boolean
 }

@@ -26,7 +26,7 @@ import { prdContext } from './runs/session.ts'
 import { undo, type Undone } from './runs/undo.ts'
 import { validateRun, type Validated } from './runs/validate.ts'
 import { isSound, knownHeads, verifyLedger, type Verified } from './runs/verify.ts'
-import { decideApproval } from './wrapper/approval.ts'
+import { decideApproval, pendingQuestion } from './wrapper/approval.ts'
 
 const runParam = { run: z.optional(z.string()) }
 type RunParam = { run?: string | undefined }
@@ -93,6 +93,8 @@ async function control(
   return { status: after.state.status, run_id: state.run_id }
 }
 
+const EXTENTS = ['call', 'run', 'project'] as const
+
 export const runApprove = operation<
   { approval: string; extent: 'call' | 'run' | 'project' | 'deny'; reason?: string | undefined },
   { approval: string; decision: string; extent: string | null; expires_at: string | null; run_id: string | null }
@@ -109,28 +111,20 @@ export const runApprove = operation<
   }) as never,
   async handler(params, scene) {
     const { kit } = scene
-    const rows = await kit.store.read((tx) =>
-      tx.all<{ id: string; request: string }>("SELECT id, request FROM approvals WHERE status = 'pending' AND instr(id, ?) > 0", params.approval),
-    )
-    const row = rows[0]
-    if (!row || rows.length > 1)
-      throw new VpError(
-        'approval.not_found',
-        rows.length > 1 ? `${params.approval} fits ${rows.length} approvals` : `no approval ${params.approval} is pending`,
-        { next: ['vp status'] },
-      )
-    const widest = (JSON.parse(row.request) as { max_extent?: string }).max_extent ?? 'call'
-    if (params.extent === 'project' && widest !== 'project')
-      throw new VpError('policy.denied', 'inline code is never a standing rule: for a call or a run only', {
-        next: [`vp approve ${row.id} --for run`],
+    const question = await pendingQuestion(kit, params.approval)
+    const { maxExtent } = question.ask
+    if (params.extent !== 'deny' && EXTENTS.indexOf(params.extent) > EXTENTS.indexOf(maxExtent))
+      throw new VpError('policy.denied', `this can be allowed for a ${maxExtent} at most, not for a ${params.extent}`, {
+        rule: question.decision.rule,
+        next: [`vp approve ${question.approval} --for ${maxExtent}`],
       })
-    const { run_id } = await decideApproval(kit, row.id, params.extent, params.reason ?? null)
+    const { run_id } = await decideApproval(kit, question.approval, params.extent, params.reason ?? null)
     if (run_id !== null)
       await kit.store.transaction((tx) =>
-        appendEvents(tx, kit.clock.now(), run_id as RunId, [{ type: 'approval_decided', approval: row.id, allowed: params.extent !== 'deny' }]),
+        appendEvents(tx, kit.clock.now(), run_id as RunId, [{ type: 'approval_decided', approval: question.approval, allowed: params.extent !== 'deny' }]),
       )
     return {
-      approval: row.id,
+      approval: question.approval,
       decision: params.extent === 'deny' ? 'denied' : 'approved',
       extent: params.extent === 'deny' ? null : params.extent,
       expires_at: null,

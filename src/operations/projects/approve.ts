@@ -7,6 +7,7 @@ import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
 import { laneByName } from '../../plms/embedded/lanes.ts'
 import { transition } from '../../plms/embedded/lifecycle.ts'
 import { leafTasks } from '../../plms/embedded/plan.ts'
+import { humanIdentity, openHumanRepository } from '../../workspace/human-repository.ts'
 import type { Scene } from '../operation.ts'
 import { loadPlan } from './plans.ts'
 import { requireProject, saveProject } from './project.ts'
@@ -30,6 +31,11 @@ export interface ApprovalView {
   readonly breach: string
   readonly band: { readonly lo: number; readonly hi: number } | null
   readonly gates: readonly (GateOverride & { readonly shipped: Threshold | null })[]
+  /** Programs that the lanes of the plan let through, and whether any of them may reach a network. */
+  readonly programs: number
+  readonly network: boolean
+  /** Who signs: the name in git. */
+  readonly author: string
   readonly shipped_gates: readonly { readonly lane: string; readonly kpi: string; readonly threshold: Threshold }[]
 }
 
@@ -59,6 +65,10 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
     breach: request.breach,
     band: cost ? { lo: cost[0], hi: cost[1] } : null,
     gates,
+    ...(await rightsOf(
+      scene,
+      plan.tasks.map((task) => task.pas_lane),
+    )),
     shipped_gates: [...new Set(plan.tasks.map((task) => task.pas_lane))].flatMap((lane) =>
       LANE_GATES[lane].map((gate) => ({ lane, kpi: gate.kpi_name, threshold: gate.threshold })),
     ),
@@ -100,6 +110,17 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
     looser: looser.length,
   }
   return { ...view, receipt: scene.receiptId }
+}
+
+async function rightsOf(scene: Scene, names: readonly string[]): Promise<Pick<ApprovalView, 'programs' | 'network' | 'author'>> {
+  const { kit, tree } = scene
+  const lanes = [...new Set(names)].map((name) => kit.lane(name, tree.root))
+  const human = await openHumanRepository(kit.git, tree.root, kit.paths.views)
+  return {
+    programs: new Set(lanes.flatMap((lane) => lane.commands.allow.map((rule) => rule.argv[0]))).size,
+    network: lanes.some((lane) => lane.network.outbound),
+    author: (await humanIdentity(kit.git, human, kit.env)).name,
+  }
 }
 
 const GATE = /^\s*([\w-]+)\s*:\s*([\w]+)\s*(>=|<=|==|<)\s*([\w.]+)\s*$/

@@ -165,7 +165,7 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskS
     runId: bundle.run_id,
     taskId: task.task_id,
     attempt: task.attempt,
-    confirm: async (ask) => (wasApproved(bundle, ask.wants) ? 'call' : 'deny'),
+    confirm: async ({ ask }) => (wasApproved(bundle, ask.wants) ? 'call' : 'deny'),
   }
   const listing = nulList(
     (

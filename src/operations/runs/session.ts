@@ -36,12 +36,18 @@ export async function driveSession(scene: Scene, session: Session): Promise<Driv
     gates: session.gates,
     prd: session.prd,
     environmentGranted,
-    ...(caller.confirm ? { confirm: caller.confirm } : {}),
+    ...confirmOf(caller),
     ...(caller.yes ? { yes: true } : {}),
     watcher: caller.live?.watcher ?? NOBODY,
     stop: signal,
     pause: caller.live?.pause ?? new AbortController().signal,
   })
+}
+
+/** While several tasks run, questions are put by whoever watches. */
+function confirmOf(caller: Scene['caller']): Pick<Parameters<typeof driveToEnd>[1], 'confirm'> {
+  const confirm = caller.live?.confirm ?? caller.confirm
+  return confirm ? { confirm } : {}
 }
 
 const MAX_CONTEXT = 2500

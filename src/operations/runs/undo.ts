@@ -5,6 +5,7 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
+import { namesReceipt } from '../../core/ids.ts'
 import { sha256 } from '../../core/json.ts'
 import { isBinary } from '../../patch/text-file.ts'
 import type { FileChange } from '../../workspace/files.ts'
@@ -114,7 +115,7 @@ async function findChange(scene: Scene, id: string | null): Promise<string> {
     return last.id
   }
   const task = /^T\d+$/i.test(id) ? all.find((row) => row.id.endsWith(`#${id.toUpperCase()}`)) : undefined
-  const found = task ?? whole.find((row) => row.id === id) ?? whole.find((row) => row.id.includes(id) || row.run_id.includes(id))
+  const found = task ?? whole.find((row) => row.id === id) ?? whole.find((row) => namesReceipt(row.id, id) || row.run_id.includes(id))
   if (!found) throw none()
   return found.id
 }

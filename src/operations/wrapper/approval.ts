@@ -6,7 +6,7 @@ import { VpError } from '../../core/errors.ts'
 import { approvalId } from '../../core/ids.ts'
 import { canonicalJson, sha256 } from '../../core/json.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
-import type { Ask, Decision } from '../operation.ts'
+import type { Ask, CallQuestion, Decision } from '../operation.ts'
 import type { Call, Step } from './call.ts'
 
 const PENDING_MS = 7 * 86_400_000
@@ -37,7 +37,7 @@ export const approval: Step = async (call) => {
   if (usable?.status === 'denied') throw new VpError('approval.denied', 'a person denied this call', { rule: decision.rule, approval: usable.id })
   if (caller.yes && ask.fullyUndoable) return
   const id = usable?.id ?? (await recordPending(call, ask, decision, sha))
-  const answer = caller.confirm ? await caller.confirm(ask, decision, id) : 'later'
+  const answer = caller.confirm ? await caller.confirm({ ask, decision, approval: id, taskId: caller.taskId }) : 'later'
   if (answer === 'later')
     throw new VpError('approval.needed', `${call.operation.name} needs a person's yes: ${ask.wants}`, {
       approval: id,
@@ -47,6 +47,31 @@ export const approval: Step = async (call) => {
     })
   await decideApproval(call.scene.kit, id, answer)
   if (answer === 'deny') throw new VpError('approval.denied', 'a person denied this call', { rule: decision.rule, approval: id })
+}
+
+interface PendingRow {
+  readonly id: string
+  readonly task_id: string | null
+  readonly request: string
+  readonly created_at: number
+}
+
+/** The pending question that a whole id or a unique part of one names. Throws `approval.not_found`. */
+export async function pendingQuestion(kit: Call['scene']['kit'], typed: string): Promise<CallQuestion> {
+  const rows = await kit.store.read((tx) =>
+    tx.all<PendingRow>("SELECT id, task_id, request, created_at FROM approvals WHERE status = 'pending' AND instr(id, ?) > 0", typed),
+  )
+  const [row] = rows
+  if (!row || rows.length > 1)
+    throw new VpError('approval.not_found', row ? `${typed} fits ${rows.length} approvals` : `no approval ${typed} is pending`, { next: ['vp status'] })
+  const request = JSON.parse(row.request) as Omit<Ask, 'maxExtent' | 'fullyUndoable'> & { max_extent: Ask['maxExtent']; rule: string; reason: string }
+  return {
+    ask: { wants: request.wants, reaches: request.reaches, undo: request.undo, maxExtent: request.max_extent, fullyUndoable: false },
+    decision: { effect: 'ask', rule: request.rule, reason: request.reason },
+    approval: row.id,
+    taskId: row.task_id ?? undefined,
+    waits_ms: Math.max(0, kit.clock.now() - row.created_at),
+  }
 }
 
 /** Records a person's answer, once. Throws `approval.not_found`. */

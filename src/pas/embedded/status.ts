@@ -63,7 +63,7 @@ export interface RunStatusReport {
   readonly tokens: RunState['tokens']
   readonly tokens_total: number
   readonly prompts: number
-  /** null: nothing a person could have changed has been applied yet. */
+  /** Share of hunks that no person changed before completion; null while nothing counts such changes. */
   readonly autonomy: number | null
   readonly approvals: readonly PendingApproval[]
   readonly started_at: string | null
@@ -134,7 +134,7 @@ export async function runStatus(tx: Tx, state: RunState, name: string, now: numb
     tokens: state.tokens,
     tokens_total: tokensOf(state),
     prompts: state.prompts,
-    autonomy: tasks.some((task) => task.lines) ? 1 : null,
+    autonomy: null,
     approvals: await pendingApprovals(tx, state, now),
     started_at: state.started_at === null ? null : isoUtc(state.started_at),
     finished_at: state.ended_at === null ? null : isoUtc(state.ended_at),

@@ -72,6 +72,9 @@ export interface CommandContext extends Edges {
   ask(question: string): Promise<boolean>
   readonly pause: AbortSignal
   readonly stop: AbortSignal
+  /** Of the terminal at stderr, now. */
+  columns(): number
+  rows(): number
   /** Straight to the streams, for what is shown while a command goes on. */
   write(text: string): void
   writeErr(text: string): void

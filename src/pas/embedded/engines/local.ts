@@ -5,7 +5,7 @@
 import type { Clock, Random } from '../../../core/ports.ts'
 import { hex, type RunId, type TaskId } from '../../../core/ids.ts'
 import type { Store, Tx } from '../../../store/contract.ts'
-import { budgetRunway, progress } from '../reducer/budget.ts'
+import { runwayMinutes } from '../reducer/budget.ts'
 import { nextTask, type Load } from '../reducer/fairness.ts'
 import type { RunState } from '../reducer/state.ts'
 import { appendEvents, requireRun } from '../run-store.ts'
@@ -114,19 +114,4 @@ function loadOf(leases: readonly LeaseRow[], state: RunState, maxParallel: Local
     all: leases.length,
     ...(maxParallel ? { maxParallel } : {}),
   }
-}
-
-/** Minutes that the budget lasts at the run's rate so far; null without a cap or without spend. */
-export function runwayMinutes(state: RunState, now: number): number | null {
-  if (state.caps.micro_usd === null || state.started_at === null) return null
-  const minutes = (now - state.started_at) / 60_000
-  const { done, total } = progress(state)
-  const burn = minutes > 0 ? state.micro_usd / 1e6 / minutes : 0
-  const projected = (state.micro_usd / 1e6 / Math.max(1, done)) * total
-  return budgetRunway({
-    usd_max: state.caps.micro_usd / 1e6,
-    usd_spent: state.micro_usd / 1e6,
-    burn_per_min: burn,
-    projected_overrun_usd: Math.max(0, projected - state.caps.micro_usd / 1e6),
-  }).minutes_to_depletion
 }

@@ -80,3 +80,18 @@ export function retryDelaySeconds(attempt: number, options: { base_s?: number; c
   const { base_s = 2, cap_s = 60, jitter = 0.2, chance = 0.5 } = options
   return Math.min(cap_s, base_s * 2 ** (attempt - 1)) * (1 + jitter * (2 * chance - 1))
 }
+
+/** Minutes that the budget lasts at the run's rate so far; null without a cap or without spend. */
+export function runwayMinutes(state: RunState, now: number): number | null {
+  if (state.caps.micro_usd === null || state.started_at === null) return null
+  const minutes = (now - state.started_at) / 60_000
+  const { done, total } = progress(state)
+  const burn = minutes > 0 ? state.micro_usd / 1e6 / minutes : 0
+  const projected = (state.micro_usd / 1e6 / Math.max(1, done)) * total
+  return budgetRunway({
+    usd_max: state.caps.micro_usd / 1e6,
+    usd_spent: state.micro_usd / 1e6,
+    burn_per_min: burn,
+    projected_overrun_usd: Math.max(0, projected - state.caps.micro_usd / 1e6),
+  }).minutes_to_depletion
+}

@@ -1,6 +1,7 @@
 /** `vp fs read|patch`, `search`, `run test|exec`, `policy explain`: single operations by hand. */
 import { readFileSync } from 'node:fs'
 import { VpError } from '../../../core/errors.ts'
+import { shortReceipt } from '../../../core/ids.ts'
 import { fsPatch, fsRead, type PatchAnswer } from '../../../operations/fs.ts'
 import { runExec, runTest } from '../../../operations/run.ts'
 import { searchCode } from '../../../operations/search.ts'
@@ -62,8 +63,8 @@ export const fsPatchCommand: Command = {
         ...(reason === undefined ? {} : { reason }),
         nearest: nearest?.[0]?.line ?? null,
       })),
-      receipt: answer.receipt,
-      next: apply ? [`vp undo ${answer.receipt}`] : [`vp fs patch ${file} --apply`],
+      receipt: shortReceipt(answer.receipt),
+      next: apply ? [`vp undo ${shortReceipt(answer.receipt)}`] : [`vp fs patch ${file} --apply`],
     }
     return {
       result,
@@ -151,7 +152,7 @@ export const runTestCommand: Command = {
             error: new VpError(result.pass_rate === null ? 'gate.unmeasured' : 'gate.failed', result.output.split('\n')[0] ?? 'tests failed'),
           }
         : {}),
-      screen: (look) => testScreen({ ...result, receipt: answer.receipt }, look),
+      screen: (look) => testScreen({ ...result, receipt: shortReceipt(answer.receipt) }, look),
     }
   },
 }
@@ -186,7 +187,7 @@ export const runExecCommand: Command = {
       exit: result.exit_code === 0 ? 0 : 3,
       ...(result.exit_code === 0 ? {} : { error: new VpError('gate.failed', `${argv[0]} ended with exit ${result.exit_code ?? result.ended_by}`) }),
       receipt: answer.receipt,
-      screen: (look) => execScreen({ ...result, receipt: answer.receipt }, look),
+      screen: (look) => execScreen({ ...result, receipt: shortReceipt(answer.receipt) }, look),
     }
   },
 }

@@ -1,6 +1,7 @@
 /** `vp new`, `plan`, `estimate`, `simulate`, `approve`: from an idea to a yes. */
 import { readFileSync } from 'node:fs'
 import { VpError } from '../../../core/errors.ts'
+import { shortReceipt } from '../../../core/ids.ts'
 import { plmsApprove, plmsCreate, plmsEstimate, plmsPlan, plmsSimulate } from '../../../operations/plms.ts'
 import type { Approved } from '../../../operations/projects/approve.ts'
 import type { Estimated, Simulated } from '../../../operations/projects/estimate.ts'
@@ -8,7 +9,8 @@ import type { NewProject } from '../../../operations/projects/new.ts'
 import type { Planned } from '../../../operations/projects/plan.ts'
 import { runApprove } from '../../../operations/runs.ts'
 import { requireRoot } from '../../../operations/projects/checkout.ts'
-import type { Command } from '../command.ts'
+import { pendingQuestion } from '../../../operations/wrapper/approval.ts'
+import type { Command, CommandContext } from '../command.ts'
 import { numberFlag, textFlag } from '../parse.ts'
 import { approvedScreen, decisionScreen } from '../screens/approve.ts'
 import { estimateScreen, simulateScreen } from '../screens/estimate.ts'
@@ -168,6 +170,15 @@ function suggested(result: Simulated): string {
   return high >= 1 ? String(Math.ceil(high)) : Math.max(0.1, Math.ceil(high * 10) / 10).toFixed(2)
 }
 
+/** The same prompt as in the run, opened here. Without a terminal, typing the id is the yes to this one call. */
+async function askedNow(context: CommandContext, typed: string): Promise<string> {
+  if (!context.caller.confirm) return 'call'
+  const question = await pendingQuestion(context.kit(), typed)
+  const answer = await context.caller.confirm(question)
+  if (answer !== 'later') return answer
+  throw new VpError('approval.needed', `${question.approval} stays pending`, { approval: question.approval, next: [`vp approve ${question.approval}`] })
+}
+
 export const approveCommand: Command = {
   name: 'approve',
   group: 'plan',
@@ -189,7 +200,7 @@ export const approveCommand: Command = {
   async run(context) {
     const id = context.positionals[0]
     if (id !== undefined) {
-      const extent = context.flags['deny'] === true ? 'deny' : (textFlag(context.flags, 'for') ?? 'call')
+      const extent = context.flags['deny'] === true ? 'deny' : (textFlag(context.flags, 'for') ?? (await askedNow(context, id)))
       const reason = textFlag(context.flags, 'reason')
       const answer = await context.call(runApprove, { approval: id, extent, ...(reason ? { reason } : {}) })
       const result = answer.result as {
@@ -216,7 +227,7 @@ export const approveCommand: Command = {
     return {
       result: { ...result, receipt: answer.receipt },
       receipt: answer.receipt,
-      screen: (look) => approvedScreen({ receipt: answer.receipt, next: ['vp start'] }, look),
+      screen: (look) => approvedScreen({ receipt: shortReceipt(answer.receipt), next: ['vp start'] }, look),
     }
   },
 }

@@ -2,14 +2,19 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathsFrom } from '../../../config/paths.ts'
+import { shortReceipt } from '../../../core/ids.ts'
 import { isoUtc } from '../../../core/ports.ts'
 import { FINAL_RUN } from '../../../pas/contract/types.ts'
 import { logLines, type LogLine } from '../../../pas/embedded/log-lines.ts'
+import type { TaskState } from '../../../pas/embedded/reducer/state.ts'
 import { runStatus } from '../../../pas/embedded/status.ts'
 import type { Tx } from '../../../store/contract.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { followEnd, followLine, nextArgv } from '../envelope.ts'
 import { paint } from '../finish.ts'
+import { liveViewOf, type RowWords } from '../live-view.ts'
+import { openRegion } from '../region.ts'
+import { liveFrame } from '../screens/live.ts'
 import { numberFlag, textFlag } from '../parse.ts'
 import { logsScreen, type LogRow } from '../screens/events.ts'
 import { statusScreen } from '../screens/status.ts'
@@ -33,7 +38,8 @@ export const statusCommand: Command = {
   },
 }
 
-async function readStatus(context: CommandContext) {
+/** `isFollowed`: with the last words of each task too, which costs a read of the run's receipts. */
+async function readStatus(context: CommandContext, isFollowed = false) {
   return withLedger(context, (store) =>
     store.read(async (tx) => {
       const found = await runHere(tx, projectHere(context.cwd)?.root ?? null, context.positionals[0])
@@ -45,7 +51,12 @@ async function readStatus(context: CommandContext) {
         found.state.reason,
       )
       const view = { ...status, run: await shortRun(tx, status.run_id), next }
-      return { view, result: { ...status, next: nextArgv(next) }, state: found.state }
+      const last = new Map((isFollowed ? await logLines(tx, found.state, { after: 0 }) : []).map((line) => [line.task, line]))
+      const words = (task: TaskState): RowWords => {
+        const line = last.get(task.card.payload.n)
+        return line ? { doing: `${verbOf(line.op)} ${line.text}`, note: '', waits: false } : { doing: 'open its tree', note: '', waits: false }
+      }
+      return { view, result: { ...status, next: nextArgv(next) }, state: found.state, words }
     }),
   )
 }
@@ -60,27 +71,38 @@ export function nextOf(status: string, approvals: readonly string[], reason: str
   return ['vp status --follow']
 }
 
+const LOOK_MS = 500
+
+/** On a terminal the live view, piped a screen at every change; Ctrl-C ends the view, not the run. */
 async function follow(context: CommandContext): Promise<null> {
+  const region =
+    context.looks.lines || context.json
+      ? null
+      : openRegion(
+          (text) => context.writeErr(text),
+          () => context.columns(),
+        )
   let last = ''
   let seq = 0
   for (;;) {
-    const { view, result } = await readStatus(context)
+    const { view, result, state, words } = await readStatus(context, true)
     const mark = JSON.stringify([view.status, view.tasks.map((task) => [task.n, task.status, task.attempt]), view.approvals.length, view.spend_usd])
-    if (mark !== last) {
-      last = mark
-      if (context.json)
-        context.write(
-          followLine(++seq, 'op', {
-            t: isoUtc(context.ports.clock.now()),
-            run_id: view.run_id,
-            status: view.status,
-            tasks: result.tasks,
-          }),
-        )
+    const isOver = FINAL_RUN.has(view.status as 'failed') || context.pause.aborted
+    if (region) {
+      const live = liveViewOf(state, { project: view.name, run: view.run, backend: '', now: context.ports.clock.now(), keys: 'Ctrl-C ends this view', words })
+      region.draw(liveFrame(live, context.looks.err, Math.max(4, context.rows() - 2)))
+      if (isOver) {
+        region.erase()
+        context.write(paint(statusScreen(view, context.looks.out), context.looks).stdout)
+      }
+    } else if (mark !== last) {
+      const t = isoUtc(context.ports.clock.now())
+      if (context.json) context.write(followLine(++seq, 'op', { t, run_id: view.run_id, status: view.status, tasks: result.tasks }))
       else context.write(paint(statusScreen({ ...view, next: [] }, context.looks.out), context.looks).stdout)
     }
-    if (FINAL_RUN.has(view.status as 'failed') || context.pause.aborted) break
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    last = mark
+    if (isOver) break
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
   if (context.json) context.write(followEnd(0))
   return null
@@ -235,7 +257,7 @@ async function whereAmI(tx: Tx, context: CommandContext, root: string | null, pr
   const sandbox = sandboxCache(pathsFrom(context.env).state, now)
   return {
     kind: 'nothing',
-    git: root === null ? null : { branch: branchOf(root), changed_files: 0 },
+    git: root === null ? null : { branch: branchOf(root), changed_files: null },
     model: context.env['VP_MODEL'] ?? 'ollama:qwen2.5-coder:7b',
     ...sandbox,
   }
@@ -277,9 +299,4 @@ function branchOf(root: string): string | null {
 
 function readHead(root: string): string {
   return readFileSync(join(root, '.git', 'HEAD'), 'utf8').trim()
-}
-
-/** The end of an id tells it apart: its beginning is the time. Any unique part is accepted. */
-export function shortReceipt(id: string): string {
-  return `r_${id.slice(-6)}`
 }

@@ -1,5 +1,6 @@
 /** `vp validate`, `complete`, `verify`, `replay`, `export`, `undo`: proof and repair. */
 import { VpError } from '../../../core/errors.ts'
+import { shortReceipt } from '../../../core/ids.ts'
 import { runComplete, runExport, runReplay, runUndo, runValidate, runVerify, type VerifyResult } from '../../../operations/runs.ts'
 import type { Completed } from '../../../operations/runs/complete.ts'
 import type { Replayed } from '../../../operations/runs/replay.ts'
@@ -252,7 +253,7 @@ export const undoCommand: Command = {
       result,
       receipt: answer.receipt,
       ...refused,
-      screen: (look) => undoneScreen(viewOf(result, false, answer.receipt), look),
+      screen: (look) => undoneScreen(viewOf(result, false, shortReceipt(answer.receipt)), look),
     }
   },
 }

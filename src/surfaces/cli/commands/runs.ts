@@ -95,11 +95,7 @@ export const startCommand: Command = {
     const detach = context.flags['detach'] === true
     const watch = watchRun(context)
     try {
-      const answer = await context.call(
-        plmsStart,
-        { run_kind: kind, detach },
-        { ...(key ? { idempotencyKey: key } : {}), live: { watcher: watch.watcher, pause: context.pause } },
-      )
+      const answer = await context.call(plmsStart, { run_kind: kind, detach }, { ...(key ? { idempotencyKey: key } : {}), live: watch.live })
       const result = answer.result as Started
       if (detach) background(context, result.run_id)
       return reportOutcome(result, answer.receipt)
@@ -134,7 +130,7 @@ export const resumeCommand: Command = {
     const watch = watchRun(context)
     try {
       const answer = await context.call(runResume, context.positionals[0] ? { run: context.positionals[0] } : {}, {
-        live: { watcher: watch.watcher, pause: context.pause },
+        live: watch.live,
       })
       return reportOutcome(answer.result as Started, answer.receipt)
     } finally {
@@ -206,7 +202,7 @@ export const doCommand: Command = {
     const lane = textFlag(context.flags, 'lane')
     const budget_usd = numberFlag(context.flags, 'budget-usd')
     const budget_tokens = numberFlag(context.flags, 'budget-tokens')
-    const watch = watchRun(context)
+    const watch = watchRun(context, { steps: true })
     try {
       const params = {
         goal,
@@ -215,7 +211,7 @@ export const doCommand: Command = {
         ...(budget_usd === undefined ? {} : { budget_usd }),
         ...(budget_tokens === undefined ? {} : { budget_tokens }),
       }
-      const answer = await context.call(runDo, params, { live: { watcher: watch.watcher, pause: context.pause } })
+      const answer = await context.call(runDo, params, { live: watch.live })
       const result = answer.result as DoResult
       if (result.status !== 'completed') return reportOutcome({ ...result, joined: false }, answer.receipt)
       const view = {

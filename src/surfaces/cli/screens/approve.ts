@@ -1,4 +1,5 @@
 /** `vp approve` for a plan: what the person signs, loosened gates first. */
+import type { ApprovalView } from '../../../operations/projects/approve.ts'
 import { count as counted, threshold, usd, usdBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, labelled, nextLines } from '../layout.ts'
@@ -31,6 +32,13 @@ export interface ApproveView {
 }
 
 const LABEL = 10
+
+/** The operation's view in the words of the screen. */
+export function approveView(view: ApprovalView): ApproveView {
+  const loosened = new Map(view.gates.map((gate) => [`${gate.lane} ${gate.kpi}`, gate.threshold]))
+  const inForce = view.shipped_gates.map((gate) => `${gate.kpi} ${threshold(loosened.get(`${gate.lane} ${gate.kpi}`) ?? gate.threshold)}`.trim())
+  return { ...view, gates_in_force: [...new Set(inForce)] }
+}
 
 /** What is about to be signed: talk, so stderr. */
 export const approveAskScreen = renderer<ApproveView>((view) => ({

@@ -40,12 +40,12 @@ export interface QuestionView {
 }
 
 /** The line above the questions. */
-export function questionsHead(questions: readonly QuestionView[]): string {
-  return `${counted(questions.length, 'question')}, Enter takes the [default]`
+export function questionsHead(count: number): string {
+  return `${counted(count, 'question')}, Enter takes the [default]`
 }
 
 /** One question, as a prompt without its line end. */
-export function questionLine(question: QuestionView, index: number, of: number): string {
+export function questionLine(question: Pick<QuestionView, 'text' | 'default' | 'source'>, index: number, of: number): string {
   return `${hang(`${index + 1}/${of}`, 4)}${question.text} [${question.default}: ${question.source}] `
 }
 

@@ -10,7 +10,8 @@ export type WhereAmIView =
   | {
       readonly kind: 'nothing'
       /** null: not a git repository. */
-      readonly git: { readonly branch: string | null; readonly changed_files: number } | null
+      /** `changed_files` null: counting them would start git. */
+      readonly git: { readonly branch: string | null; readonly changed_files: number | null } | null
       readonly model: string | null
       readonly sandbox: string | null
       /** null: `vp doctor` has not run here. */
@@ -58,7 +59,7 @@ export const whereAmIScreen = renderer<WhereAmIView>((view) => {
 
 function nothingHere(view: Extract<WhereAmIView, { kind: 'nothing' }>): string[] {
   const { git } = view
-  const changed = git === null || git.changed_files === 0 ? null : `${git.changed_files} changed ${git.changed_files === 1 ? 'file' : 'files'}`
+  const changed = git === null || !git.changed_files ? null : `${git.changed_files} changed ${git.changed_files === 1 ? 'file' : 'files'}`
   const where =
     git === null ? 'no git repository' : ['git', git.branch === null ? 'no branch' : `branch ${git.branch}`, changed].filter((part) => part !== null).join(', ')
   const known = dots(
