@@ -1,6 +1,6 @@
 /**
- * Makes `recording.jsonl`: drives `vp demo --live` against the scripted model over real HTTP and writes down every
- * exchange that the demo's ledger then holds, the rehearsal's too. The recording is never edited by hand.
+ * Makes `recording.jsonl` (`npm run demo:record`): drives `vp demo --live` against the scripted model over real HTTP and
+ * writes down every exchange that the demo's ledger then holds, the rehearsal's too. It is never edited by hand.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ async function playLive(directory: string): Promise<void> {
   const server = await startScriptedServer(demoModel)
   try {
     const vp = spawn(join(import.meta.dirname, '..', '..', 'bin', 'vp'), ['demo', '--live'], {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 2, 2],
       env: {
         PATH: process.env['PATH'],
         HOME: join(directory, 'home'),
@@ -53,11 +53,17 @@ async function exchangesOf(state: string): Promise<Exchange[]> {
   }
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'vp-record-'))
-try {
-  await playLive(directory)
-  const recording = printRecording(await exchangesOf(join(directory, 'state')))
-  writeFileSync(join(import.meta.dirname, 'recording.jsonl'), recording)
-} finally {
-  rmSync(directory, { recursive: true, force: true })
+export const RECORDING = join(import.meta.dirname, 'recording.jsonl')
+
+/** What the recording has to hold: the same bytes on every machine. */
+export async function recordDemo(): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'vp-record-'))
+  try {
+    await playLive(directory)
+    return printRecording(await exchangesOf(join(directory, 'state')))
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
 }
+
+if (import.meta.main) writeFileSync(RECORDING, await recordDemo())
