@@ -21,11 +21,12 @@ export async function readRepository<Result>(scene: Scene, body: (reading: Readi
 
 export const isHidden = (path: string): boolean => denyPath(path, 'read') !== null
 
-/** Throws `path.denied` with the rule. */
+/** Named paths as git takes them; `.` is everything. Throws `path.denied` with the rule. */
 export function requireReadable(paths: readonly string[]): readonly string[] {
-  for (const path of paths) {
+  const plain = paths.map((path) => path.replace(/^\.(\/|$)/, '').replace(/\/$/, ''))
+  for (const path of plain.filter((one) => one !== '')) {
     const rule = denyPath(path, 'read')
     if (rule !== null) throw new VpError('path.denied', `${JSON.stringify(path.slice(0, 200))} may not be read: ${rule}`, { rule })
   }
-  return paths.map((path) => path.replace(/^\.\//, ''))
+  return plain
 }

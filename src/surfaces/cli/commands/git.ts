@@ -44,7 +44,7 @@ export const gitCommitCommand: Command = {
     const message = textFlag(context.flags, 'message')
     if (message === undefined) throw new VpError('usage.flag', 'vp git commit takes -m MESSAGE', { next: ['vp git commit -m "fix: …" PATH'] })
     const { root } = context.checkout()
-    const paths = [...context.positionals, ...context.rest].map((path) => relative(root, resolve(context.cwd, path)))
+    const paths = [...context.positionals, ...context.rest].map((path) => relative(root, resolve(context.cwd, path)) || '.')
     const answer = await context.call(gitCommit, {
       message,
       ...(context.flags['signoff'] === true ? { signoff: true } : {}),
