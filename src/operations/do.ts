@@ -12,6 +12,7 @@ import { gitText } from '../workspace/git.ts'
 import { openModel } from './models.ts'
 import type { Kit } from './kit.ts'
 import { operation, type Scene } from './operation.ts'
+import { estimateWith } from './projects/estimate.ts'
 import { commandOf, ephemeralProject } from './projects/new.ts'
 import { savePlan } from './projects/plans.ts'
 import { readProjectFile, requireProject } from './projects/project.ts'
@@ -67,6 +68,14 @@ export const runDo = operation({
       kind: 'baseline',
       caps,
       model: { name: model.provider.name, model: model.provider.model, host: model.host, tier: model.tier },
+    })
+    const { estimate, known } = await estimateWith(kit, plan, model)
+    const { cost_usd, duration_ms } = estimate.total
+    caller.live?.watcher.onPlan?.({
+      lane: task.pas_lane,
+      cost_usd: known ? cost_usd.ci_90 : null,
+      duration_ms: duration_ms.ci_90,
+      cap_usd: caps.micro_usd / 1e6,
     })
     const end = await driveSession(scene, { state, project: file, model, gates: [], prd: null })
     scene.notes['run'] = state.run_id

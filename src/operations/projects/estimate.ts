@@ -56,7 +56,8 @@ async function planOf(kit: Kit, project: ProjectFile): Promise<{ record: Project
 
 const providerName = (model: OpenModel): string => `${model.provider.name}:${model.provider.model}`
 
-async function estimateWith(kit: Kit, plan: StoredPlan, model: OpenModel): Promise<{ estimate: PlanEstimate; known: boolean }> {
+/** By what was learnt on this machine, else by the shipped priors. `known` false: the model's price is not. */
+export async function estimateWith(kit: Kit, plan: Pick<StoredPlan, 'tasks'>, model: OpenModel): Promise<{ estimate: PlanEstimate; known: boolean }> {
   const price = await priceOf(kit, model.provider)
   const priors = (await kit.store.read((tx) => tx.all<{ body: string }>('SELECT body FROM priors'))).map((row) => JSON.parse(row.body) as Prior)
   const power = model.tier === 'Local-Small' ? ([0.06, 0.12] as const) : model.tier === 'Local-Medium' ? ([0.08, 0.25] as const) : null

@@ -8,7 +8,7 @@ import { VpError } from '../../core/errors.ts'
 import { hex } from '../../core/ids.ts'
 import { sha256 } from '../../core/json.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
-import { commitMessage, printDocument, type ArtifactManifest } from '../../ledger/passport.ts'
+import { commitMessage, printDocument, type ArtifactManifest, type Passport } from '../../ledger/passport.ts'
 import { openViolations } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
@@ -19,6 +19,7 @@ import { keepBlob, recordImages } from '../before-images.ts'
 import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
 import { loadProject, saveProject } from '../projects/project.ts'
+import { learnFrom } from './learn.ts'
 import { openRunScene, type RunScene } from './run-scene.ts'
 
 export interface Completed {
@@ -44,29 +45,31 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     throw new VpError('workspace.moved', 'HEAD is detached, so there is no branch to move', {
       next: [`git switch -c NAME ${state.head.slice(0, 12)}`, 'vp git pr'],
     })
-  if (human.head !== state.base && !merge)
+  // Killed between moving the branch and recording it: the branch stands where it should, the record is made up for.
+  const landed = human.head !== state.base && human.head === (await readRef(kit.git, run.repository.gitDir, run.branch))
+  if (human.head !== state.base && !landed && !merge)
     throw new VpError('workspace.moved', `${branch.replace('refs/heads/', '')} has moved since the run began`, {
       why: `it was ${state.base.slice(0, 7)}, is ${human.head?.slice(0, 7) ?? 'nothing'}`,
       next: ['vp complete --merge', 'vp git pr'],
     })
   const sealed = await commitPapers(kit, run, state)
   await publish(kit, run, state, sealed.commit)
-  const to = human.head === state.base ? sealed.commit : await mergeOnto(kit, run, human.head ?? state.base, sealed.commit)
-  await keepImages(scene, run, human.head ?? state.base, to, state)
-  await fastForward(kit.git, run.human, branch, {
-    from: human.head ?? state.base,
-    to,
-    message: `vp complete ${state.run_id}`,
-  })
+  const from = landed ? state.base : (human.head ?? state.base)
+  const to = from === state.base ? sealed.commit : await mergeOnto(kit, run, from, sealed.commit)
+  await keepImages(scene, run, from, to, state)
+  kit.point('complete.before')
+  if (!landed) await fastForward(kit.git, run.human, branch, { from, to, message: `vp complete ${state.run_id}` })
+  kit.point('complete.moved')
   scene.onReceipt.push(async (tx) => {
     const record = await loadProject(tx, state.project_id)
+    if (record?.status !== 'completed') await learnFrom(tx, state, providerOf(run))
     if (record) await saveProject(tx, { ...record, status: 'completed' })
     await sealChain(tx, kit.clock, kit.key(), state.run_id)
   })
   const gates = gateCount(state)
   return {
     run_id: state.run_id,
-    from: human.head ?? state.base,
+    from,
     to,
     branch: branch.replace('refs/heads/', ''),
     how: to === sealed.commit ? 'fast-forward' : 'merge',
@@ -75,6 +78,12 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     commits: Number(await gitText(kit.git, ['rev-list', '--count', `${state.base}..${to}`], { gitDir: run.human.view })),
     tests: { before: null, after: null },
   }
+}
+
+/** Of the run's passport, `name:model`. */
+function providerOf(run: RunScene): string {
+  const passport = JSON.parse(readFileSync(join(run.directory, 'replay_passport.json'), 'utf8')) as Passport
+  return Object.values(passport.providers.lanes)[0] ?? ''
 }
 
 function refuseUnready(state: RunState): void {

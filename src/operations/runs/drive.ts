@@ -44,6 +44,11 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
   await keepBase(kit, run.human, run.runId, request.state.base)
   await releaseDeadHolds(kit)
   if (await noOtherWorker(kit, run.runId)) sweepTrees(run.directory)
+  request.watcher.onBegin?.({
+    project: run.project.name,
+    test: run.project.test?.argv.filter((word) => word !== '--silent').join(' ') ?? null,
+    backend: (await kit.sandbox()).backend.name,
+  })
   const ports = runPorts(kit, run, await portsOptions(kit, request))
   const end = await driveRun(ports, request.state.run_id, {
     parallel: kit.config.parallel,

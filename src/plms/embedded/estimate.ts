@@ -140,7 +140,8 @@ function taskMoments(task: PlanTask, priors: readonly Prior[], options: Estimate
       observations: prior.n,
       tokens: prior.tokens,
       ms: prior.duration_ms,
-      usd: prior.cost_usd,
+      // The price in force says more than what other prices once came to; a free model stays free.
+      usd: options.price ? scaledBy(prior.tokens, usdPerToken(options.price)) : prior.cost_usd,
     }
   const concepts = CONCEPTS[task.complexity]
   const { estimated_tokens } = estimateTask({
@@ -150,8 +151,7 @@ function taskMoments(task: PlanTask, priors: readonly Prior[], options: Estimate
     store_hint: task.store_hint,
   })
   const ms = concepts * MS_PER_CONCEPT * (LANE_MULTIPLIER[task.pas_lane] ?? 1)
-  // Nine parts of a coding task's tokens are read, one is written.
-  const usd = options.price ? (estimated_tokens * (0.9 * options.price.in_per_million_usd + 0.1 * options.price.out_per_million_usd)) / 1e6 : 0
+  const usd = options.price ? estimated_tokens * usdPerToken(options.price) : 0
   const half = (mean: number): Moments => ({ mean, sd: (0.5 * mean) / Z90 })
   return {
     n: task.n,
@@ -161,6 +161,15 @@ function taskMoments(task: PlanTask, priors: readonly Prior[], options: Estimate
     ms: half(ms),
     usd: half(usd),
   }
+}
+
+/** Nine parts of a coding task's tokens are read, one is written. */
+function usdPerToken(price: NonNullable<EstimateOptions['price']>): number {
+  return (0.9 * price.in_per_million_usd + 0.1 * price.out_per_million_usd) / 1e6
+}
+
+function scaledBy(moments: Moments, factor: number): Moments {
+  return { mean: moments.mean * factor, sd: moments.sd * factor }
 }
 
 function summed(tasks: readonly TaskMoments[], options: EstimateOptions, whole: boolean, shape?: { longest_chain: number; width: number }): Bands {

@@ -4,6 +4,7 @@
  * until Enter opens it; where nothing else runs it is opened at once.
  */
 import type { Caller, CallQuestion } from '../../operations/operation.ts'
+import type { RunFacts, Watcher } from '../../operations/runs/watcher.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { CommandContext } from './command.ts'
 import { doingAfter, noteNow, toldEvent, type Activity, type Doing } from './doing.ts'
@@ -12,6 +13,7 @@ import { liveViewOf, type RowWords } from './live-view.ts'
 import { openRegion, type Region } from './region.ts'
 import { aliveFields, eventLines, pipedEventLine, type EventView } from './screens/events.ts'
 import { liveFrame } from './screens/live.ts'
+import { doPlanScreen } from './screens/small-change.ts'
 
 export interface Watching {
   readonly live: NonNullable<Caller['live']>
@@ -49,21 +51,8 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
   let last: RunState | null = null
   let lastSaid = clock.monotonic()
   let prompting = false
-  let backend = ''
-  if (isLive)
-    void context
-      .kit()
-      .sandbox()
-      .then(
-        (sandbox) => (backend = sandbox.backend.name),
-        () => undefined,
-      )
-
-  const testCommand = () =>
-    context
-      .checkout()
-      .project?.test?.argv.filter((word) => word !== '--silent')
-      .join(' ') ?? 'tests'
+  let facts: RunFacts = { project: 'vp', test: null, backend: '' }
+  const testCommand = () => facts.test ?? 'tests'
   const say = (event: EventView) => {
     lastSaid = clock.monotonic()
     if (context.json) return
@@ -75,9 +64,9 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
   const draw = () => {
     if (!region || !last || prompting) return
     const view = liveViewOf(last, {
-      project: context.checkout().project?.name ?? 'vp do',
+      project: facts.project,
       run: shortOf(last),
-      backend,
+      backend: facts.backend,
       now: clock.now(),
       keys: context.pause.aborted ? 'pausing, again to stop' : 'Ctrl-C pauses',
       words: (task) => rowWords(task, asked, doings.get(task.task_id), clock.monotonic()),
@@ -111,9 +100,13 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
       // What was over before this process looked is no news; what runs at the first look is.
       if (before === mark || (before === undefined && task.status !== 'running')) continue
       const event = eventOf(clock.now(), state, task, isLive || options.steps)
-      if (event) say(event)
+      if (event && !(options.steps && event.event === 'start' && isLive)) say(options.steps && isLive ? asStep(event) : event)
     }
     draw()
+  }
+  const onBegin = (begun: RunFacts) => void (facts = begun)
+  const onPlan: Watcher['onPlan'] = (plan) => {
+    if (!context.json) context.writeErr(paint(doPlanScreen({ ...plan, lane: plan.lane.replace(/^Code-/, '') }, context.looks.err), context.looks).stderr)
   }
   const onActivity = (task: TaskState, activity: Activity) => {
     doings.set(task.task_id, doingAfter(doings.get(task.task_id), activity, clock.monotonic(), testCommand()))
@@ -159,7 +152,7 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
         else draw()
       }))
   return {
-    live: { watcher: { onState, onActivity }, pause: context.pause, ...(confirm ? { confirm } : {}) },
+    live: { watcher: { onBegin, onPlan, onState, onActivity }, pause: context.pause, ...(confirm ? { confirm } : {}) },
     end: () => {
       clearInterval(timer)
       context.streams.stdin.off('data', onEnter)
@@ -188,6 +181,11 @@ function rowWords(task: TaskState, asked: readonly Asked[], doing: Doing | undef
   const question = asked.find((one) => one.question.taskId === task.task_id)?.question
   if (question) return { doing: question.ask.wants, note: '', waits: true }
   return doing ? { doing: doing.words, note: noteNow(doing, now), waits: false } : { doing: 'open its tree', note: '', waits: false }
+}
+
+/** Of one small change: no task number, no start (the plan's line was that), and what the gate found. */
+function asStep(event: EventView): EventView {
+  return event.event === 'done' ? { ...event, task: null, event: 'gate', text: `${event.text.split(' · ')[0]}, no test weakened` } : { ...event, task: null }
 }
 
 const DETAIL_LINES = 20
