@@ -3,11 +3,11 @@
  * with plumbing over the view, so no hook, filter, signing program or alias of theirs runs. The index is locked as
  * git locks it; branch and index move together or not at all. Files are never touched.
  */
-import { closeSync, copyFileSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { gitText, nulList, type Identity, type RunGit } from './git.ts'
-import { filteredPaths, pathspecs, withIndexCopy, type Reading } from './human-reading.ts'
+import { copyIndex, filteredPaths, pathspecs, withIndexCopy, type Reading } from './human-reading.ts'
 import { humanState, type HumanRepository, type HumanState } from './human-repository.ts'
 import { commitTree, treeOf } from './run-repository.ts'
 
@@ -49,7 +49,7 @@ export async function commitByHand(git: RunGit, repository: HumanRepository, com
       if (files === 0) throw nothingToCommit(commit.paths)
       const parents = state.head === null ? [] : [state.head]
       const sha = await commitTree(git, repository.view, { tree, parents, message: commit.message, author: commit.author, epochMs: commit.epochMs })
-      if (listed) copyFileSync(reading.call.index, lockOf(repository))
+      if (listed) copyIndex(reading.call.index, lockOf(repository))
       await git(['update-ref', '-m', `commit: ${commit.message.split('\n')[0] ?? ''}`, branch, sha, state.head ?? '0'.repeat(sha.length)], {
         gitDir: repository.view,
         env: { GIT_COMMITTER_NAME: commit.author.name, GIT_COMMITTER_EMAIL: commit.author.email },

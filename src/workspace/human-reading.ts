@@ -4,7 +4,7 @@
  * may be shown, which is for the policy to say. Files under a filter driver (LFS, git-crypt) are not compared, since
  * the driver does not run.
  */
-import { copyFileSync, existsSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { gitText, nulList, type GitCall, type RunGit } from './git.ts'
@@ -22,12 +22,22 @@ const MAX_BYTES = 16 * 1024 * 1024
 export async function withIndexCopy<Result>(repository: HumanRepository, name: string, body: (reading: Reading) => Promise<Result>): Promise<Result> {
   const index = join(repository.view, `index-${name}`)
   try {
-    if (existsSync(repository.index)) copyFileSync(repository.index, index)
+    if (existsSync(repository.index)) copyIndex(repository.index, index)
     return await body({ repository, call: { gitDir: repository.view, workTree: repository.root, index } })
   } finally {
     rmSync(index, { force: true })
     rmSync(`${index}.lock`, { force: true })
   }
+}
+
+/**
+ * With its time, rounded down: git takes a file that is as old as the index for one that may have changed since, and a
+ * younger index would make it trust too much. Source: git's Documentation/technical/racy-git.
+ */
+export function copyIndex(from: string, to: string): void {
+  const seconds = Math.floor(statSync(from).mtimeMs / 1000)
+  copyFileSync(from, to)
+  utimesSync(to, seconds, seconds)
 }
 
 /** Exactly these paths and what is below them; all when there are none. */

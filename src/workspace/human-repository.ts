@@ -66,7 +66,7 @@ export async function openHumanRepository(git: RunGit, root: string, viewsDir: s
   for (const name of ['objects', 'refs', 'packed-refs', 'logs', 'shallow']) link(join(commonDir, name), join(view, name))
   link(join(commonDir, 'info', 'exclude'), join(view, 'info', 'exclude'))
   put(join(view, 'HEAD'), readFileSync(join(gitDir, 'HEAD'), 'utf8'))
-  put(join(view, 'config'), viewConfig(config))
+  put(join(view, 'config'), viewConfig(config, existsSync(join(commonDir, 'logs'))))
   const objectFormat = config.get('extensions.objectformat') === 'sha256' ? 'sha256' : 'sha1'
   return { root: realpathSync(root), gitDir, commonDir, view, index: join(gitDir, 'index'), objectFormat }
 }
@@ -86,8 +86,9 @@ function put(file: string, text: string): void {
   renameSync(`${file}.${process.pid}`, file)
 }
 
-function viewConfig(config: ReadonlyMap<string, string>): string {
-  const lines = ['[core]', '\tbare = false', '\tlogAllRefUpdates = true']
+/** Reflogs only where there are some: before the first commit, and in repositories that keep none, there is no place for them. */
+function viewConfig(config: ReadonlyMap<string, string>, hasLogs: boolean): string {
+  const lines = ['[core]', '\tbare = false', `\tlogAllRefUpdates = ${hasLogs}`]
   for (const [key, value] of config) {
     if (!KEPT_KEYS.test(key) || !/^[\w.-]*$/.test(value)) continue
     const [section = '', name = ''] = key.split('.')

@@ -36,7 +36,8 @@ export const approval: Step = async (call) => {
   if (usable?.status === 'approved') return use(call, usable)
   if (usable?.status === 'denied') throw new VpError('approval.denied', 'a person denied this call', { rule: decision.rule, approval: usable.id })
   if (caller.yes && ask.fullyUndoable) return
-  const id = usable?.id ?? (await recordPending(call, ask, decision, sha))
+  // One that was used up is no open question: the same call again is a new one.
+  const id = usable?.status === 'pending' ? usable.id : await recordPending(call, ask, decision, sha)
   const answer = caller.confirm ? await caller.confirm({ ask, decision, approval: id, taskId: caller.taskId }) : 'later'
   if (answer === 'later')
     throw new VpError('approval.needed', `${call.operation.name} needs a person's yes: ${ask.wants}`, {
