@@ -77,7 +77,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     if (!lazy) throw new VpError('internal', `${command.name} did not say that it needs the kit`)
     return lazy
   }
-  const edgesAt = (place: Place): Edges => {
+  const edgesAt = (place: Place, caller: Caller): Edges => {
     const kit = remembered(() => {
       const kit = need().kit.openKit({
         env: place.env,
@@ -114,12 +114,13 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     surface: 'cli',
     scopes: lazy ? lazy.scopes.scopesOf('human') : new Set(),
     ...(flags['yes'] === true ? { yes: true } : {}),
-    ...(interactive && lazy ? { confirm: lazy.prompt.confirmAt(asking), dialogue: lazy.prompt.dialogueAt(asking) } : {}),
+    ...(interactive && lazy ? { confirm: lazy.prompt.confirmAt(asking) } : {}),
   }
+  const planner: Caller = interactive && lazy ? { ...caller, dialogue: lazy.prompt.dialogueAt(asking) } : caller
   const context: CommandContext = {
     ...parsed,
-    ...edgesAt({ cwd, env: host.env }),
-    elsewhere: edgesAt,
+    ...edgesAt({ cwd, env: host.env }, planner),
+    elsewhere: (place) => edgesAt(place, caller),
     packageRoot: packageRoot(),
     interactive,
     look: looks.out,

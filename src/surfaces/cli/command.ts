@@ -60,7 +60,7 @@ export interface CommandContext extends Edges {
   readonly looks: Looks
   readonly version: string
   readonly ports: { readonly clock: Clock; readonly random: Random }
-  /** The same person at the same terminal, in another directory and environment. */
+  /** The same person in another directory and environment, where the command itself answers the planner and signs. */
   elsewhere(place: Place): Edges
   /** Where the program itself lies: the root of its package. */
   readonly packageRoot: string

@@ -97,6 +97,10 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
       const mark = `${task.status}/${task.attempt}/${task.reason ?? ''}`
       const before = seen.get(id)
       seen.set(id, mark)
+      // The next attempt may have begun before anybody looked at how the last one ended.
+      const failedBefore = task.status === 'running' && before?.startsWith(`running/${task.attempt - 1}/`)
+      const again = failedBefore ? eventOf(clock.now(), state, { ...task, status: 'queued', attempt: task.attempt - 1 }, isLive || options.steps) : null
+      if (again) say(options.steps && isLive ? asStep(again) : again)
       // What was over before this process looked is no news; what runs at the first look is.
       if (before === mark || (before === undefined && task.status !== 'running')) continue
       const event = eventOf(clock.now(), state, task, isLive || options.steps)

@@ -12,6 +12,7 @@ import type { Started } from '../../../operations/projects/start.ts'
 import { runComplete, runValidate, runVerify, type VerifyResult } from '../../../operations/runs.ts'
 import type { Completed } from '../../../operations/runs/complete.ts'
 import type { Validated } from '../../../operations/runs/validate.ts'
+import { NOBODY } from '../../../operations/runs/watcher.ts'
 import type { RunState, TaskState } from '../../../pas/embedded/reducer/state.ts'
 import { commitAll } from '../../../workspace/new-repository.ts'
 import type { Command, CommandContext, Edges } from '../command.ts'
@@ -20,6 +21,7 @@ import { count, duration, tokenBand, tokens, usd, usdBand } from '../format.ts'
 import { dots } from '../layout.ts'
 import { DEMO_HEAD, DEMO_HEAD_LIVE, demoStep } from '../screens/demo.ts'
 import { strong } from '../style.ts'
+import { watchRun } from '../watch.ts'
 import { makeDemoPlace, quoted, removeDemoPlace, SAMPLE, startRepository, wayThere, type DemoPlace } from './demo-place.ts'
 import { endError } from './runs.ts'
 
@@ -94,8 +96,6 @@ async function play(context: CommandContext, demo: Edges, place: DemoPlace, run:
     if (context.pause.aborted) throw new VpError('cancelled', 'stopped by you')
     return (await demo.call(operation, params, watched ? { live: watched } : {})).result as Result
   }
-  const watch = (onState: (state: RunState) => void) => ({ watcher: { onState, onActivity: () => undefined }, pause: context.pause })
-
   const author = await startRepository(demo)
   const created = await call<NewProject>(plmsCreate, { name: SAMPLE })
   row('new', `${SAMPLE}, copied to ${place.temporary === null ? place.cwd : 'a temporary directory'}, ${count(created.index.files, 'file')} indexed`)
@@ -104,11 +104,7 @@ async function play(context: CommandContext, demo: Edges, place: DemoPlace, run:
   const { git, clock, config } = demo.kit()
   await commitAll(git, demo.cwd, { message: 'chore: plan with vp\n', author, epochMs: clock.now() })
   const estimated = await call<Estimated>(plmsEstimate, {})
-  const simulated = await call<Simulated>(
-    plmsSimulate,
-    { rehearsal_pct: 0.01 },
-    watch(() => undefined),
-  )
+  const simulated = await call<Simulated>(plmsSimulate, { rehearsal_pct: 0.01 }, { watcher: NOBODY, pause: context.pause })
   // The caps of a small change; where no price is known only tokens can be counted.
   const caps = estimated.price_known
     ? { budget_usd: config.do_budget_usd, budget_tokens: null }
@@ -120,11 +116,7 @@ async function play(context: CommandContext, demo: Edges, place: DemoPlace, run:
     dots(`${count(planned.shape.tasks, 'task')} in ${count(planned.shape.lanes, 'lane')} from PRD.md`, `${bandWords(band)} est., rehearsed, approved`),
   )
 
-  const started = await call<Started>(
-    plmsStart,
-    {},
-    watch((state) => (run.state = state)),
-  )
+  const started = await watched(context, demo, run, (live) => call<Started>(plmsStart, {}, live))
   if (started.exit !== 0) throw endError(started)
   const ran = tasksOf(run.state)
   const atOnce = firstAtOnce(ran)
@@ -139,7 +131,7 @@ async function play(context: CommandContext, demo: Edges, place: DemoPlace, run:
   const verified = await call<VerifyResult>(runVerify, { run: started.run_id })
   if (!verified.sound)
     throw new VpError(verified.unaltered ? 'ledger.incomplete' : 'ledger.altered', verified.problems[0] ?? 'the ledger does not hold', { next: ['vp verify'] })
-  row('commits', dots(`${commitWords(started.commits, completed)}`, `${count(verified.receipts, 'receipt')}, unaltered and complete`))
+  row('commits', dots(`${commitWords(started.commits, completed)}`, `${count(verified.receipts, 'receipt')}, unaltered, complete`))
   row('spent', spentWords(started, band, context.flags['live'] === true))
   return {
     run_id: started.run_id,
@@ -152,6 +144,26 @@ async function play(context: CommandContext, demo: Edges, place: DemoPlace, run:
     cost_usd: started.cost_usd,
     band,
     verified: { unaltered: verified.unaltered, complete: verified.complete, receipts: verified.receipts },
+  }
+}
+
+/** On a terminal the run is watched as `vp start` shows it; piped, the demo is its rows alone. */
+async function watched<Result>(
+  context: CommandContext,
+  demo: Edges,
+  run: { state: RunState | null },
+  work: (live: NonNullable<Caller['live']>) => Promise<Result>,
+): Promise<Result> {
+  const watch = context.json || context.looks.lines ? null : watchRun({ ...context, ...demo })
+  const { watcher, ...live } = watch?.live ?? { watcher: NOBODY, pause: context.pause }
+  const onState = (state: RunState) => {
+    run.state = state
+    watcher.onState(state)
+  }
+  try {
+    return await work({ ...live, watcher: { ...watcher, onState } })
+  } finally {
+    watch?.end()
   }
 }
 
@@ -201,7 +213,7 @@ function bandOf(estimated: Estimated, simulated: Simulated): Played['band'] {
   return { tokens: tokens.ci_90, cost_usd: estimated.price_known && cost_usd.ci_90[1] > 0 ? cost_usd.ci_90 : null }
 }
 
-const bandWords = (band: Played['band']): string => (band.cost_usd ? usdBand(...band.cost_usd) : `${tokenBand(...band.tokens)} tokens`)
+const bandWords = (band: Played['band']): string => (band.cost_usd ? usdBand(...band.cost_usd) : `${tokenBand(...band.tokens)} tok`)
 
 function spentWords(started: Started, band: Played['band'], live: boolean): string {
   const within = (value: number, [low, high]: readonly [number, number]) => (value >= low && value <= high ? 'inside the band' : 'outside the band')
