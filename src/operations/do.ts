@@ -46,6 +46,18 @@ export const runDo = operation({
   result: done as never,
   effect: 'spend',
   scope: 'projects.start',
+  // Typed at a terminal it is approved by being typed; from anywhere else the caps are a client's own word.
+  decide: (params, { caller }) =>
+    caller.surface === 'cli' || caller.scopes.has('projects.approve')
+      ? { effect: 'allow', rule: 'scope/projects.start', reason: 'a person typed it' }
+      : { effect: 'ask', rule: 'global/unapproved-run', reason: `a run that nobody approved, up to ${capWords(params)}` },
+  ask: (params) => ({
+    wants: `run “${params.goal.slice(0, 200)}” with a model and bring it to your branch`,
+    reaches: 'a tree of its own, then your branch when all gates hold',
+    undo: 'the files: all. Not: what the model read and what it cost',
+    fullyUndoable: false,
+    maxExtent: 'call',
+  }),
   async handler(params, scene): Promise<DoResult> {
     const { kit, tree, caller } = scene
     const { record, file } = await projectFor(scene, params.test ?? null)
@@ -104,6 +116,11 @@ export const runDo = operation({
 
 async function subjectOf(kit: Kit, state: RunState): Promise<string> {
   return gitText(kit.git, ['log', '-1', '--format=%s', state.head], { gitDir: join(runDirectory(kit, state.run_id), 'repository.git') })
+}
+
+function capWords(params: { budget_usd?: number | undefined; budget_tokens?: number | undefined }): string {
+  const words = [params.budget_usd === undefined ? null : `$${params.budget_usd}`, params.budget_tokens === undefined ? null : `${params.budget_tokens} tokens`]
+  return words.filter((word) => word !== null).join(' and ') || 'the usual cap'
 }
 
 async function projectFor(scene: Scene, test: readonly string[] | null) {
