@@ -18,6 +18,7 @@ export interface Decoder {
 }
 
 const LENGTH = /content-length[ \t]*:[ \t]*(\d{1,15})[ \t\r]*$/i
+const CONTENT_TYPE = /^content-type[ \t]*:/i
 const HEADER = /^[\w-]+[ \t]*:/
 const LINE_FEED = 10
 
@@ -66,7 +67,7 @@ export function createDecoder(maxBytes: number): Decoder {
     if (bytes === null) return
     const head = bytes.subarray(0, 4096).toString('latin1')
     const isJson = /^(\u00EF\u00BB\u00BF)?\s*[[{]/.test(head)
-    if (framing === null && !isJson && LENGTH.test(head)) framing = 'frames'
+    if (framing === null && !isJson && (CONTENT_TYPE.test(head) || LENGTH.test(head))) framing = 'frames'
     if (framing !== 'frames') {
       if (isJson) framing = 'lines'
       return document(bytes)
