@@ -225,16 +225,6 @@ export async function humanIdentity(git: RunGit, repository: HumanRepository, en
   return { name, email }
 }
 
-/** Paths among `paths` that are changed, staged or untracked in the human's tree. */
-export async function dirtyPaths(git: RunGit, repository: HumanRepository): Promise<string[]> {
-  const { stdout } = await git(['status', '--porcelain=v1', '-z', '--untracked-files=all', '--no-renames', '--ignore-submodules=all'], {
-    gitDir: repository.view,
-    workTree: repository.root,
-    index: repository.index,
-  })
-  return nulList(stdout).map((entry) => entry.slice(3))
-}
-
 /**
  * Moves branch, index and tree of the human from `from` to `to`, together or not at all. Throws `workspace.moved`
  * when the branch is elsewhere or a changed path is dirty or untracked.

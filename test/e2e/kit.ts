@@ -171,13 +171,6 @@ export function turnOf(request: WireRequest): Turn {
 
 export const call = (name: string, args: Json): ScriptedAnswer => ({ calls: [{ name, arguments: args }] })
 
-export function everyFile(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted()
-}
-
 /** Processes whose environment or command line carries `word`; zombies are nobody. */
 export function processesWith(word: string): string[] {
   return readdirSync('/proc')
