@@ -62,6 +62,8 @@ export function gitRunner(program: string): RunGit {
         env,
         cwd: call.workTree ?? '/',
         stdio: ['pipe', 'pipe', 'pipe'],
+        // Out of the terminal's reach: Ctrl-C is vp's to read, and must not cut a write of git in two.
+        detached: true,
         ...(call.signal ? { signal: call.signal } : {}),
       })
       const out: Buffer[] = []

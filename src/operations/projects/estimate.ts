@@ -1,6 +1,7 @@
 /** `vp estimate` and `vp simulate`: the price before, by priors and then by trying a sample for real. */
-import { VpError } from '../../core/errors.ts'
+import { isErrorCode, VpError } from '../../core/errors.ts'
 import { FINAL_RUN } from '../../pas/contract/types.ts'
+import type { DriveEnd } from '../../pas/embedded/drive.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { Band, PlanEstimate, PlanTask, ProjectFile } from '../../plms/contract/types.ts'
 import { estimatePlan, type EstimateOptions, type Prior } from '../../plms/embedded/estimate.ts'
@@ -11,7 +12,7 @@ import type { Kit } from '../kit.ts'
 import { openModel, type OpenModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
 import { priceOf } from '../runs/drive.ts'
-import { driveSession, prdContext } from '../runs/session.ts'
+import { driveSession, endError, prdContext } from '../runs/session.ts'
 import { startRun } from '../runs/start.ts'
 import { loadPlan, type StoredPlan } from './plans.ts'
 import { requireProject, saveProject, type ProjectRecord } from './project.ts'
@@ -134,10 +135,7 @@ export async function simulateProject(scene: Scene, project: ProjectFile, share:
   })
   const end = await driveSession(scene, { state, project, model, gates: [], prd: prdContext(scene.tree.root) })
   scene.notes['run'] = state.run_id
-  if (!FINAL_RUN.has(end.state.status))
-    throw new VpError('run.stopped', `the rehearsal stopped: ${end.state.reason ?? end.state.status}`, {
-      next: ['vp logs', 'vp simulate --rehearsal 0.01'],
-    })
+  if (!FINAL_RUN.has(end.state.status)) throw stopped(kit, end)
   const result = evaluate(plan, estimate, sample, end.state, kit.config.parallel)
   await kit.store.transaction(async (tx) => {
     const fresh = await requireProject(tx, record.id)
@@ -148,6 +146,18 @@ export async function simulateProject(scene: Scene, project: ProjectFile, share:
     })
   })
   return { ...result, runway: runwayOf(result.rehearsed, record.approval?.budget_micro_usd ?? null) }
+}
+
+/** Why a rehearsal has no result: a call waits, a person stopped it, or an error did. */
+function stopped(kit: Kit, end: DriveEnd): VpError {
+  const waiting = endError(kit, end).error
+  if (waiting) return waiting
+  const next = ['vp logs', 'vp simulate --rehearsal 0.01']
+  const reason = end.state.reason ?? end.state.status
+  if (reason === 'by you') return new VpError('cancelled', 'the rehearsal was stopped by you', { next })
+  const code = /^[a-z_]+\.[a-z_]+(?=: )/.exec(reason)?.[0]
+  if (code !== undefined && isErrorCode(code)) return new VpError(code, `in the rehearsal: ${reason.slice(code.length + 2)}`, { next })
+  return new VpError('run.stopped', `the rehearsal stopped: ${reason}`, { next })
 }
 
 /** The same plan is rehearsed by the same tasks, on every machine. */
