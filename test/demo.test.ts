@@ -102,9 +102,9 @@ test('Ctrl-C in the run keeps everything, and the line it ends with goes on', as
   assert.equal(stopped.code, 130, stopped.stderr)
   assert.match(stopped.stdout, /^The model's words are recorded; everything else here is real\nnew {7}calculator-api/)
   assert.deepEqual(processesWith(place.root), [])
-  const next = /next: +(cd .* vp resume)/.exec(stopped.stderr)?.[1]
+  const next = /next: +(cd [^]*vp resume)$/m.exec(stopped.stderr)?.[1]
   assert.ok(next, stopped.stderr)
-  assert.match(typed(place, [next]), /^run \w+ done: 6 of 6 tasks/m)
+  assert.match(typed(place, next.split('\n')), /^run \w+ done: 6 of 6 tasks/m)
 })
 
 test('Ctrl-C before the run leaves nothing', async (t) => {

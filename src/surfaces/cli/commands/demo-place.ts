@@ -3,7 +3,7 @@
  * `VP_DEMO_DIR` both are in one temporary directory, so that nothing of it is in the person's own ledger; a directory
  * that they named is a project of theirs like any other.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { loadConfig } from '../../../config/config.ts'
 import { pathsFrom } from '../../../config/paths.ts'
@@ -14,11 +14,14 @@ import { commitAll, initRepository, setIdentity } from '../../../workspace/new-r
 import type { CommandContext, Edges, Place } from '../command.ts'
 
 export const SAMPLE = 'calculator-api'
+const RECORDING = 'recording.jsonl'
 
 export interface DemoPlace extends Place {
   /** What a person who did not keep it elsewhere may throw away; null with `VP_DEMO_DIR`. */
   readonly temporary: string | null
   readonly state: string
+  /** As it is named from `cwd`; null for a live model. */
+  readonly recording: string | null
 }
 
 /** Directory and environment of one demo. Throws `usage.project`, `install.damaged`; then nothing was changed. */
@@ -29,16 +32,20 @@ export function makeDemoPlace(context: CommandContext, live: boolean): DemoPlace
   const { cwd, temporary } = context.env['VP_DEMO_DIR'] ? namedDirectory(context, context.env['VP_DEMO_DIR']) : temporaryDirectory(context.env)
   const own = context.env['VP_STATE_DIR']
   const state = own ? resolve(context.cwd, own) : temporary ? join(temporary, 'state') : pathsFrom(context.env).state
-  const env = { ...context.env, VP_STATE_DIR: state, ...(live ? {} : recordedSettings(context, examples, state)) }
   cpSync(join(examples, SAMPLE), cwd, { recursive: true })
-  return { cwd, temporary, state, env }
+  const packed = join(examples, 'calculator-demo', RECORDING)
+  // Beside the copy it has a short name, and outlives an upgrade of the program.
+  if (temporary !== null) copyFileSync(packed, join(temporary, RECORDING))
+  const recording = temporary === null ? packed : join('..', RECORDING)
+  const env = { ...context.env, VP_STATE_DIR: state, ...(live ? {} : recordedSettings(context, resolve(cwd, recording), state)) }
+  return { cwd, temporary, state, env, recording: live ? null : recording }
 }
 
 /** The words were recorded under the shipped settings: other limits would ask for other words. The sandbox stays the person's. */
-function recordedSettings(context: CommandContext, examples: string, state: string): Readonly<Record<string, string>> {
+function recordedSettings(context: CommandContext, recording: string, state: string): Readonly<Record<string, string>> {
   const { sandbox } = loadConfig(pathsFrom(context.env).configFile, context.env).config
   return {
-    VP_MODEL: `recorded:${join(examples, 'calculator-demo', 'recording.jsonl')}`,
+    VP_MODEL: `recorded:${recording}`,
     VP_CONFIG: join(state, 'demo.json'),
     ...(sandbox ? { VP_SANDBOX: sandbox } : {}),
   }
@@ -88,11 +95,18 @@ export async function startRepository(demo: Edges): Promise<Identity> {
 /** Commands that lead from the person's shell, wherever it is, to the demo with its ledger. */
 export function wayThere(context: CommandContext, place: DemoPlace): string[] {
   const isKnown = place.state === pathsFrom(context.env).state
-  return [
-    `cd ${quoted(place.cwd)}`,
-    ...(isKnown ? [] : [`export VP_STATE_DIR=${quoted(place.state)}`]),
-    ...(isOnPath(context) ? [] : [`export PATH=${quoted(join(context.packageRoot, 'bin'))}:"$PATH"`]),
-  ]
+  return [`cd ${quoted(place.cwd)}`, ...(isKnown ? [] : [`export VP_STATE_DIR=${quoted(place.state)}`])]
+}
+
+/** What makes `vp` this program in that shell; empty where it is. */
+export function wayToVp(context: CommandContext): string[] {
+  return isOnPath(context) ? [] : [`export PATH=${quoted(join(context.packageRoot, 'bin'))}:"$PATH"`]
+}
+
+/** There, goes on with a run under the same model. */
+export function resumeCommand(context: CommandContext, place: DemoPlace): string {
+  const vp = isOnPath(context) ? 'vp' : quoted(join(context.packageRoot, 'bin', 'vp'))
+  return `${place.recording === null ? '' : `VP_MODEL=recorded:${quoted(place.recording)} `}${vp} resume`
 }
 
 /** Whether `vp` typed in the person's shell is this program. What npm adds to PATH is gone when npm is. */
@@ -105,6 +119,6 @@ function isOnPath(context: CommandContext): boolean {
 }
 
 /** One word for a shell. */
-export function quoted(text: string): string {
+function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

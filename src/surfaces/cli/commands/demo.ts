@@ -22,7 +22,7 @@ import { dots } from '../layout.ts'
 import { DEMO_HEAD, DEMO_HEAD_LIVE, demoStep } from '../screens/demo.ts'
 import { strong } from '../style.ts'
 import { watchRun } from '../watch.ts'
-import { makeDemoPlace, quoted, removeDemoPlace, SAMPLE, startRepository, wayThere, type DemoPlace } from './demo-place.ts'
+import { makeDemoPlace, removeDemoPlace, resumeCommand, SAMPLE, startRepository, wayThere, wayToVp, type DemoPlace } from './demo-place.ts'
 import { endError } from './runs.ts'
 
 const PROOF = ['git log --stat', 'vp validate', 'vp replay', 'vp undo']
@@ -42,16 +42,17 @@ export const demoCommand: Command = {
     const startedAt = context.ports.clock.monotonic()
     const place = makeDemoPlace(context, live)
     say(context, live ? DEMO_HEAD_LIVE : DEMO_HEAD)
-    const run: { state: RunState | null } = { state: null }
+    const seen: Seen = { rehearsed: false, run: null }
     try {
-      const played = await play(context, context.elsewhere(place), place, run)
-      const look = [...wayThere(context, place), ...PROOF]
-      for (const [index, line] of [...wayThere(context, place).map((command) => [command]), PROOF].entries())
-        say(context, demoStep(index === 0 ? 'look' : '', line.map(strong).join(' · ')))
-      const result = { directory: place.cwd, state: place.state, live, ...played, duration_ms: Math.round(context.ports.clock.monotonic() - startedAt), look }
+      const played = await play(context, context.elsewhere(place), place, seen)
+      const way = [...wayThere(context, place), ...wayToVp(context)]
+      for (const [index, commands] of [...way.map((command) => [command]), PROOF].entries())
+        say(context, demoStep(index === 0 ? 'look' : '', commands.map(strong).join(' · ')))
+      const duration_ms = Math.round(context.ports.clock.monotonic() - startedAt)
+      const result = { directory: place.cwd, state: place.state, live, ...played, duration_ms, look: [...way, ...PROOF] }
       return { result, screen: () => ({ stdout: [], stderr: [] }) }
     } catch (thrown) {
-      throw withWay(context, place, asVpError(thrown), run.state !== null)
+      throw withWay(context, place, asVpError(thrown), seen)
     }
   },
 }
@@ -60,18 +61,23 @@ function say(context: CommandContext, line: string): void {
   if (!context.json) context.write(paint({ stdout: [line], stderr: [] }, context.looks).stdout)
 }
 
+/** How far it came: what there is to look at when it does not come to its end. */
+interface Seen {
+  rehearsed: boolean
+  run: RunState | null
+}
+
 /** What is left behind and how to go on; what came to nothing is removed. */
-function withWay(context: CommandContext, place: DemoPlace, error: VpError, begun: boolean): VpError {
-  const { details } = error
-  const kept = begun || place.temporary === null
+function withWay(context: CommandContext, place: DemoPlace, error: VpError, seen: Seen): VpError {
+  const byPerson = error.code === 'cancelled'
+  const kept = place.temporary === null || seen.run !== null || (seen.rehearsed && !byPerson)
   if (!kept) removeDemoPlace(place)
-  const model = place.env['VP_MODEL']
-  const resume = `${model && model !== context.env['VP_MODEL'] ? `VP_MODEL=${quoted(model)} ` : ''}vp resume`
-  const next = begun && error.code !== 'gate.failed' ? [resume] : (details.next ?? [])
-  return new VpError(error.code, error.message, {
-    ...details,
-    next: kept ? [[...wayThere(context, place), next[0] ?? 'vp status'].join(' && ')] : next,
-    changed: kept ? `all is in ${place.cwd}` : 'nothing was kept',
+  const goOn = seen.run?.status === 'completed' ? 'vp complete' : resumeCommand(context, place)
+  const next = seen.run && error.code !== 'gate.failed' ? goOn : (error.details.next?.[0] ?? 'vp status')
+  return new VpError(error.code, byPerson ? 'stopped by you' : error.message, {
+    ...error.details,
+    next: kept ? [...wayThere(context, place), next] : byPerson ? ['vp demo'] : (error.details.next ?? []),
+    changed: kept ? 'all is kept' : 'nothing was kept',
     cause: error.cause,
   })
 }
@@ -90,10 +96,10 @@ interface Played {
   readonly verified: { readonly unaltered: boolean; readonly complete: boolean; readonly receipts: number }
 }
 
-async function play(context: CommandContext, demo: Edges, place: DemoPlace, run: { state: RunState | null }): Promise<Played> {
+async function play(context: CommandContext, demo: Edges, place: DemoPlace, seen: Seen): Promise<Played> {
   const row = (label: string, text: string) => say(context, demoStep(label, text))
   const call = async <Result>(operation: Operation, params: object, watched?: Caller['live']): Promise<Result> => {
-    if (context.pause.aborted) throw new VpError('cancelled', 'stopped by you')
+    if (context.pause.aborted) throw new VpError('cancelled', '')
     return (await demo.call(operation, params, watched ? { live: watched } : {})).result as Result
   }
   const author = await startRepository(demo)
@@ -104,6 +110,7 @@ async function play(context: CommandContext, demo: Edges, place: DemoPlace, run:
   const { git, clock, config } = demo.kit()
   await commitAll(git, demo.cwd, { message: 'chore: plan with vp\n', author, epochMs: clock.now() })
   const estimated = await call<Estimated>(plmsEstimate, {})
+  seen.rehearsed = true
   const simulated = await call<Simulated>(plmsSimulate, { rehearsal_pct: 0.01 }, { watcher: NOBODY, pause: context.pause })
   // The caps of a small change; where no price is known only tokens can be counted.
   const caps = estimated.price_known
@@ -116,9 +123,9 @@ async function play(context: CommandContext, demo: Edges, place: DemoPlace, run:
     dots(`${count(planned.shape.tasks, 'task')} in ${count(planned.shape.lanes, 'lane')} from PRD.md`, `${bandWords(band)} est., rehearsed, approved`),
   )
 
-  const started = await watched(context, demo, run, (live) => call<Started>(plmsStart, {}, live))
+  const started = await watched(context, demo, seen, (live) => call<Started>(plmsStart, {}, live))
   if (started.exit !== 0) throw endError(started)
-  const ran = tasksOf(run.state)
+  const ran = tasksOf(seen.run)
   const atOnce = firstAtOnce(ran)
   row('start', dots(atOnceWords(atOnce), ...repairWords(ran), started.backend, duration(started.duration_ms)))
 
@@ -151,13 +158,13 @@ async function play(context: CommandContext, demo: Edges, place: DemoPlace, run:
 async function watched<Result>(
   context: CommandContext,
   demo: Edges,
-  run: { state: RunState | null },
+  seen: Seen,
   work: (live: NonNullable<Caller['live']>) => Promise<Result>,
 ): Promise<Result> {
   const watch = context.json || context.looks.lines ? null : watchRun({ ...context, ...demo })
   const { watcher, ...live } = watch?.live ?? { watcher: NOBODY, pause: context.pause }
   const onState = (state: RunState) => {
-    run.state = state
+    seen.run = state
     watcher.onState(state)
   }
   try {
