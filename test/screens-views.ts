@@ -12,6 +12,7 @@ import { demoScreen } from '../src/surfaces/cli/screens/demo.ts'
 import { doctorScreen } from '../src/surfaces/cli/screens/doctor.ts'
 import { estimateScreen, simulateScreen, type BandsView, type BandView } from '../src/surfaces/cli/screens/estimate.ts'
 import { aliveFields, eventLines, logsScreen, pipedEventLine } from '../src/surfaces/cli/screens/events.ts'
+import { branchesScreen, committedScreen } from '../src/surfaces/cli/screens/git.ts'
 import { modelListScreen } from '../src/surfaces/cli/screens/models.ts'
 import { newScreen, planScreen, questionLine, questionsHead, type QuestionView } from '../src/surfaces/cli/screens/plan.ts'
 import { completeScreen, validateScreen } from '../src/surfaces/cli/screens/prove.ts'
@@ -815,6 +816,31 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
           { label: 'spent', text: '$0.07 when recorded, inside the band · $0 now' },
           { label: 'look', text: 'cd vp-demo · git log --stat · vp validate · vp replay · vp undo' },
         ],
+      },
+      look,
+    ),
+  'git-branches': (look) =>
+    branchesScreen(
+      {
+        branches: [
+          { name: 'fix/retry', sha: '41d0c7e9aa0134', current: true },
+          { name: 'main', sha: '6f01b2c2bb8812', current: false },
+          { name: 'vp/r-2026-11-22-143102-9c1f', sha: '41d0c7e9aa0134', current: false },
+        ],
+        created: null,
+        next: [],
+      },
+      look,
+    ),
+  'git-committed': (look) =>
+    committedScreen(
+      {
+        sha: '8e2f1aa0c4d1',
+        branch: 'fix/retry',
+        subject: 'fix(cart): keep the items of both carts',
+        files: 3,
+        omitted: ['src/cart/.env', 'vendor/tool/'],
+        next: ['vp git push'],
       },
       look,
     ),

@@ -38,7 +38,7 @@ export interface CommittedView {
 
 export const committedScreen = renderer<CommittedView>((view) => ({
   stdout: [strong(`${short(view.sha)} on ${view.branch}: ${view.subject}`) + ` · ${count(view.files, 'file')}`],
-  stderr: [...(view.omitted.length > 0 ? [`note  left out, as vp shows and commits no secrets: ${view.omitted.join(' ')}`] : []), ...nextLines(view.next)],
+  stderr: [...(view.omitted.length > 0 ? [`note  left out, secret files and repositories within: ${view.omitted.join(' ')}`] : []), ...nextLines(view.next)],
 }))
 
 export interface PushedView {
