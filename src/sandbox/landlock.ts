@@ -55,7 +55,8 @@ export function prepareLandlock(parts: LandlockParts, request: SandboxRequest): 
     ...scratch,
     [tmp, '/tmp'],
     [home, '/home/vp'],
-    ...moved.filter(([host, inside]) => host !== inside),
+    // Also those that keep their path: a program below the real /tmp is not one of the private /tmp.
+    ...moved,
   ]
   const real = (text: string) => toHost(text, places)
   const orders: LandlockOrders = {

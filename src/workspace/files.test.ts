@@ -257,7 +257,10 @@ for (const opener of openers)
       mkdirSync(join(root, 'real'))
       writeFileSync(join(root, 'real/f'), 'inside')
       symlinkSync(join(place, 'outside'), join(root, 'evil'))
-      const script = `const fs=require('fs');process.chdir(${JSON.stringify(root)});process.stdout.write('go');for(;;){fs.renameSync('real','t');fs.renameSync('evil','real');fs.renameSync('real','evil');fs.renameSync('t','real')}`
+      // A write in the moment without the folder makes one of its own: then the swapper puts things back.
+      const mend = `if(fs.existsSync('t')){fs.rmSync('real',{recursive:true,force:true});fs.renameSync('t','real')}if(!fs.lstatSync('evil',{throwIfNoEntry:false}))fs.symlinkSync(${JSON.stringify(join(place, 'outside'))},'evil')`
+      const swap = `fs.renameSync('real','t');fs.renameSync('evil','real');fs.renameSync('real','evil');fs.renameSync('t','real')`
+      const script = `const fs=require('fs');process.chdir(${JSON.stringify(root)});process.stdout.write('go');for(;;){try{${swap}}catch{try{${mend}}catch{}}}`
       const swapper = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] })
       try {
         await new Promise((resolve) => swapper.stdout.once('data', resolve))
