@@ -237,22 +237,33 @@ function takeBack(root: Root, steps: readonly Step[], madeDirs: readonly (readon
   for (const step of steps.toReversed()) {
     const at = (name: string) => childPath(step.parentFd, name)
     if (step.isDone && step.backup) renameSync(at(step.backup), at(step.name))
-    else if (step.isDone) unlinkSync(at(step.name))
+    else if (step.isDone) remove(at(step.name))
     else {
-      if (step.backup) unlinkSync(at(step.backup))
-      if (step.temp) unlinkSync(at(step.temp))
+      if (step.backup) remove(at(step.backup))
+      if (step.temp) remove(at(step.temp))
     }
   }
   for (const dir of madeDirs.toReversed()) removeMadeDir(root, dir)
 }
 
-function removeMadeDir(root: Root, dir: readonly string[]): void {
-  const fd = openIn(root, dir.slice(0, -1), O_PATH | O_DIRECTORY)
+/** Somebody may have removed the whole folder meanwhile: then there is nothing to take back, and the first error counts. */
+function remove(path: string): void {
   try {
-    rmdirSync(childPath(fd, dir.at(-1) as string))
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+function removeMadeDir(root: Root, dir: readonly string[]): void {
+  try {
+    const fd = openIn(root, dir.slice(0, -1), O_PATH | O_DIRECTORY)
+    try {
+      rmdirSync(childPath(fd, dir.at(-1) as string))
+    } finally {
+      closeSync(fd)
+    }
   } catch {
-    // Someone put a file into it meanwhile: then it is theirs, and stays.
-  } finally {
-    closeSync(fd)
+    // Somebody put a file into it or took it away meanwhile: then it is theirs.
   }
 }
