@@ -14,6 +14,7 @@ import type { FilePatch, HunkOutcome } from '../patch/types.ts'
 import type { FileChange, Workspace } from '../workspace/files.ts'
 import { writeFiles } from './before-images.ts'
 import { operation, type Scene } from './operation.ts'
+import { hasPlaceholder, unmaskContent, unmaskPatch, type Mask } from './unmask.ts'
 
 const MAX_READ = 2 * 1024 * 1024
 
@@ -127,7 +128,8 @@ export const fsWrite = operation({
     const before = readOrNull(files, params.path)
     if (params.base_sha !== undefined && params.base_sha !== (before ? sha256(before) : null))
       throw new VpError('patch.stale', `${params.path} is not what it was when you read it; read it again`)
-    const bytes = Buffer.from(params.content, 'utf8')
+    const lines = before && !isBinary(before) ? decode(before).lines : []
+    const bytes = Buffer.from(unmaskContent(params.content, lines, scene.kit.redactText), 'utf8')
     const diff = diffOf(params.path, before, bytes)
     const apply = params.apply ?? true
     const written = apply && diff !== '' ? await writeFiles(scene, [{ path: params.path, bytes, expectSha: before ? sha256(before) : null }]) : []
@@ -205,7 +207,10 @@ async function applyFilePatches(scene: Scene, patches: readonly FilePatch[], app
     if (!seen.has(path)) seen.set(path, readOrNull(files, path))
     return seen.get(path) ?? null
   }
-  const result = applyPatch(read, patches)
+  const result = applyPatch(
+    read,
+    patches.map((patch) => unmasked(patch, read, scene.kit.redactText)),
+  )
   const hunks = hunkAnswers(result)
   const diff = result.changes.map((change) => diffOf(change.path, change.before, change.bytes)).join('')
   if (!result.ok && apply) throw rejected(result, hunks)
@@ -222,6 +227,12 @@ async function applyFilePatches(scene: Scene, patches: readonly FilePatch[], app
     diff,
     before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
   }
+}
+
+/** The patch as its writer meant it, who saw placeholders where secrets stand. */
+function unmasked(patch: FilePatch, read: (path: string) => Buffer | null, mask: Mask): FilePatch {
+  const before = patch.oldPath === null || !patch.hunks.some((hunk) => hunk.lines.some((line) => hasPlaceholder(line.text))) ? null : read(patch.oldPath)
+  return before && !isBinary(before) ? unmaskPatch(patch, decode(before).lines, mask) : patch
 }
 
 function rejected(result: PatchResult, hunks: readonly HunkAnswer[]): VpError {

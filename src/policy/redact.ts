@@ -34,7 +34,8 @@ export interface Redactor {
 }
 
 const MIN_KNOWN_CHARS = 6
-const PLACEHOLDER = /\[REDACTED(?::[A-Z0-9_]{1,64})?(?::\d{1,9})?\]/g
+/** What stands where a secret was. */
+export const PLACEHOLDER = /\[REDACTED(?::[A-Z0-9_]{1,64})?(?::\d{1,9})?\]/g
 
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const known = (options.known ?? []).filter((secret) => secret.value.length >= MIN_KNOWN_CHARS).toSorted((a, b) => b.value.length - a.value.length)
