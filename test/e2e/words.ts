@@ -7,23 +7,28 @@ const NAMES = ['upper', 'lower', 'reverse', 'count'] as const
 /** T1 → T2 is a chain, T3 stands alone, T4 joins both. */
 const AFTER: readonly (readonly number[])[] = [[], [1], [], [2, 3]]
 
-export const WORDS_FILES: Files = {
-  'package.json': `${JSON.stringify({ name: 'words', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
-  'src/trim.js': 'export const trim = (text) => text.trim()\n',
-  'test/trim.test.js': testOf('trim', ' a ', 'a'),
-  'PRD.md': [
-    '# Words',
-    '',
-    'Functions on words, each in a file of its own with a test.',
-    '',
-    '## Tasks',
-    '',
-    ...NAMES.map(
-      (name, index) =>
-        `${index + 1}. Add ${name} (lane: Code-Impl; complexity: simple; files: src/${name}.js, test/${name}.test.js${AFTER[index]?.length ? `; depends on: ${AFTER[index].join(', ')}` : ''})`,
-    ),
-    '',
-  ].join('\n'),
+export const WORDS_FILES = wordsFiles(NAMES.length)
+
+/** With the first `count` tasks in the PRD. */
+export function wordsFiles(count: number): Files {
+  return {
+    'package.json': `${JSON.stringify({ name: 'words', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
+    'src/trim.js': 'export const trim = (text) => text.trim()\n',
+    'test/trim.test.js': testOf('trim', ' a ', 'a'),
+    'PRD.md': [
+      '# Words',
+      '',
+      'Functions on words, each in a file of its own with a test.',
+      '',
+      '## Tasks',
+      '',
+      ...NAMES.slice(0, count).map(
+        (name, index) =>
+          `${index + 1}. Add ${name} (lane: Code-Impl; complexity: simple; files: src/${name}.js, test/${name}.test.js${AFTER[index]?.length ? `; depends on: ${AFTER[index].join(', ')}` : ''})`,
+      ),
+      '',
+    ].join('\n'),
+  }
 }
 
 const BODIES: Readonly<Record<(typeof NAMES)[number], readonly [body: string, input: string, output: string | number]>> = {
