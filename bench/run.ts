@@ -1,0 +1,92 @@
+/**
+ * `npm run bench`: what vp takes beside the bare Node it runs on, measured in the same minutes. Ratios are the claim,
+ * milliseconds only the picture. Runs are interleaved, so that a busy moment meets all of them.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { measureDo, type DoFigures } from './small-change.ts'
+import { writeLedger } from './ledger.ts'
+
+const VP = join(import.meta.dirname, '..', 'bin', 'vp')
+const ROUNDS = Number(process.env['VP_BENCH_ROUNDS'] ?? 30)
+const RECEIPTS = 100_000
+
+const root = mkdtempSync(join(tmpdir(), 'vp-bench-'))
+const env = { PATH: process.env['PATH'] ?? '', HOME: root, VP_STATE_DIR: join(root, 'state'), XDG_CACHE_HOME: join(root, 'cache'), LANG: 'C.UTF-8' }
+
+try {
+  const repository = join(root, 'repository')
+  mkdirSync(repository)
+  execFileSync('git', ['init', '-q', '-b', 'main'], { cwd: repository, env })
+  spawnSync(VP, ['--version'], { env }) // builds, where the bundle is older than the source
+  process.stderr.write(`writing a ledger of ${RECEIPTS.toLocaleString('en')} receipts\n`)
+  await writeLedger(env.VP_STATE_DIR, repository, RECEIPTS)
+  const starts = startTimes(repository)
+  const small = await measureDo(VP, { ...env, VP_STATE_DIR: join(root, 'state-do') }, root, Math.max(5, Math.round(ROUNDS / 3)))
+  print(starts, small)
+} finally {
+  rmSync(root, { recursive: true, force: true })
+}
+
+function startTimes(cwd: string): Record<'node' | 'version' | 'status', number> {
+  const commands = { node: [process.execPath, '-e', '0'], version: [VP, '--version'], status: [VP, 'status'] } as const
+  const times = { node: [] as number[], version: [] as number[], status: [] as number[] }
+  for (let round = -2; round < ROUNDS; round++)
+    for (const [name, [file, ...args]] of Object.entries(commands) as [keyof typeof commands, readonly [string, ...string[]]][]) {
+      const at = performance.now()
+      const { status, stderr } = spawnSync(file, args, { cwd, env })
+      if (status !== 0) throw new Error(`${file} ${args.join(' ')}: exit ${status}\n${stderr.toString()}`)
+      if (round >= 0) times[name].push(performance.now() - at) // the first two rounds fill caches
+    }
+  return { node: median(times.node), version: median(times.version), status: median(times.status) }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
+
+interface Row {
+  readonly what: string
+  readonly value: string
+  readonly limit: string
+  readonly holds: boolean
+}
+
+function print(starts: ReturnType<typeof startTimes>, small: DoFigures): void {
+  const ms = (value: number) => `${value.toFixed(1)} ms`
+  const ratio = (value: number) => `${(value / starts.node).toFixed(2)} ×`
+  const rows: Row[] = [
+    { what: 'node -e 0, the yardstick', value: ms(starts.node), limit: '', holds: true },
+    { what: 'vp --version', value: `${ratio(starts.version)}  ${ms(starts.version)}`, limit: '1.5 ×', holds: starts.version <= 1.5 * starts.node },
+    {
+      what: `vp status, ${RECEIPTS.toLocaleString('en')} receipts`,
+      value: `${ratio(starts.status)}  ${ms(starts.status)}`,
+      limit: '1.5 ×',
+      holds: starts.status <= 1.5 * starts.node,
+    },
+    {
+      what: 'vp do: first request',
+      value: `${ratio(small.firstRequestMs)}  ${ms(small.firstRequestMs)}`,
+      limit: '6 ×',
+      holds: small.firstRequestMs <= 6 * starts.node,
+    },
+    ...small.steps.map((step) => ({
+      what: `vp do: own time, ${step.name}`,
+      value: `${ms(step.ownMs)}  (tool ${ms(step.toolMs)})`,
+      limit: '10 ms',
+      holds: step.ownMs <= 10,
+    })),
+    { what: 'vp do: four requests', value: `${small.characters.toLocaleString('en')} characters`, limit: '26,000', holds: small.characters <= 26_000 },
+    { what: 'vp do: memory, all of vp', value: `${small.peakMb.toFixed(0)} MB`, limit: '100 MB', holds: small.peakMb <= 100 },
+  ]
+  const width = (pick: (row: Row) => string) => Math.max(...rows.map((row) => pick(row).length))
+  const [a, b, c] = [width((row) => row.what), width((row) => row.value), width((row) => row.limit)]
+  const lines = rows.map((row) =>
+    `${row.what.padEnd(a)}  ${row.value.padEnd(b)}  ${row.limit.padStart(c)}  ${row.limit === '' ? '' : row.holds ? 'holds' : 'MISSED'}`.trimEnd(),
+  )
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, node ${process.versions.node}, sandbox ${small.backend}, median of ${ROUNDS}`
+  process.stdout.write(`${lines.join('\n')}\n${machine}\n`)
+  if (rows.some((row) => !row.holds)) process.exitCode = 1
+}
