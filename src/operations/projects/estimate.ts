@@ -152,7 +152,7 @@ export async function simulateProject(scene: Scene, project: ProjectFile, share:
 function stopped(kit: Kit, end: DriveEnd): VpError {
   const waiting = endError(kit, end).error
   if (waiting) return waiting
-  const next = ['vp logs', 'vp simulate --rehearsal 0.01']
+  const next = [`vp logs ${end.state.run_id.split('-').at(-1)}`, 'vp simulate --rehearsal 0.01']
   const reason = end.state.reason ?? end.state.status
   if (reason === 'by you') return new VpError('cancelled', 'the rehearsal was stopped by you', { next })
   const code = /^[a-z_]+\.[a-z_]+(?=: )/.exec(reason)?.[0]

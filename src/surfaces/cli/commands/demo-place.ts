@@ -24,31 +24,32 @@ export interface DemoPlace extends Place {
   readonly recording: string | null
 }
 
-/** Directory and environment of one demo. Throws `usage.project`, `install.damaged`; then nothing was changed. */
+/** Directory and environment of one demo. Throws `usage.project`, `install.damaged`, `config.invalid`; then nothing was changed. */
 export function makeDemoPlace(context: CommandContext, live: boolean): DemoPlace {
   const examples = join(context.packageRoot, 'examples')
   if (!existsSync(join(examples, SAMPLE, 'PRD.md')))
     throw new VpError('install.damaged', 'the sample of the demo is missing', { where: { file: examples }, next: ['npm ci'] })
+  const { sandbox } = loadConfig(pathsFrom(context.env).configFile, context.env).config
   const { cwd, temporary } = context.env['VP_DEMO_DIR'] ? namedDirectory(context, context.env['VP_DEMO_DIR']) : temporaryDirectory(context.env)
-  const own = context.env['VP_STATE_DIR']
-  const state = own ? resolve(context.cwd, own) : temporary ? join(temporary, 'state') : pathsFrom(context.env).state
-  cpSync(join(examples, SAMPLE), cwd, { recursive: true })
-  const packed = join(examples, 'calculator-demo', RECORDING)
-  // Beside the copy it has a short name, and outlives an upgrade of the program.
-  if (temporary !== null) copyFileSync(packed, join(temporary, RECORDING))
-  const recording = temporary === null ? packed : join('..', RECORDING)
-  const env = { ...context.env, VP_STATE_DIR: state, ...(live ? {} : recordedSettings(context, resolve(cwd, recording), state)) }
-  return { cwd, temporary, state, env, recording: live ? null : recording }
+  try {
+    cpSync(join(examples, SAMPLE), cwd, { recursive: true })
+    const packed = join(examples, 'calculator-demo', RECORDING)
+    // Beside the copy it has a short name, and outlives an upgrade of the program.
+    if (temporary !== null) copyFileSync(packed, join(temporary, RECORDING))
+    const recording = temporary === null ? packed : join('..', RECORDING)
+    const own = context.env['VP_STATE_DIR']
+    const state = own ? resolve(context.cwd, own) : temporary ? join(temporary, 'state') : pathsFrom(context.env).state
+    const settings = live ? {} : recordedSettings(resolve(cwd, recording), state, sandbox)
+    return { cwd, temporary, state, recording: live ? null : recording, env: { ...context.env, VP_STATE_DIR: state, ...settings } }
+  } catch (error) {
+    if (temporary !== null) rmSync(temporary, { recursive: true, force: true })
+    throw error
+  }
 }
 
 /** The words were recorded under the shipped settings: other limits would ask for other words. The sandbox stays the person's. */
-function recordedSettings(context: CommandContext, recording: string, state: string): Readonly<Record<string, string>> {
-  const { sandbox } = loadConfig(pathsFrom(context.env).configFile, context.env).config
-  return {
-    VP_MODEL: `recorded:${recording}`,
-    VP_CONFIG: join(state, 'demo.json'),
-    ...(sandbox ? { VP_SANDBOX: sandbox } : {}),
-  }
+function recordedSettings(recording: string, state: string, sandbox: string | null): Readonly<Record<string, string>> {
+  return { VP_MODEL: `recorded:${recording}`, VP_CONFIG: join(state, 'demo.json'), ...(sandbox ? { VP_SANDBOX: sandbox } : {}) }
 }
 
 function namedDirectory(context: CommandContext, name: string): { cwd: string; temporary: null } {
