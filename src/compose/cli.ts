@@ -2,9 +2,9 @@
  * A terminal process: streams, signals, exit status, and the edges of one command. Everything that a verb means is
  * in its command file; everything that it does is an operation.
  */
-import { randomFillSync } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nodeCrypto } from '../core/node-crypto.ts'
 import { asVpError, CODES, VpError } from '../core/errors.ts'
 import type { Caller } from '../operations/operation.ts'
 import type { Command, CommandContext, Edges, Outcome, Place } from '../surfaces/cli/command.ts'
@@ -64,22 +64,14 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
   const interactive = !parsed.json && flags['no-input'] !== true && host.stdin.isTTY === true && host.stderr.isTTY === true
   const cwd = textFlag(flags, 'cwd') ?? host.cwd()
   // What only some commands need is loaded when it is asked for: a status must stay as cheap as its reads.
-  const lazy = command.needsKit
-    ? {
-        kit: await import('./kit.ts'),
-        invoke: await import('../operations/invoke.ts'),
-        checkout: await import('../operations/projects/checkout.ts'),
-        scopes: await import('../policy/scopes.ts'),
-        prompt: await import('./prompt.ts'),
-      }
-    : null
+  const lazy = command.needsKit ? await import('./edges.ts') : null
   const need = () => {
     if (!lazy) throw new VpError('internal', `${command.name} did not say that it needs the kit`)
     return lazy
   }
   const edgesAt = (place: Place, caller: Caller): Edges => {
     const kit = remembered(() => {
-      const kit = need().kit.openKit({
+      const kit = need().openKit({
         env: place.env,
         offline: flags['offline'] === true,
         version: host.version,
@@ -90,7 +82,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
       return kit
     })
     const checkout = remembered(() => {
-      const checkout = need().checkout.openCheckout(kit(), place.cwd)
+      const checkout = need().openCheckout(kit(), place.cwd)
       opened.unshift(checkout)
       return checkout
     })
@@ -99,7 +91,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
       kit,
       checkout,
       call: async (operation, params, options = {}) => {
-        const answer = await need().invoke.invoke(kit(), operation, params, { ...caller, live: options.live ?? caller.live } as Caller, checkout(), {
+        const answer = await need().invoke(kit(), operation, params, { ...caller, live: options.live ?? caller.live } as Caller, checkout(), {
           signal: stop,
           ...(options.idempotencyKey ? { idempotencyKey: options.idempotencyKey } : {}),
         })
@@ -112,11 +104,11 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
   const caller: Caller = {
     actor: host.env['CI'] ? 'ci' : 'human',
     surface: 'cli',
-    scopes: lazy ? lazy.scopes.scopesOf('human') : new Set(),
+    scopes: lazy ? lazy.scopesOf('human') : new Set(),
     ...(flags['yes'] === true ? { yes: true } : {}),
-    ...(interactive && lazy ? { confirm: lazy.prompt.confirmAt(asking) } : {}),
+    ...(interactive && lazy ? { confirm: lazy.confirmAt(asking) } : {}),
   }
-  const planner: Caller = interactive && lazy ? { ...caller, dialogue: lazy.prompt.dialogueAt(asking) } : caller
+  const planner: Caller = interactive && lazy ? { ...caller, dialogue: lazy.dialogueAt(asking) } : caller
   const context: CommandContext = {
     ...parsed,
     ...edgesAt({ cwd, env: host.env }, planner),
@@ -131,9 +123,9 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     stop,
     ports: {
       clock: { now: () => Date.now(), monotonic: () => performance.now() },
-      random: { bytes: (count) => randomFillSync(new Uint8Array(count)) },
+      random: { bytes: (count) => nodeCrypto().randomFillSync(new Uint8Array(count)) },
     },
-    ask: async (question) => (interactive && lazy ? lazy.prompt.askYesNo(asking, question) : false),
+    ask: async (question) => (interactive && lazy ? lazy.askYesNo(asking, question) : false),
     talk: (line) => {
       if (!parsed.json) host.stderr.write(paint({ stdout: [], stderr: [line] }, looks).stderr)
     },

@@ -2,7 +2,7 @@
  * Canonical JSON (RFC 8785 for the values we write: sorted keys, no undefined, finite numbers) and SHA-256.
  * Equal values give equal bytes on every machine and locale: hashes, recordings and prompts depend on it.
  */
-import { createHash } from 'node:crypto'
+import { nodeCrypto } from './node-crypto.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
@@ -25,5 +25,5 @@ export function canonicalJson(value: unknown): string {
 
 /** Lower-case hex SHA-256. */
 export function sha256(bytes: string | Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return nodeCrypto().createHash('sha256').update(bytes).digest('hex')
 }

@@ -4,13 +4,16 @@
  * tampers on purpose meets the signed anchor.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { hash } from 'node:crypto'
+import { nodeCrypto } from '../core/node-crypto.ts'
 
 const ZERO = '0'.repeat(64)
 
 /** SHA-256 over the JSON of the values, blobs as hex behind a mark that no text column starts with. */
 function rowDigest(values: readonly unknown[]): string {
-  return hash('sha256', JSON.stringify(values.map((value) => (value instanceof Uint8Array ? `\u0000blob:${Buffer.from(value).toString('hex')}` : value))))
+  return nodeCrypto().hash(
+    'sha256',
+    JSON.stringify(values.map((value) => (value instanceof Uint8Array ? `\u0000blob:${Buffer.from(value).toString('hex')}` : value))),
+  )
 }
 
 function xorHex(a: string, b: string): string {
@@ -96,6 +99,6 @@ export function stateDigest(db: DatabaseSync): { tx: number; digest: string } {
   const rows = db.prepare('SELECT name, rows, digest FROM table_sums ORDER BY name').all()
   return {
     tx: Number(rows.find((row) => row['name'] === '')?.['rows'] ?? 0),
-    digest: hash('sha256', JSON.stringify(rows.map((row) => [row['name'], row['rows'], row['digest']]))),
+    digest: nodeCrypto().hash('sha256', JSON.stringify(rows.map((row) => [row['name'], row['rows'], row['digest']]))),
   }
 }

@@ -1,58 +1,61 @@
 /**
- * The table of verbs: name → where it is. A verb's file is loaded when it is used, so that a status loads no planner.
+ * The table of verbs. Those that only look are loaded with the program, since looking is cheap; all others are one
+ * file, loaded when one of them is used, so that a status loads no planner.
  */
 import { VpError } from '../../../core/errors.ts'
 import type { Command } from '../command.ts'
+import { logsCommand, statusCommand, whereCommand } from './look.ts'
 
-const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
-  '': async () => (await import('./look.ts')).whereCommand,
-  new: async () => (await import('./lifecycle.ts')).newCommand,
-  plan: async () => (await import('./lifecycle.ts')).planCommand,
-  estimate: async () => (await import('./lifecycle.ts')).estimateCommand,
-  simulate: async () => (await import('./lifecycle.ts')).simulateCommand,
-  approve: async () => (await import('./lifecycle.ts')).approveCommand,
-  start: async () => (await import('./runs.ts')).startCommand,
-  status: async () => (await import('./look.ts')).statusCommand,
-  logs: async () => (await import('./look.ts')).logsCommand,
-  pause: async () => (await import('./runs.ts')).pauseCommand,
-  resume: async () => (await import('./runs.ts')).resumeCommand,
-  terminate: async () => (await import('./runs.ts')).terminateCommand,
-  validate: async () => (await import('./prove.ts')).validateCommand,
-  complete: async () => (await import('./prove.ts')).completeCommand,
-  verify: async () => (await import('./prove.ts')).verifyCommand,
-  replay: async () => (await import('./prove.ts')).replayCommand,
-  export: async () => (await import('./prove.ts')).exportCommand,
-  undo: async () => (await import('./prove.ts')).undoCommand,
-  'fs patch': async () => (await import('./by-hand.ts')).fsPatchCommand,
-  do: async () => (await import('./runs.ts')).doCommand,
-  'fs read': async () => (await import('./by-hand.ts')).fsReadCommand,
-  search: async () => (await import('./by-hand.ts')).searchCommand,
-  'run test': async () => (await import('./by-hand.ts')).runTestCommand,
-  'run exec': async () => (await import('./by-hand.ts')).runExecCommand,
-  'model list': async () => (await import('./machine.ts')).modelListCommand,
-  'model set': async () => (await import('./machine.ts')).modelSetCommand,
-  'git branch': async () => (await import('./git.ts')).gitBranchCommand,
-  'git commit': async () => (await import('./git.ts')).gitCommitCommand,
-  'git push': async () => (await import('./git.ts')).gitPushCommand,
-  'git pr': async () => (await import('./git.ts')).gitPrCommand,
-  'policy explain': async () => (await import('./by-hand.ts')).policyExplainCommand,
-  rpc: async () => (await import('./rpc.ts')).rpcCommand,
-  doctor: async () => (await import('./machine.ts')).doctorCommand,
-  demo: async () => (await import('./demo.ts')).demoCommand,
-  'config show': async () => (await import('./machine.ts')).configShowCommand,
-  help: async () => (await import('./help.ts')).helpCommand(allCommands),
+const LOOK: Readonly<Record<string, Command>> = { '': whereCommand, status: statusCommand, logs: logsCommand }
+
+const REST: Readonly<Record<string, (rest: typeof import('./rest.ts')) => Command>> = {
+  new: (rest) => rest.newCommand,
+  plan: (rest) => rest.planCommand,
+  estimate: (rest) => rest.estimateCommand,
+  simulate: (rest) => rest.simulateCommand,
+  approve: (rest) => rest.approveCommand,
+  start: (rest) => rest.startCommand,
+  pause: (rest) => rest.pauseCommand,
+  resume: (rest) => rest.resumeCommand,
+  terminate: (rest) => rest.terminateCommand,
+  validate: (rest) => rest.validateCommand,
+  complete: (rest) => rest.completeCommand,
+  verify: (rest) => rest.verifyCommand,
+  replay: (rest) => rest.replayCommand,
+  export: (rest) => rest.exportCommand,
+  undo: (rest) => rest.undoCommand,
+  'fs patch': (rest) => rest.fsPatchCommand,
+  do: (rest) => rest.doCommand,
+  'fs read': (rest) => rest.fsReadCommand,
+  search: (rest) => rest.searchCommand,
+  'run test': (rest) => rest.runTestCommand,
+  'run exec': (rest) => rest.runExecCommand,
+  'model list': (rest) => rest.modelListCommand,
+  'model set': (rest) => rest.modelSetCommand,
+  'git branch': (rest) => rest.gitBranchCommand,
+  'git commit': (rest) => rest.gitCommitCommand,
+  'git push': (rest) => rest.gitPushCommand,
+  'git pr': (rest) => rest.gitPrCommand,
+  'policy explain': (rest) => rest.policyExplainCommand,
+  rpc: (rest) => rest.rpcCommand,
+  doctor: (rest) => rest.doctorCommand,
+  demo: (rest) => rest.demoCommand,
+  'config show': (rest) => rest.configShowCommand,
+  help: (rest) => rest.helpCommand(allCommands),
 }
 
-export const COMMANDS: ReadonlySet<string> = new Set(Object.keys(LOADERS))
+export const COMMANDS: ReadonlySet<string> = new Set([...Object.keys(LOOK), ...Object.keys(REST)])
 
 async function allCommands(): Promise<readonly Command[]> {
-  return Promise.all(Object.values(LOADERS).map((load) => load()))
+  return Promise.all([...COMMANDS].map(loadCommand))
 }
 
 /** Throws `usage.unknown_command` with the nearest name; it is never run instead. */
 export async function loadCommand(name: string): Promise<Command> {
-  const load = LOADERS[name]
-  if (load) return load()
+  const look = LOOK[name]
+  if (look) return look
+  const pick = REST[name]
+  if (pick) return pick(await import('./rest.ts'))
   const { nearestName } = await import('../help.ts')
   const inGroup = [...COMMANDS].filter((one) => one.startsWith(`${name} `))
   const nearest =

@@ -1,0 +1,10 @@
+/** Every verb that does more than look. */
+export * from './lifecycle.ts'
+export * from './runs.ts'
+export * from './prove.ts'
+export * from './by-hand.ts'
+export * from './machine.ts'
+export * from './git.ts'
+export * from './rpc.ts'
+export * from './demo.ts'
+export * from './help.ts'
