@@ -4,7 +4,7 @@
  */
 import { build } from 'esbuild'
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -28,25 +28,53 @@ const dist = join(root, 'dist')
 const startedAt = new Date()
 mkdirSync(dist, { recursive: true })
 const fresh = mkdtempSync(join(dist, '.build-'))
+const OPTIONS = {
+  absWorkingDir: root,
+  outdir: fresh,
+  outExtension: { '.js': '.mjs' },
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node26',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  external: ['@vscode/ripgrep'],
+  write: false,
+}
+
+/** Entry name → its file in dist, as named by its content. */
+const placeOf = (files, name) => files.map(({ path }) => relative(fresh, path)).find((path) => basename(path).startsWith(`${name}-`))
+
+/** What is loaded when it is asked for, taken from the files that were built before. */
+const later = (places) => ({
+  name: 'later',
+  setup(plugin) {
+    plugin.onResolve({ filter: /^\./ }, ({ path, kind }) => {
+      const place = kind === 'dynamic-import' ? places[basename(path, '.ts')] : undefined
+      return place === undefined ? undefined : { path: `./${place}`, external: true }
+    })
+  },
+})
+
+/**
+ * Three layers, each one load: the entry, what looks (one file, as it must be fast), and everything else in chunks.
+ * What looks is in the third layer once more; its modules keep no state, so that two copies agree.
+ */
+async function outputs() {
+  const rest = { rest: 'src/surfaces/cli/commands/rest.ts', edges: 'src/compose/edges.ts', help: 'src/surfaces/cli/help.ts' }
+  const work = await build({ ...OPTIONS, entryPoints: rest, entryNames: 'chunks/[name]-[hash]', splitting: true })
+  const names = Object.fromEntries(Object.keys(rest).map((name) => [name, basename(placeOf(work.outputFiles, name))]))
+  const look = await build({ ...OPTIONS, entryPoints: { cli: 'src/compose/cli.ts' }, entryNames: 'chunks/[name]-[hash]', plugins: [later(names)] })
+  const entry = await build({ ...OPTIONS, entryPoints: { vp: 'src/main.ts' }, plugins: [later({ cli: placeOf(look.outputFiles, 'cli') })] })
+  const launcher = await build({ ...OPTIONS, entryPoints: { launcher: 'src/sandbox/launcher-entry.ts' } })
+  return [work, look, entry, launcher].flatMap(({ outputFiles }) => outputFiles)
+}
+
 try {
-  const { outputFiles } = await build({
-    absWorkingDir: root,
-    entryPoints: { vp: 'src/main.ts', launcher: 'src/sandbox/launcher-entry.ts' },
-    outdir: fresh,
-    outExtension: { '.js': '.mjs' },
-    chunkNames: 'chunks/[name]-[hash]',
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node26',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
-    logLevel: 'warning',
-    external: ['@vscode/ripgrep'],
-    write: false,
-  })
+  const outputFiles = await outputs()
   const wanted = new Set(outputFiles.map(({ path }) => basename(path)))
   mkdirSync(join(fresh, 'chunks'))
   mkdirSync(join(dist, 'chunks'), { recursive: true })

@@ -2,6 +2,7 @@
  * argv, environment, exit: nothing else. What a fast answer needs is loaded here; the rest behind its command.
  */
 import { enableCompileCache } from 'node:module'
+import { fstatSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathsFrom } from './config/paths.ts'
 
@@ -10,7 +11,7 @@ const VERSION = '0.1.0'
 async function main(): Promise<number> {
   const argv = process.argv.slice(2)
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-    process.stdout.write(`${VERSION}\n`)
+    print(1, `${VERSION}\n`)
     return 0
   }
   enableCompileCache(join(pathsFrom(process.env).cache, 'compile'))
@@ -19,11 +20,43 @@ async function main(): Promise<number> {
     argv,
     env: process.env,
     version: VERSION,
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
+    // Opening it costs a tenth of a start, and only a question or a `-` needs it.
+    get stdin() {
+      return process.stdin
+    },
+    get stdout() {
+      return process.stdout
+    },
+    get stderr() {
+      return process.stderr
+    },
+    facts: (fd) => (isTerminal(fd) ? (fd === 1 ? process.stdout : process.stderr) : { isTTY: false }),
+    print,
     cwd: () => process.cwd(),
   })
+}
+
+/** Without opening its stream, and without asking where it cannot be one: either costs a tenth of a start. */
+function isTerminal(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd)
+  } catch {
+    return false // closed
+  }
+}
+
+/** The whole text, at once where that does not have to wait for a reader. */
+function print(fd: 1 | 2, text: string): void {
+  const bytes = Buffer.from(text)
+  let at = 0
+  try {
+    if (!isTerminal(fd)) while (at < bytes.length) at += writeSync(fd, bytes, at)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EPIPE') return // nobody reads any more
+    if (code !== 'EAGAIN') throw error
+  }
+  if (at < bytes.length) (fd === 1 ? process.stdout : process.stderr).write(bytes.subarray(at))
 }
 
 process.exitCode = await main()

@@ -13,7 +13,7 @@ import { envelopeLine, failureEnvelope, successEnvelope } from '../surfaces/cli/
 import { errorScreen } from '../surfaces/cli/error.ts'
 import { parseFlags, splitCommand, textFlag } from '../surfaces/cli/parse.ts'
 import { paint } from '../surfaces/cli/finish.ts'
-import { lookFrom, type Looks } from '../surfaces/cli/style.ts'
+import { lookFrom, type Looks, type StreamFacts } from '../surfaces/cli/style.ts'
 
 export interface CliProcess {
   readonly argv: readonly string[]
@@ -22,13 +22,17 @@ export interface CliProcess {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
+  /** Of a descriptor, without opening its stream where it is no terminal. */
+  facts(fd: 1 | 2): StreamFacts
+  /** What a finished command says: whole, and before the process ends. */
+  print(fd: 1 | 2, text: string): void
   cwd(): string
 }
 
 export async function runCli(host: CliProcess): Promise<number> {
   const words = splitCommand(host.argv, COMMANDS)
   const json = host.argv.includes('--json')
-  const looks = lookFrom(host.env, { stdout: host.stdout, stderr: host.stderr }, { json, ...(host.argv.includes('--plain') ? { plain: true } : {}) })
+  const looks = lookFrom(host.env, { stdout: host.facts(1), stderr: host.facts(2) }, { json, ...(host.argv.includes('--plain') ? { plain: true } : {}) })
   let name = words.name
   try {
     const help = helpAsked(host.argv, words.name)
@@ -59,9 +63,9 @@ interface Parsed {
 
 async function runCommand(host: CliProcess, looks: Looks, command: Command, parsed: Parsed): Promise<Outcome | null> {
   const { flags } = parsed
-  const { pause, stop, dispose } = signals(host)
+  const { pause, stop, stdout, dispose } = signals(host)
   const opened: { close(): void }[] = []
-  const interactive = !parsed.json && flags['no-input'] !== true && host.stdin.isTTY === true && host.stderr.isTTY === true
+  const interactive = command.needsKit && !parsed.json && flags['no-input'] !== true && host.stdin.isTTY === true && host.stderr.isTTY === true
   const cwd = textFlag(flags, 'cwd') ?? host.cwd()
   // What only some commands need is loaded when it is asked for: a status must stay as cheap as its reads.
   const lazy = command.needsKit ? await import('./edges.ts') : null
@@ -131,14 +135,21 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     },
     columns: () => host.stderr.columns || 80,
     rows: () => host.stderr.rows || 24,
-    write: (text) => void host.stdout.write(text),
+    write: (text) => void stdout().write(text),
     writeErr: (text) => void host.stderr.write(text),
     readStdin: async () => {
       const parts: Buffer[] = []
       for await (const part of host.stdin) parts.push(part as Buffer)
       return Buffer.concat(parts).toString('utf8')
     },
-    streams: { stdin: host.stdin, stdout: host.stdout },
+    streams: {
+      get stdin() {
+        return host.stdin
+      },
+      get stdout() {
+        return stdout()
+      },
+    },
   }
   try {
     return await command.run(context)
@@ -155,7 +166,7 @@ function remembered<Value>(make: () => Value): () => Value {
 }
 
 /** Ctrl-C once pauses, twice stops; SIGTERM is the first; a closed terminal pauses too. */
-function signals(host: CliProcess): { pause: AbortSignal; stop: AbortSignal; dispose(): void } {
+function signals(host: CliProcess): { pause: AbortSignal; stop: AbortSignal; stdout(): NodeJS.WriteStream; dispose(): void } {
   const pause = new AbortController()
   const stop = new AbortController()
   const once = () => {
@@ -164,9 +175,12 @@ function signals(host: CliProcess): { pause: AbortSignal; stop: AbortSignal; dis
   }
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const name of names) process.on(name, once)
-  // A reader that went away (`vp logs | head`) is no failure of ours.
-  host.stdout.on('error', () => stop.abort())
-  return { pause: pause.signal, stop: stop.signal, dispose: () => names.forEach((name) => process.off(name, once)) }
+  const stdout = remembered(() => {
+    // A reader that went away (`vp logs | head`) is no failure of ours.
+    host.stdout.on('error', () => stop.abort())
+    return host.stdout
+  })
+  return { pause: pause.signal, stop: stop.signal, stdout, dispose: () => names.forEach((name) => process.off(name, once)) }
 }
 
 /** Above `src/compose` when this runs from source, above `dist` or its chunks when it is the bundle. */
@@ -185,18 +199,18 @@ function ownLauncher(): { node: string; argv: string[] } {
 function emit(host: CliProcess, looks: Looks, name: string, outcome: Outcome, json: boolean): number {
   const exit = outcome.exit ?? 0
   if (json) {
-    host.stdout.write(envelopeLine(successEnvelope(`vp ${name}`.trim(), outcome)))
+    host.print(1, envelopeLine(successEnvelope(`vp ${name}`.trim(), outcome)))
     return exit
   }
   const painted = paint(outcome.screen(looks.out), looks)
-  host.stdout.write(painted.stdout)
-  host.stderr.write(painted.stderr)
+  if (painted.stdout !== '') host.print(1, painted.stdout)
+  if (painted.stderr !== '') host.print(2, painted.stderr)
   return exit
 }
 
 function emitError(host: CliProcess, looks: Looks, name: string, error: VpError, json: boolean): number {
   const exit = CODES[error.code].exit
-  if (json) host.stdout.write(envelopeLine(failureEnvelope(`vp ${name}`.trim(), error)))
-  else host.stderr.write(paint(errorScreen(error, { debug: host.argv.includes('--debug') }), looks).stderr)
+  if (json) host.print(1, envelopeLine(failureEnvelope(`vp ${name}`.trim(), error)))
+  else host.print(2, paint(errorScreen(error, { debug: host.argv.includes('--debug') }), looks).stderr)
   return exit
 }
