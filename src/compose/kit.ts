@@ -2,8 +2,8 @@
  * The kit of one process: every effect, built once. The only place where clock, chance and the machine come in.
  */
 import { randomFillSync } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { loadConfig } from '../config/config.ts'
 import { pathsFrom } from '../config/paths.ts'
@@ -17,7 +17,7 @@ import { SHIPPED_LANES } from '../policy/shipped-lanes.ts'
 import { selectBackend } from '../sandbox/select.ts'
 import { resolveToolchain, type Toolchain } from '../sandbox/toolchain.ts'
 import { openWorkspace } from '../workspace/files.ts'
-import { gitRunner } from '../workspace/git.ts'
+import { gitRunner, rememberingGit } from '../workspace/git.ts'
 import { openLedger } from './ledger.ts'
 import { isWorkerAlive, workerName } from './process.ts'
 
@@ -44,11 +44,12 @@ export function openKit(options: KitOptions): OpenKit {
   }
   let sandbox: Promise<SandboxInForce> | null = null
   const tools = new Map<string, Promise<Toolchain>>()
+  const versions = rememberedVersions(join(paths.cache, 'toolchains.json'))
   return {
     ...ports,
     store: ledger.store,
     key: ledger.key,
-    git: gitRunner(findProgram('git', env)),
+    git: rememberingGit(gitRunner(findProgram('git', env))),
     paths,
     config,
     env,
@@ -79,6 +80,7 @@ export function openKit(options: KitOptions): OpenKit {
           home: env['HOME'] ?? '',
           deny: workspace,
           askVersion: asked?.askVersion === true,
+          versions,
         })
       tools.set(key, found)
       return found
@@ -102,6 +104,31 @@ function laneOf(name: string, root: string): Lane {
   const file = join(root, '.vp', 'lanes', `${slugOf(name)}.yaml`)
   if (root === '' || !existsSync(file)) return shipped
   return narrow(shipped, parseLaneYaml(readFileSync(file, 'utf8'), `.vp/lanes/${slugOf(name)}.yaml`))
+}
+
+/** A cache: a file that cannot be read or written costs a question more. */
+function rememberedVersions(file: string): { get(key: string): string | undefined; set(key: string, version: string): void } {
+  let known: Record<string, string> | null = null
+  const load = () => {
+    try {
+      return (known ??= JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>)
+    } catch {
+      return (known = {})
+    }
+  }
+  return {
+    get: (key) => (Object.hasOwn(load(), key) ? String(load()[key]) : undefined),
+    set: (key, version) => {
+      known = { ...load(), [key]: version }
+      try {
+        mkdirSync(dirname(file), { recursive: true })
+        writeFileSync(`${file}.${process.pid}`, JSON.stringify(known))
+        renameSync(`${file}.${process.pid}`, file)
+      } catch {
+        // asked again next time
+      }
+    },
+  }
 }
 
 /** Values of the environment that must not leave: whatever is named like a secret and long enough to be one. */

@@ -8,6 +8,8 @@ import { basename, dirname, isAbsolute, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 
 export interface ToolchainOptions {
+  /** Versions that are known by the identity of the files. */
+  readonly versions?: { get(key: string): string | undefined; set(key: string, version: string): void }
   /** The human's PATH. */
   readonly path: string
   readonly home: string
@@ -46,8 +48,19 @@ export async function resolveToolchain(program: string, options: ToolchainOption
   if (isWithin(denied, realpathSync(target))) throw inWorkspace(program)
   const chain = place(target, options)
   const interpreter = await interpreterOf(target, chain, options)
-  const version = options.askVersion ? await ask(chain.program, VERSION_ARGS[program] ?? ['--version'], options) : null
+  const version = options.askVersion ? await versionOf(program, chain, interpreter ?? undefined, options) : null
   return { ...chain, ...(interpreter ? { interpreter } : {}), ...(version ? { version: version.slice(0, 100) } : {}) }
+}
+
+/** Asked once for a program that does not change: `npm --version` alone takes longer than the rest of a start. */
+async function versionOf(name: string, chain: Toolchain, interpreter: Toolchain | undefined, options: ToolchainOptions): Promise<string | null> {
+  const files = [chain.program, ...(interpreter ? [interpreter.program] : [])].map((file) => realpathSync(file))
+  const key = files.map((file) => [file, statSync(file).ino, statSync(file).size, statSync(file).mtimeMs].join(' ')).join(' ')
+  const known = options.versions?.get(key)
+  if (known !== undefined) return known
+  const version = await ask(chain.program, VERSION_ARGS[name] ?? ['--version'], options)
+  if (version !== null) options.versions?.set(key, version)
+  return version
 }
 
 /** Every directory a sandbox must mount for this toolchain, and those for its PATH. */

@@ -4,6 +4,8 @@
  * repositories are ours, and the human's is seen through a view (`human-repository.ts`).
  */
 import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 
 export interface GitCall {
@@ -86,6 +88,56 @@ export function gitRunner(program: string): RunGit {
     })
 }
 
+const OBJECT = /^[0-9a-f]{40}([0-9a-f]{24})?(\^\{(tree|commit)\}|:.*)?$/
+const ABOUT_OBJECTS = new Set(['ls-tree', 'diff-tree', 'rev-parse', 'cat-file'])
+const REMEMBERED_BYTES = 4 * 1024 * 1024
+
+/**
+ * The same git, asked once for what cannot change: objects named by their full id, and the settings of a file that
+ * was not written since. Each question is a process, and a small change asks the same ones again and again. What a
+ * configuration includes from elsewhere is looked at once a process.
+ */
+export function rememberingGit(git: RunGit): RunGit {
+  const known = new Map<string, Promise<GitAnswer>>()
+  let bytes = 0
+  return (args, call = {}) => {
+    const key = call.input === undefined && call.workTree === undefined && call.index === undefined ? keyOf(args) : null
+    if (key === null) return git(args, call)
+    const earlier = known.get(key)
+    if (earlier) return earlier
+    const answer = git(args, call)
+    known.set(key, answer)
+    answer.then(
+      ({ code, stdout }) => {
+        if (code !== 0 && args[0] !== 'config') known.delete(key)
+        bytes += stdout.length
+        if (bytes > REMEMBERED_BYTES) {
+          known.clear()
+          bytes = 0
+        }
+      },
+      () => known.delete(key),
+    )
+    return answer
+  }
+}
+
+/** What the question depends on; null when it may be answered differently tomorrow. */
+function keyOf(args: readonly string[]): string | null {
+  const [verb = '', ...rest] = args
+  if (verb === 'config') return configKey(args)
+  if (!ABOUT_OBJECTS.has(verb) || rest.includes('-e')) return null
+  const paths = rest.indexOf('--')
+  const named = (paths < 0 ? rest : rest.slice(0, paths)).filter((arg) => !arg.startsWith('-') && arg !== 'blob')
+  return named.length > 0 && named.every((arg) => OBJECT.test(arg)) ? args.join('\0') : null
+}
+
+function configKey(args: readonly string[]): string | null {
+  const at = args.indexOf('--file')
+  const file = at < 0 ? undefined : statSync(args[at + 1] ?? '', { throwIfNoEntry: false, bigint: true })
+  return file ? [...args, file.ino, file.mtimeNs, file.size].join('\0') : null
+}
+
 function verbOf(args: readonly string[]): string {
   return args.find((arg, at) => !arg.startsWith('-') && args[at - 1] !== '-c') ?? ''
 }
@@ -108,4 +160,46 @@ export function nulList(bytes: Buffer): string[] {
     .toString('utf8')
     .split('\0')
     .filter((part) => part !== '')
+}
+
+export interface TreeEntry {
+  /** As git writes it: `100644`, `120000`, `160000`. */
+  readonly mode: string
+  readonly id: string
+  readonly path: string
+}
+
+/** Every file of a commit or tree, in git's order. */
+export async function treeEntries(git: RunGit, gitDir: string, treeish: string): Promise<TreeEntry[]> {
+  return nulList((await git(['ls-tree', '-r', '-z', '--full-tree', treeish], { gitDir })).stdout).map((line) => {
+    const tab = line.indexOf('\t')
+    const [mode = '', , id = ''] = line.slice(0, tab).split(' ')
+    return { mode, id, path: line.slice(tab + 1) }
+  })
+}
+
+/** Their paths in code-unit order. */
+export async function treePaths(git: RunGit, gitDir: string, treeish: string): Promise<string[]> {
+  return (await treeEntries(git, gitDir, treeish)).map(({ path }) => path).toSorted()
+}
+
+const OWN_FILE = /^refs\/(heads|vp)\//
+
+/** The ref's commit, or null. A branch in a file of its own is read without a process; a packed one by git. */
+export async function readRef(git: RunGit, gitDir: string, ref: string): Promise<string | null> {
+  if (OWN_FILE.test(ref) && !ref.includes('..')) {
+    const text = readOrNull(join(gitDir, ref))?.trim()
+    if (text !== undefined && OBJECT.test(text)) return text
+    if (text === undefined && !existsSync(join(gitDir, 'packed-refs'))) return null
+  }
+  const { code, stdout } = await git(['rev-parse', '--verify', '--quiet', `${ref}^{commit}`], { gitDir, accept: [1, 128] })
+  return code === 0 ? stdout.toString().trim() : null
+}
+
+function readOrNull(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined // not there, or a folder of that name: then it is no branch
+  }
 }

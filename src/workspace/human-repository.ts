@@ -7,7 +7,7 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathS
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
-import { gitText, nulList, type Identity, type RunGit } from './git.ts'
+import { gitText, nulList, readRef, treeEntries, type Identity, type RunGit } from './git.ts'
 
 export interface HumanRepository {
   /** Top of the working tree, real path. */
@@ -142,10 +142,7 @@ async function readConfig(git: RunGit, file: string): Promise<Map<string, string
 export async function humanState(git: RunGit, repository: HumanRepository): Promise<HumanState> {
   const raw = readFileSync(join(repository.gitDir, 'HEAD'), 'utf8').trim()
   const branch = raw.startsWith('ref: ') ? raw.slice(5) : null
-  const { code, stdout } = await git(['rev-parse', '--verify', '--quiet', `${branch ?? raw}^{commit}`], {
-    gitDir: repository.view,
-    accept: [1, 128],
-  })
+  const head = await readRef(git, repository.view, branch ?? raw)
   const signs: [file: string, name: string][] = [
     ['rebase-merge', 'a rebase'],
     ['rebase-apply', 'a rebase'],
@@ -155,37 +152,34 @@ export async function humanState(git: RunGit, repository: HumanRepository): Prom
     ['BISECT_LOG', 'a bisection'],
   ]
   const busy = signs.find(([file]) => existsSync(join(repository.gitDir, file)))?.[1] ?? null
-  return { head: code === 0 ? stdout.toString().trim() : null, branch, busy }
+  return { head, branch, busy }
 }
 
 /** The commit a run may start from. Throws `workspace.no_commits`, `workspace.busy`, `workspace.unsupported`. */
-export async function requireBase(git: RunGit, repository: HumanRepository): Promise<{ commit: string; tree: string; branch: string | null }> {
+export async function requireBase(git: RunGit, repository: HumanRepository): Promise<{ commit: string; branch: string | null }> {
   const state = await humanState(git, repository)
   if (!state.head)
     throw new VpError('workspace.no_commits', 'the repository has no commit yet, so there is nothing to start from', {
       next: ['git add -A && git commit -m "start"'],
     })
   if (state.busy) throw new VpError('workspace.busy', `${state.busy} is in progress in this repository`, { next: ['git status'] })
-  const tree = await gitText(git, ['rev-parse', '--verify', `${state.head}^{tree}`], { gitDir: repository.view })
   await refuseForeignContent(git, repository, state.head)
-  return { commit: state.head, tree, branch: state.branch }
+  return { commit: state.head, branch: state.branch }
 }
 
 /** Submodules and LFS pointers are content that is elsewhere: refused before anything is spent. */
 async function refuseForeignContent(git: RunGit, repository: HumanRepository, commit: string): Promise<void> {
-  const listing = nulList((await git(['ls-tree', '-r', '-z', '--full-tree', commit], { gitDir: repository.view })).stdout)
-  const gitlink = listing.find((line) => line.startsWith('160000 '))
+  const listing = await treeEntries(git, repository.view, commit)
+  const gitlink = listing.find(({ mode }) => mode === '160000')
   if (gitlink)
-    throw new VpError('workspace.unsupported', `submodule ${gitlink.split('\t')[1] ?? ''}: a run sees one repository`, {
+    throw new VpError('workspace.unsupported', `submodule ${gitlink.path}: a run sees one repository`, {
       next: ['run vp in a branch without the submodule, or vendor its files'],
     })
-  const attributes = listing.filter((line) => /(^|\/)\.gitattributes$/.test(line.split('\t')[1] ?? ''))
-  for (const line of attributes) {
-    const [, , id = ''] = line.split(/[ \t]/)
+  for (const { path, id } of listing.filter((entry) => /(^|\/)\.gitattributes$/.test(entry.path))) {
     const text = await gitText(git, ['cat-file', 'blob', id], { gitDir: repository.view })
     if (/^[^#\n]*\bfilter=lfs\b/m.test(text))
       throw new VpError('workspace.unsupported', 'this repository keeps files in Git LFS; a run would see pointers instead of files', {
-        where: { file: line.split('\t')[1] ?? '.gitattributes' },
+        where: { file: path },
         next: ['git lfs migrate export --include="*"   (in a copy)'],
       })
   }
@@ -204,25 +198,31 @@ export async function humanIdentity(git: RunGit, repository: HumanRepository, en
     join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'git', 'config'),
     '/etc/gitconfig',
   ]
-  const find = async (key: string, fromEnv: string | undefined): Promise<string | undefined> => {
-    if (fromEnv) return fromEnv
-    for (const file of files) {
-      if (!existsSync(file)) continue
-      const { code, stdout } = await git(['config', '--file', file, '--includes', '--get', key], {
-        accept: [1],
-        env: { HOME: home },
-      })
-      if (code === 0 && stdout.toString().trim()) return stdout.toString().trim()
-    }
-    return undefined
+  let name = env['GIT_AUTHOR_NAME']
+  let email = env['GIT_AUTHOR_EMAIL'] ?? env['EMAIL']
+  for (const file of files) {
+    if ((name && email) || !existsSync(file)) continue
+    const set = await userOf(git, file, home)
+    name = name || set.get('user.name')
+    email = email || set.get('user.email')
   }
-  const name = await find('user.name', env['GIT_AUTHOR_NAME'])
-  const email = await find('user.email', env['GIT_AUTHOR_EMAIL'] ?? env['EMAIL'])
   if (!name || !email)
     throw new VpError('usage.identity', 'git does not know who you are, and commits need an author', {
       next: ['git config --global user.name "Your Name"', 'git config --global user.email you@example.org'],
     })
   return { name, email }
+}
+
+/** `user.name` and `user.email` of one file and what it includes; the last word of each counts. */
+async function userOf(git: RunGit, file: string, home: string): Promise<Map<string, string>> {
+  const args = ['config', '--file', file, '--includes', '-z', '--get-regexp', '^user[.](name|email)$']
+  const { stdout } = await git(args, { accept: [1], env: { HOME: home } })
+  return new Map(
+    nulList(stdout).map((entry): [string, string] => {
+      const at = entry.indexOf('\n')
+      return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1).trim()]
+    }),
+  )
 }
 
 /**

@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path'
 import type { Identity, RunGit } from './git.ts'
-import { gitText } from './git.ts'
-import { commitTree, readRef } from './run-repository.ts'
+import { gitText, readRef } from './git.ts'
+import { commitTree } from './run-repository.ts'
 
 /** An empty repository on branch `main` in `root`. */
 export async function initRepository(git: RunGit, root: string): Promise<void> {

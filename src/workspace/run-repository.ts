@@ -2,7 +2,7 @@
  * A run's own repository: bare, ours, its objects borrowed from the human's. Trees of task attempts are plain
  * directories with an index of their own, so there is no `.git` in them to protect, to rename or to forget.
  */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { gitText, nulList, type Identity, type RunGit } from './git.ts'
@@ -27,14 +27,23 @@ export interface CommitDraft {
   readonly epochMs: number
 }
 
-/** Made once; a second call finds it. */
-export async function createRunRepository(git: RunGit, gitDir: string, human: HumanRepository): Promise<RunRepository> {
+/**
+ * Made once; a second call finds it. With `start`, a new one has the branch there. Written by hand, in the layout that
+ * gitrepository-layout(5) fixes: the folder is put into place when it is whole.
+ */
+export function createRunRepository(gitDir: string, human: HumanRepository, start?: { readonly branch: string; readonly commit: string }): RunRepository {
   if (!existsSync(join(gitDir, 'HEAD'))) {
-    mkdirSync(dirname(gitDir), { recursive: true, mode: 0o700 })
-    await git(['init', '--quiet', '--bare', '--template=', `--object-format=${human.objectFormat}`, '--initial-branch=vp', gitDir])
-    mkdirSync(join(gitDir, 'objects', 'info'), { recursive: true })
-    writeFileSync(join(gitDir, 'objects', 'info', 'alternates'), `${join(human.commonDir, 'objects')}\n`)
-    writeFileSync(join(gitDir, 'config'), `${gitConfig(human.objectFormat)}`)
+    const fresh = `${gitDir}.new`
+    rmSync(fresh, { recursive: true, force: true })
+    for (const folder of ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags']) mkdirSync(join(fresh, folder), { recursive: true, mode: 0o700 })
+    writeFileSync(join(fresh, 'objects', 'info', 'alternates'), `${join(human.commonDir, 'objects')}\n`)
+    writeFileSync(join(fresh, 'config'), gitConfig(human.objectFormat))
+    if (start) {
+      mkdirSync(dirname(join(fresh, start.branch)), { recursive: true })
+      writeFileSync(join(fresh, start.branch), `${start.commit}\n`)
+    }
+    writeFileSync(join(fresh, 'HEAD'), 'ref: refs/heads/vp\n')
+    renameSync(fresh, gitDir)
   }
   return { gitDir, objectFormat: human.objectFormat }
 }
@@ -50,8 +59,7 @@ export async function checkOut(git: RunGit, repository: RunRepository, treeish: 
   rmSync(at.index, { force: true })
   mkdirSync(at.directory, { recursive: true, mode: 0o700 })
   const call = { gitDir: repository.gitDir, workTree: at.directory, index: at.index }
-  await git(['read-tree', treeish], call)
-  await git(['checkout-index', '--all', '--force', '--quiet', '-u'], call)
+  await git(['read-tree', '--reset', '-u', treeish], call)
 }
 
 /** Records the files as they are now and returns the tree's id. Ignored files and `excluded` directories stay out. */
@@ -115,15 +123,6 @@ export async function commitTree(git: RunGit, gitDir: string, draft: CommitDraft
       GIT_COMMITTER_DATE: date,
     },
   })
-}
-
-/** The ref's commit, or null. */
-export async function readRef(git: RunGit, gitDir: string, ref: string): Promise<string | null> {
-  const { code, stdout } = await git(['rev-parse', '--verify', '--quiet', `${ref}^{commit}`], {
-    gitDir,
-    accept: [1, 128],
-  })
-  return code === 0 ? stdout.toString().trim() : null
 }
 
 /** Moves a ref only if it still stands where the caller saw it (`from` null: it must not exist). Throws `workspace.git` otherwise. */

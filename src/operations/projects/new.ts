@@ -8,7 +8,7 @@ import { VpError } from '../../core/errors.ts'
 import { isoUtc } from '../../core/ports.ts'
 import type { ProjectCommand, ProjectFile } from '../../plms/contract/types.ts'
 import { detectProject, type Detected } from '../../workspace/detect.ts'
-import { nulList } from '../../workspace/git.ts'
+import { treePaths } from '../../workspace/git.ts'
 import { humanState, openHumanRepository } from '../../workspace/human-repository.ts'
 import type { Kit } from '../kit.ts'
 import { createProjectRecord, PROJECT_FILE, readProjectFile, requireProject, type ProjectRecord } from './project.ts'
@@ -106,7 +106,7 @@ async function detect(kit: Kit, root: string): Promise<{ detected: Detected; cou
     throw new VpError('workspace.no_commits', 'the repository has no commit yet, so there is nothing to start from', {
       next: ['git add -A && git commit -m "start"'],
     })
-  const list = nulList((await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', head], { gitDir: human.view })).stdout)
+  const list = await treePaths(kit.git, human.view, head)
   const read = (path: string): string | null => {
     if (!list.includes(path)) return null
     try {

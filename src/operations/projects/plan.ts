@@ -13,7 +13,7 @@ import type { PlanTask, ProjectFile, Question } from '../../plms/contract/types.
 import { transition } from '../../plms/embedded/lifecycle.ts'
 import { checkPlan, planFromDrafts, planShape, type PlanShape } from '../../plms/embedded/plan.ts'
 import { MAX_PRD_BYTES, readPrdBytes, tasksFromPrd } from '../../plms/embedded/prd.ts'
-import { nulList } from '../../workspace/git.ts'
+import { treePaths } from '../../workspace/git.ts'
 import { openHumanRepository, requireBase } from '../../workspace/human-repository.ts'
 import { openModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
@@ -73,7 +73,7 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
   let tasks: PlanTask[]
   if (read.kind === 'listed') tasks = read.tasks
   else {
-    const paths = nulList((await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', base.commit], { gitDir: human.view })).stdout).toSorted()
+    const paths = await treePaths(kit.git, human.view, base.commit)
     const ask = await planner(scene, project, usage)
     questions = await answered(parseQuestions(await ask(questionsRequest(text, paths), 1)), request)
     const decided = questions.map((question) => ({ text: question.text, answer: question.answer ?? question.default }))

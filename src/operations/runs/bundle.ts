@@ -13,10 +13,10 @@ import type { Exchange } from '../../models/recorded.ts'
 import type { RunEvent, RunState } from '../../pas/embedded/reducer/state.ts'
 import { runEvents } from '../../pas/embedded/run-store.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
-import { readRef } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
 import { loadPlan, type StoredPlan } from '../projects/plans.ts'
 import type { RunScene } from './run-scene.ts'
+import { readRef } from '../../workspace/git.ts'
 
 export interface Bundle {
   readonly run_id: string

@@ -19,8 +19,8 @@ import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { JobCard, KpiResult, Violation } from '../../pas/contract/types.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import type { Tx } from '../../store/contract.ts'
-import { nulList } from '../../workspace/git.ts'
-import { commitTree, lineCounts, mergeTrees, moveRef, readRef, refuseForeignModes, treeChanges, treeOf } from '../../workspace/run-repository.ts'
+import { readRef, treePaths } from '../../workspace/git.ts'
+import { commitTree, lineCounts, mergeTrees, moveRef, refuseForeignModes, treeChanges, treeOf } from '../../workspace/run-repository.ts'
 import { agentTools } from '../agent-tools.ts'
 import { invoke } from '../invoke.ts'
 import type { Kit } from '../kit.ts'
@@ -134,19 +134,13 @@ async function work(
     ...(options.confirm ? { confirm: options.confirm } : {}),
     ...(options.yes ? { yes: true } : {}),
   }
-  const listing = nulList(
-    (
-      await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', task.carry_tree ?? tree.base], {
-        gitDir: run.repository.gitDir,
-      })
-    ).stdout,
-  )
+  const listing = await treePaths(kit.git, run.repository.gitDir, task.carry_tree ?? tree.base)
   const goal = goalMessage({
     task: `T${card.payload.n}`,
     goal: card.payload.goal,
     lane: card.lane,
     files: card.payload.files,
-    tree: listing.toSorted(),
+    tree: listing,
     context: options.prd,
     feedback: task.feedback,
     test: testWords(run.project.test, card.payload.tests),

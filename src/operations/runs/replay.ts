@@ -13,7 +13,7 @@ import { reduce } from '../../pas/embedded/reducer/reduce.ts'
 import type { RunEvent, RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import { openSqlite } from '../../store/sqlite.ts'
-import { nulList } from '../../workspace/git.ts'
+import { treePaths } from '../../workspace/git.ts'
 import { mergeTrees, treeOf } from '../../workspace/run-repository.ts'
 import { agentTools } from '../agent-tools.ts'
 import type { Kit } from '../kit.ts'
@@ -167,19 +167,13 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskS
     attempt: task.attempt,
     confirm: async ({ ask }) => (wasApproved(bundle, ask.wants) ? 'call' : 'deny'),
   }
-  const listing = nulList(
-    (
-      await kit.git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', task.carry_tree ?? tree.base], {
-        gitDir: run.repository.gitDir,
-      })
-    ).stdout,
-  )
+  const listing = await treePaths(kit.git, run.repository.gitDir, task.carry_tree ?? tree.base)
   const goal = goalMessage({
     task: `T${payload.n}`,
     goal: payload.goal,
     lane,
     files: payload.files,
-    tree: listing.toSorted(),
+    tree: listing,
     context: bundle.prd,
     feedback: task.feedback,
     test: testWords(run.project.test, payload.tests),

@@ -42,7 +42,7 @@ export async function openRunScene(kit: Kit, state: RunState, project: ProjectFi
       next: ['vp verify'],
     })
   const directory = runDirectory(kit, state.run_id)
-  const repository = await createRunRepository(kit.git, join(directory, 'repository.git'), human)
+  const repository = createRunRepository(join(directory, 'repository.git'), human)
   const identity = await humanIdentity(kit.git, human, kit.env)
   return { runId: state.run_id, project, plan, human, repository, identity, branch: branchOf(state.run_id), directory }
 }

@@ -16,9 +16,8 @@ import type { Caps, RunState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { PlanTask, ProjectFile } from '../../plms/contract/types.ts'
 import { leafTasks } from '../../plms/embedded/plan.ts'
-import { gitText } from '../../workspace/git.ts'
 import { humanIdentity, openHumanRepository, requireBase } from '../../workspace/human-repository.ts'
-import { createRunRepository, moveRef } from '../../workspace/run-repository.ts'
+import { createRunRepository } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
 import type { StoredPlan } from '../projects/plans.ts'
 import { branchOf, runDirectory } from './run-scene.ts'
@@ -54,8 +53,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<RunStat
   writeFileSync(join(directory, 'replay_passport.json.new'), printDocument(passport))
   renameSync(join(directory, 'replay_passport.json.new'), join(directory, 'replay_passport.json'))
   writeFileSync(join(directory, 'project.json'), printDocument(request.project))
-  const repository = await createRunRepository(kit.git, join(directory, 'repository.git'), human)
-  await moveRef(kit.git, repository.gitDir, branchOf(runId), base.commit, null)
+  createRunRepository(join(directory, 'repository.git'), human, { branch: branchOf(runId), commit: base.commit })
   kit.point('start.before')
   const started = await kit.store.transaction(
     async (tx) => {
@@ -148,7 +146,7 @@ async function makePassport(
       os: `${process.platform}-${process.arch} ${release().split('-')[0]}`,
     },
     env_snapshot: {
-      git: (await gitText(kit.git, ['version'])).replace('git version ', ''),
+      git: (await kit.toolchain('git', request.root, { askVersion: true })).version?.replace('git version ', '') ?? null,
       vp: kit.version,
       toolchains: await toolchainVersions(kit, request),
     },
