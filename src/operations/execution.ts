@@ -9,6 +9,7 @@ import { hex } from '../core/ids.ts'
 import type { CommandRun } from '../pas/embedded/kpi/measure.ts'
 import { isProtectedPath } from '../policy/paths.ts'
 import type { Limits, Mount, SandboxResult } from '../sandbox/contract.ts'
+import { killOrphans } from '../sandbox/processes.ts'
 import { mountsOf } from '../sandbox/toolchain.ts'
 import type { Kit } from './kit.ts'
 import type { TreeScene } from './scene.ts'
@@ -71,8 +72,7 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
         network: request.network ?? 'none',
         limits: limitsOf(lane.limits, request.timeoutMs),
         scratch,
-        // Of this command alone: what ends with it must not take the others of this process with it.
-        marker: `${kit.worker}-${hex(kit.random, 6)}`,
+        marker: markerOf(kit),
       },
       signal,
     )
@@ -81,6 +81,19 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
+}
+
+/** Of one command alone: what ends with it must not take the others of this process with it. */
+function markerOf(kit: Kit): string {
+  return `${kit.worker}-${hex(kit.random, 6)}`
+}
+
+/** Kills the commands of processes that died without ending them; where no namespace holds a command, it outlives its owner. */
+export function killOrphanedCommands(kit: Kit): void {
+  killOrphans((marker) => {
+    const worker = /^(.+)-[0-9a-f]{12}$/.exec(marker)?.[1]
+    return worker !== undefined && !kit.isAlive(worker)
+  })
 }
 
 /** Mounts of the environment for a tree; empty outside attempts, where the directories are in place. */

@@ -2,10 +2,12 @@
  * The processes of a run, found from outside through /proc: by descent, and by the marker in their environment when
  * descent was cut. A process that overwrote its own environment and left its parent is not found by the marker.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { MARKER_NAME } from './environment.ts'
 
 const ROUNDS = 100
+// oxlint-disable-next-line no-control-regex
+const MARKER = new RegExp(`(?:^|\\0)${MARKER_NAME}=([^\\0]*)\\0`)
 
 /** `pid` and what is below it now, up to a few more than `enough`: a bomb grows faster than one can count. */
 export function descendants(pid: number, enough: number): Set<number> {
@@ -47,32 +49,49 @@ function childrenOf(pid: number): number[] {
 
 /** Every process whose environment carries the marker. */
 export function markedProcesses(marker: string): number[] {
-  const needle = `${MARKER_NAME}=${marker}\0`
-  const marked: number[] = []
-  for (const name of list('/proc')) {
-    if (!/^[0-9]+$/.test(name)) continue
-    const environ = read(`/proc/${name}/environ`)
-    if (environ.startsWith(needle) || environ.includes(`\0${needle}`)) marked.push(Number(name))
-  }
-  return marked
+  return processesWhere((found) => found === marker)
 }
 
 /** Kills what still carries the marker, until nothing does. Gives how many were killed. */
-export function killLeftovers(marker: string, alsoBelow: ReadonlySet<number> = new Set()): number {
+export function killLeftovers(marker: string): number {
+  return killUntilQuiet(() => markedProcesses(marker))
+}
+
+/**
+ * The same for every marker that `isOrphaned` picks, in this process namespace only: from outside a container the
+ * owners of what runs in it cannot be judged. What has a namespace of its own dies with its parent anyway.
+ */
+export function killOrphans(isOrphaned: (marker: string) => boolean): number {
+  const ours = namespaceOf('self')
+  return killUntilQuiet(() => processesWhere(isOrphaned).filter((pid) => namespaceOf(pid) === ours))
+}
+
+function processesWhere(isWanted: (marker: string) => boolean): number[] {
+  return list('/proc')
+    .filter((name) => /^[0-9]+$/.test(name))
+    .filter((pid) => {
+      const marker = MARKER.exec(read(`/proc/${pid}/environ`))?.[1]
+      return marker !== undefined && isWanted(marker)
+    })
+    .map(Number)
+}
+
+function killUntilQuiet(find: () => readonly number[]): number {
   const killed = new Set<number>()
   for (let round = 0; round < ROUNDS; round++) {
-    const pids = new Set([...alsoBelow, ...markedProcesses(marker)])
-    let isQuiet = true
-    for (const pid of pids) {
-      if (pid <= 1) continue
-      if (isAlive(pid) && kill(pid)) {
-        killed.add(pid)
-        isQuiet = false
-      }
-    }
-    if (isQuiet) return killed.size
+    const found = find().filter((pid) => pid > 1 && isAlive(pid) && kill(pid))
+    if (found.length === 0) break
+    for (const pid of found) killed.add(pid)
   }
   return killed.size
+}
+
+function namespaceOf(pid: number | 'self'): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`)
+  } catch {
+    return '' // gone, or of another user
+  }
 }
 
 /** False when it was gone already, or is not ours. */

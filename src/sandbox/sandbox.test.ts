@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { isVpError } from '../core/errors.ts'
 import { DEFAULT_LIMITS, type Backend, type BackendName, type SandboxRequest, type SandboxResult } from './contract.ts'
-import { killLeftovers, markedProcesses, threadsOnMachine } from './processes.ts'
+import { killLeftovers, killOrphans, markedProcesses, threadsOnMachine } from './processes.ts'
 import { selectBackend, type SelectOptions } from './select.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'vp-box-'))
@@ -308,12 +308,37 @@ test('a backend that does not hold is not chosen: a bwrap that isolates nothing'
   await assert.rejects(attempt, (error) => isVpError(error) && error.code === 'sandbox.unavailable')
 })
 
-test('leftovers are found by their marker and killed, others are not', async () => {
+const killings: [title: string, kill: (own: string) => number][] = [
+  ['leftovers are found by their marker', killLeftovers],
+  ['orphans are found by what their marker says', (own) => killOrphans((found) => found === own)],
+]
+for (const [title, kill] of killings)
+  test(`${title} and killed, others are not`, async () => {
+    const own = marker()
+    const [mine, other] = [own, marker()].map((value) => spawn('sleep', ['63'], { env: { VP_RUN_MARKER: value }, stdio: 'ignore' }))
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    assert.equal(kill(own), 1)
+    await new Promise((resolve) => mine?.once('close', resolve))
+    assert.equal(other?.exitCode, null)
+    other?.kill('SIGKILL')
+  })
+
+test('orphans of another process namespace are not judged', async (t) => {
   const own = marker()
-  const [mine, other] = [own, marker()].map((value) => spawn('sleep', ['63'], { env: { VP_RUN_MARKER: value }, stdio: 'ignore' }))
-  await new Promise((resolve) => setTimeout(resolve, 30))
-  assert.equal(killLeftovers(own), 1)
-  await new Promise((resolve) => mine?.once('close', resolve))
-  assert.equal(other?.exitCode, null)
-  other?.kill('SIGKILL')
+  const inside = spawn('unshare', ['-rpf', '--kill-child', 'sleep', '63'], { env: { PATH: '/usr/bin:/bin', VP_RUN_MARKER: own }, stdio: 'ignore' })
+  inside.on('error', () => undefined)
+  try {
+    for (let waited = 0; waited < 2000 && inside.exitCode === null && markedProcesses(own).length < 2; waited += 20)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    if (markedProcesses(own).length === 0) return t.skip('no process namespaces for this user')
+    assert.equal(markedProcesses(own).length, 2)
+    assert.equal(
+      killOrphans((found) => found === own),
+      1,
+      'the one outside',
+    )
+  } finally {
+    killLeftovers(own)
+    inside.kill('SIGKILL')
+  }
 })

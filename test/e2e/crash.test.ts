@@ -77,6 +77,35 @@ for (const backend of BACKENDS) {
   })
 }
 
+const SLOW_TEST = `import { spawn } from 'node:child_process'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+
+test('starts a process that stays', async () => {
+  spawn('sleep', ['299'], { detached: true, stdio: 'ignore' }).unref()
+  await delay(500)
+})
+`
+
+test('landlock holds no process in a namespace: what a killed vp left running, resume kills', async (t) => {
+  const server = await startScriptedServer((request) => wordsModel(turnOf(request)))
+  t.after(() => server.close())
+  const place = await approvedProject(t, { ...wordsFiles(1), 'test/slow.test.js': SLOW_TEST }, server, { VP_SANDBOX: 'landlock' })
+  const sleeping = () => processesWith(place.root).filter((line) => line.includes('sleep 299'))
+  const killed = vp(place, ['start'], {
+    onSpawn: (child) => {
+      const look = setInterval(() => sleeping().length > 0 && child.kill('SIGKILL'), 20)
+      child.once('exit', () => clearInterval(look))
+    },
+  })
+  assert.equal((await killed).signal, 'SIGKILL')
+  const left = sleeping()
+  assert.equal(left.length, 1, 'the command outlives its vp')
+  const resumed = await vp(place, ['resume'])
+  assert.equal(resumed.code, 0, resumed.stderr)
+  assert.deepEqual(processesWith(place.root), [])
+})
+
 /** After a kill: nothing of it lives for long; then `resume`, or `start` when it never became a run. */
 async function goOn(place: Place): Promise<void> {
   const status = await vpJson(place, ['status'])

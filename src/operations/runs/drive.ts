@@ -13,6 +13,7 @@ import { LANE_GATES, type Gate } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
+import { killOrphanedCommands } from '../execution.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller } from '../operation.ts'
 import { keepBase, recordEnd } from './end.ts'
@@ -43,6 +44,7 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
   const run = await openRunScene(kit, request.state, request.project)
   await keepBase(kit, run.human, run.runId, request.state.base)
   await releaseDeadHolds(kit)
+  killOrphanedCommands(kit)
   if (await noOtherWorker(kit, run.runId)) sweepTrees(run.directory)
   request.watcher.onBegin?.({
     project: run.project.name,
