@@ -10,7 +10,7 @@ import { openProvider } from '../models/providers/index.ts'
 import { startScriptedServer, type ScriptedAnswer } from '../models/scripted-server.ts'
 import { parseQuestions, parseTasks } from './decompose.ts'
 import { runAgent, type AgentOutcome, type AgentTool } from './loop.ts'
-import { bounded, goalMessage, SYSTEM_PROMPT } from './prompt.ts'
+import { bounded, goalMessage, SYSTEM_PROMPT, type GoalInput, type LastAttempt } from './prompt.ts'
 import { AGENT_TOOLS } from './tools.ts'
 
 const submit: ScriptedAnswer = { calls: [{ name: 'submit', arguments: { title: 'fix: it', summary: 's' } }] }
@@ -133,7 +133,7 @@ test('a refusal by policy goes back to the model; a pending approval ends the at
 })
 
 test('the goal message is the same on every machine and says what failed', () => {
-  const input = {
+  const input: GoalInput = {
     task: 'T1',
     goal: 'Fix it',
     lane: 'Code-Impl',
@@ -141,13 +141,36 @@ test('the goal message is the same on every machine and says what failed', () =>
     test: 'npm test',
     tree: ['a.ts', 'b.ts'],
     context: null,
-    feedback: 'linter_pass failed, a.ts:3',
+    last: { why: 'gate', feedback: 'linter_pass failed, a.ts:3' },
   }
   assert.equal(goalMessage(input), goalMessage(structuredClone(input)))
-  assert.match(goalMessage(input), /a\.ts:3/)
+  assert.match(goalMessage(input), /did not pass:\nlinter_pass failed, a\.ts:3\nMend that/)
   assert.ok(goalMessage({ ...input, tree: Array.from({ length: 5000 }, (_, index) => `src/deep/${index}/f.ts`) }).length < 4000)
   assert.ok(bounded('x'.repeat(50_000)).length <= 8000)
 })
+
+const ends: [why: LastAttempt['why'], isInFiles: boolean, wasMeasured: boolean][] = [
+  ['gate', true, true],
+  ['unfinished', true, false],
+  ['conflict', false, false],
+]
+for (const [why, isInFiles, wasMeasured] of ends)
+  test(`the goal says what is true of a last attempt that ended by ${why}`, () => {
+    const goal = goalMessage({
+      task: 'T1',
+      goal: 'Fix it',
+      lane: 'Code-Impl',
+      files: [],
+      test: null,
+      tree: [],
+      context: null,
+      last: { why, feedback: 'Reason.' },
+    })
+    assert.match(goal, /Reason\./)
+    assert.equal(goal.includes('is in the files already'), isInFiles)
+    assert.equal(goal.includes('nothing of it is in the files'), !isInFiles)
+    assert.equal(goal.includes('did not pass'), wasMeasured)
+  })
 
 test('plans are read from bare, fenced and wrapped JSON; anything else is a typed refusal', () => {
   const plan = '{"tasks":[{"title":"A","deps":[]},{"title":"B","lane":"Narrative","deps":[1]}]}'

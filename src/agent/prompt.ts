@@ -26,9 +26,21 @@ export interface GoalInput {
   readonly tree: readonly string[]
   /** Lines of the person's own requirements that belong to the task. */
   readonly context: string | null
-  /** What the attempt before this one left undone. */
-  readonly feedback: string | null
+  readonly last: LastAttempt | null
 }
+
+/** How the attempt before this one ended, and what it left undone. */
+export interface LastAttempt {
+  readonly why: keyof typeof AGAIN
+  readonly feedback: string
+}
+
+const AGAIN = {
+  gate: (feedback: string) => `Your last attempt is in the files already. It was measured and did not pass:\n${feedback}\nMend that, then submit again.`,
+  unfinished: (feedback: string) => `Your last attempt is in the files already. ${feedback}\nFinish the task, then submit.`,
+  conflict: (feedback: string) =>
+    `Your last attempt passed, but it could not be merged, and nothing of it is in the files. ${feedback}\nDo the task again on top of their work, then submit.`,
+} as const
 
 const MAX_TREE = 60
 
@@ -38,8 +50,7 @@ export function goalMessage(input: GoalInput): string {
   if (input.files.length > 0) parts.push(`The plan expects changes in: ${input.files.join(', ')}`)
   parts.push(input.test ? `Tests: ${input.test}` : 'There is no test command.')
   parts.push(`Files:\n${treeListing(input.tree)}`)
-  if (input.feedback)
-    parts.push(`Your last attempt is in the files already. It was measured and did not pass:\n${input.feedback}\nMend that, then submit again.`)
+  if (input.last) parts.push(AGAIN[input.last.why](input.last.feedback))
   return parts.join('\n\n')
 }
 

@@ -4,7 +4,7 @@
  */
 import { sha256 } from '../../core/json.ts'
 import { runAgent, type AgentActivity } from '../../agent/loop.ts'
-import { goalMessage, SYSTEM_PROMPT } from '../../agent/prompt.ts'
+import { SYSTEM_PROMPT } from '../../agent/prompt.ts'
 import { commitMessage } from '../../ledger/passport.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { Provider } from '../../models/contract.ts'
@@ -19,14 +19,15 @@ import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { JobCard, KpiResult, Violation } from '../../pas/contract/types.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import type { Tx } from '../../store/contract.ts'
-import { readRef, treePaths } from '../../workspace/git.ts'
+import { readRef } from '../../workspace/git.ts'
 import { commitTree, lineCounts, mergeTrees, moveRef, refuseForeignModes, treeChanges, treeOf } from '../../workspace/run-repository.ts'
 import { agentTools } from '../agent-tools.ts'
 import { invoke } from '../invoke.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller, Operation } from '../operation.ts'
 import type { TreeScene } from '../scene.ts'
-import { gateLint, gateTests, taskTestCommand, testWords, type GateResult } from './gate.ts'
+import { gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
+import { taskGoal } from './goal.ts'
 import type { RunScene } from './run-scene.ts'
 import { publishBranch, recordEnd } from './end.ts'
 import { startOf } from './start-tree.ts'
@@ -134,17 +135,7 @@ async function work(
     ...(options.confirm ? { confirm: options.confirm } : {}),
     ...(options.yes ? { yes: true } : {}),
   }
-  const listing = await treePaths(kit.git, run.repository.gitDir, task.carry_tree ?? tree.base)
-  const goal = goalMessage({
-    task: `T${card.payload.n}`,
-    goal: card.payload.goal,
-    lane: card.lane,
-    files: card.payload.files,
-    tree: listing,
-    context: options.prd,
-    feedback: task.feedback,
-    test: testWords(run.project.test, card.payload.tests),
-  })
+  const goal = await taskGoal(kit, run, task, tree.base, options.prd)
   const outcome = await runAgent(
     {
       provider: await options.providerFor(task),

@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runAgent } from '../../agent/loop.ts'
-import { goalMessage, SYSTEM_PROMPT } from '../../agent/prompt.ts'
+import { SYSTEM_PROMPT } from '../../agent/prompt.ts'
 import { isVpError, type VpError } from '../../core/errors.ts'
 import type { Provider } from '../../models/contract.ts'
 import { recordedProvider } from '../../models/recorded.ts'
@@ -13,13 +13,12 @@ import { reduce } from '../../pas/embedded/reducer/reduce.ts'
 import type { RunEvent, RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import { openSqlite } from '../../store/sqlite.ts'
-import { treePaths } from '../../workspace/git.ts'
 import { mergeTrees, treeOf } from '../../workspace/run-repository.ts'
 import { agentTools } from '../agent-tools.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller } from '../operation.ts'
 import type { Bundle } from './bundle.ts'
-import { testWords } from './gate.ts'
+import { taskGoal } from './goal.ts'
 import type { RunScene } from './run-scene.ts'
 import { startOf } from './start-tree.ts'
 import { openRunTree, type RunTree } from './trees.ts'
@@ -167,17 +166,7 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskS
     attempt: task.attempt,
     confirm: async ({ ask }) => (wasApproved(bundle, ask.wants) ? 'call' : 'deny'),
   }
-  const listing = await treePaths(kit.git, run.repository.gitDir, task.carry_tree ?? tree.base)
-  const goal = goalMessage({
-    task: `T${payload.n}`,
-    goal: payload.goal,
-    lane,
-    files: payload.files,
-    tree: listing,
-    context: bundle.prd,
-    feedback: task.feedback,
-    test: testWords(run.project.test, payload.tests),
-  })
+  const goal = await taskGoal(kit, run, task, tree.base, bundle.prd)
   const provider = endingProvider(recordedProvider(bundle.exchanges, 'recorded'), bundle, `T${payload.n}`, task.attempt)
   const outcome = await runAgent(
     { provider, tools: agentTools(kit, caller, scene), world: () => String(scene.world()) },

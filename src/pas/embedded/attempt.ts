@@ -158,7 +158,7 @@ async function settleStopped<Tree extends WorkTree>(
         type: 'attempt_failed',
         task_id,
         attempt,
-        why: 'gate',
+        why: 'unfinished',
         reason: outcome.message,
         feedback: `It ended without submit: ${outcome.message}.`,
         carry_tree,
@@ -236,7 +236,7 @@ async function mergeAttempt<Tree extends WorkTree>(ports: AttemptPorts<Tree>, le
     if (state.head !== passed.tree.base && !alone) {
       const merged = await ports.merge(state.head, passed.tree.base, passed.treeId)
       if (merged.kind === 'conflict') {
-        const feedback = `While you worked, other tasks changed the same lines: ${merged.paths.join(', ')}. The files now hold their work; do your task again on top of it.`
+        const feedback = `Other tasks changed the same lines meanwhile: ${merged.paths.join(', ')}.`
         return settle(ports, lease, 'failed', `conflict in ${merged.paths.join(', ')}`, kpis, [
           {
             type: 'attempt_failed',

@@ -9,6 +9,7 @@ import type { JobCard } from '../contract/types.ts'
 import type { AttemptPorts, WorkOutcome, WorkTree } from './attempt.ts'
 import { driveRun, type DrivePorts } from './drive.ts'
 import { localEngine } from './engines/local.ts'
+import type { TaskState } from './reducer/state.ts'
 import { appendEvents, loadRun, rebuildRun } from './run-store.ts'
 
 const RUN = 'r-2026-11-24-040000-aaaa' as RunId
@@ -72,7 +73,9 @@ const parts = (commit: string) => commit.slice(2).split(',').filter(Boolean)
 const commitOf = (numbers: string[]) => `c:${numbers.toSorted((a, b) => Number(a) - Number(b)).join(',')}`
 
 interface Script {
-  work?(n: number, attempt: number): WorkOutcome | Promise<WorkOutcome>
+  work?(n: number, attempt: number, task: TaskState): WorkOutcome | Promise<WorkOutcome>
+  /** Tasks whose first merge meets another's lines. */
+  conflicts?: readonly number[]
   pass?(n: number, attempt: number): boolean
   killAt?: (label: string) => boolean
   worker?: string
@@ -87,6 +90,7 @@ function portsOf(world: World, script: Script): DrivePorts<WorkTree & { n: numbe
     worker: script.worker ?? 'w1',
     isAlive: script.alive ?? (() => true),
   })
+  const conflicts = new Set(script.conflicts)
   const ports: AttemptPorts<WorkTree & { n: number; carried: string }> = {
     store: world.store,
     clock,
@@ -100,17 +104,18 @@ function portsOf(world: World, script: Script): DrivePorts<WorkTree & { n: numbe
     }),
     work: async (_state, task) => {
       world.worked.push(`${task.card.payload.n}.${task.attempt}`)
-      return (await script.work?.(task.card.payload.n, task.attempt)) ?? { kind: 'submitted', title: 't', summary: 's' }
+      return (await script.work?.(task.card.payload.n, task.attempt, task)) ?? { kind: 'submitted', title: 't', summary: 's' }
     },
     judge: async (_state, task) => {
       const pass = script.pass?.(task.card.payload.n, task.attempt) ?? true
       return { pass, kpis: [], violations: [], feedback: 'mend it', reason: 'linter_pass failed' }
     },
     lines: async (base, tree) => ({ add: 1, del: 0, files: base === tree ? 0 : 1 }),
-    merge: async (ours, base, tree) => ({
-      kind: 'merged',
-      tree: commitOf([...new Set([...parts(ours), ...parts(tree).filter((one) => !parts(base).includes(one))])]),
-    }),
+    merge: async (ours, base, tree) => {
+      const added = parts(tree).filter((one) => !parts(base).includes(one))
+      if (added.some((one) => conflicts.delete(Number(one)))) return { kind: 'conflict', paths: ['a.ts'] }
+      return { kind: 'merged', tree: commitOf([...new Set([...parts(ours), ...added])]) }
+    },
     commit: async (_state, _task, draft) => draft.treeId,
     readBranch: async () => world.branch,
     moveBranch: async (_state, to, from) => {
@@ -148,6 +153,24 @@ test('a failed gate is tried again; after three the run needs review and the res
   const { state } = await drive(world, { pass: (n) => n !== 1 })
   assert.equal(state.tasks[tid(1)]?.attempt, 3)
   assert.deepEqual([state.tasks[tid(1)]?.status, state.tasks[tid(2)]?.status, state.tasks[tid(3)]?.status], ['failed', 'succeeded', 'skipped'])
+})
+
+test('what cannot be merged is done again on top of the others, and is told so', async (t) => {
+  const world = await makeWorld(t, [card(1, []), card(2, [])])
+  const again: TaskState[] = []
+  const { state } = await drive(world, {
+    conflicts: [1, 2],
+    work: (_n, attempt, task) => {
+      if (attempt > 1) again.push(task)
+      return { kind: 'submitted', title: 't', summary: 's' }
+    },
+  })
+  assert.equal(state.status, 'completed')
+  assert.deepEqual(parts(world.branch), ['1', '2'])
+  assert.equal(again.length, 1, 'the one that came second')
+  assert.equal(again[0]?.why, 'conflict')
+  assert.equal(again[0]?.feedback, 'Other tasks changed the same lines meanwhile: a.ts.')
+  assert.equal(parts(again[0]?.carry_tree ?? '').length, 1, 'it starts from the other one')
 })
 
 test('a pending approval leaves the others running and ends waiting', async (t) => {

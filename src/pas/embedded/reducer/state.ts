@@ -13,6 +13,9 @@ export interface Caps {
   readonly breach: BreachPolicy
 }
 
+/** Measured and failed, ended without submitting, passed but could not be merged, or not to be tried again. */
+export type AttemptEnd = 'gate' | 'unfinished' | 'conflict' | 'fatal'
+
 export interface TaskState {
   readonly task_id: TaskId
   readonly card: JobCard
@@ -21,7 +24,8 @@ export interface TaskState {
   readonly attempt: number
   readonly started_at: number | null
   readonly ended_at: number | null
-  /** What the next attempt is told, and from which tree it goes on. */
+  /** How the last attempt ended, what the next one is told, and from which tree it goes on. */
+  readonly why: AttemptEnd | null
   readonly feedback: string | null
   readonly carry_tree: string | null
   /** Commit that `carry_tree` grew from: what a merge compares with. */
@@ -94,7 +98,7 @@ export type RunEvent = { readonly ts: number } & (
       readonly type: 'attempt_failed'
       readonly task_id: TaskId
       readonly attempt: number
-      readonly why: 'gate' | 'transient' | 'conflict' | 'fatal'
+      readonly why: AttemptEnd
       readonly reason: string
       readonly feedback: string
       readonly carry_tree: string | null

@@ -14,6 +14,7 @@ export function newTask(card: JobCard): TaskState {
     attempt: 0,
     started_at: null,
     ended_at: null,
+    why: null,
     feedback: null,
     carry_tree: null,
     carry_base: null,
@@ -70,6 +71,7 @@ export function reduceTask(task: TaskState, event: RunEvent, maxAttempts: number
             ...task,
             status: 'succeeded',
             ended_at: event.ts,
+            why: null,
             feedback: null,
             carry_tree: null,
             carry_base: null,
@@ -84,6 +86,7 @@ export function reduceTask(task: TaskState, event: RunEvent, maxAttempts: number
 function afterFailure(task: TaskState, event: Extract<RunEvent, { type: 'attempt_failed' }>, maxAttempts: number): TaskState {
   const learned = {
     ...task,
+    why: event.why,
     feedback: event.feedback,
     carry_tree: event.carry_tree,
     carry_base: event.carry_base,
