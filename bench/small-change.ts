@@ -113,16 +113,19 @@ function toolTimes(state: string, run: string): Map<string, number> {
   }
 }
 
-/** Peak resident memory of the process and those of its own program below it, by VmHWM; what the sandbox runs is not vp's. */
+/**
+ * Peak resident memory of the process and those of its own program below it, by VmHWM; what the sandbox runs is not
+ * vp's, nor is the moment between fork and exec in which a child still looks like its parent.
+ */
 function watchMemory(pid: number): () => number {
-  const peaks = new Map<number, number>()
+  const peaks = new Map<number, { mb: number; looks: number }>()
   const look = () => {
     for (const one of [pid, ...below(pid)]) {
       try {
         const status = readFileSync(`/proc/${one}/status`, 'utf8')
         const command = readFileSync(`/proc/${one}/cmdline`, 'utf8')
         if (!/vp\.mjs|launcher\.mjs/.test(command)) continue
-        peaks.set(one, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024)
+        peaks.set(one, { mb: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024, looks: (peaks.get(one)?.looks ?? 0) + 1 })
       } catch {
         // it has ended between listing and reading
       }
@@ -131,7 +134,7 @@ function watchMemory(pid: number): () => number {
   const timer = setInterval(look, 5)
   return () => {
     clearInterval(timer)
-    return [...peaks.values()].reduce((sum, mb) => sum + mb, 0)
+    return [...peaks.values()].filter(({ looks }) => looks >= 4).reduce((sum, { mb }) => sum + mb, 0)
   }
 }
 
