@@ -156,7 +156,7 @@ async function replayAttempt(
 
 async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskState, tree: RunTree, signal: AbortSignal): Promise<VpError | null> {
   const { scene } = tree
-  const { payload, lane } = task.card
+  const { payload } = task.card
   const caller: Caller = {
     actor: 'agent',
     surface: 'agent',
