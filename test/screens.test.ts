@@ -59,14 +59,40 @@ for (const name of Object.keys(SCREENS)) {
   }
 }
 
+/** What is strong on the widest screen and is there to be typed. */
+function commandsOf(name: string, ascii: boolean): string[] {
+  const wide = draw(name, { ...terminal, width: 100, ascii, colour: true })
+  // oxlint-disable-next-line no-control-regex
+  return [...wide.matchAll(/\x1b\[1m(.*?)\x1b\[0m/g)].map((match) => match[1] ?? '').filter((text) => /^(vp|git|export|ollama) /.test(text))
+}
+
+test('a command to copy is whole on one line at every width', () => {
+  let seen = 0
+  for (const name of Object.keys(SCREENS))
+    for (const width of [20, 40, 48, 60, 72, 80])
+      for (const ascii of [false, true]) {
+        const lines = draw(name, { ...terminal, width, ascii }).split('\n')
+        for (const command of commandsOf(name, ascii)) {
+          seen++
+          assert.ok(
+            lines.some((line) => line.includes(command)),
+            `${name} at ${width}: ${command} in\n${lines.join('\n')}`,
+          )
+        }
+      }
+  assert.ok(seen > 300, `${seen} commands`)
+})
+
 // A command to copy is never cut; only words that are longer than the line by themselves may stand out.
 test('no line is over the width on a terminal, none is cut when piped', () => {
   for (const name of Object.keys(SCREENS)) {
     for (const width of [40, 48, 60, 72, 80, 100]) {
       for (const ascii of [false, true]) {
+        const commands = commandsOf(name, ascii)
         for (const line of draw(name, { ...terminal, width, ascii }).split('\n')) {
           const longest = Math.max(0, ...line.split(' ').map(cells))
-          assert.ok(cells(line) <= width || longest + 14 > width, `${name} at ${width}: ${line}`)
+          const isCommand = commands.some((command) => line === `  ${command}`)
+          assert.ok(cells(line) <= width || longest + 14 > width || isCommand, `${name} at ${width}: ${line}`)
         }
       }
     }

@@ -8,7 +8,7 @@ import { signs, type Look } from './style.ts'
 // oxlint-disable-next-line no-control-regex
 const MARKS = /\x01.|[\x02-\x04]/gu
 // What is surely one cell a code unit: ASCII, Latin, general punctuation we use, arrows, boxes, our own signs.
-const SIMPLE = /^[\x06\x20-\x7e\u00a0-\u02ff\u2010-\u2027\u2190-\u21ff\u2500-\u259f]*$/u
+const SIMPLE = /^[\x06\x07\x20-\x7e\u00a0-\u02ff\u2010-\u2027\u2190-\u21ff\u2500-\u259f]*$/u
 const WIDE =
   /^[\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18aff}\u{1b000}-\u{1b2ff}\u{1f200}-\u{1f320}\u{20000}-\u{3fffd}]/u
 const EMOJI = /\p{Emoji_Presentation}|\ufe0f/u

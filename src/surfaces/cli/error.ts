@@ -4,7 +4,7 @@
  */
 import { asVpError, type VpError } from '../../core/errors.ts'
 import { cleanText, column, type Screen } from './finish.ts'
-import { bad, hang, strong } from './style.ts'
+import { bad, hang, strong, toCopy } from './style.ts'
 
 const NOTHING_CHANGED = 'nothing was changed'
 const CHANGED_COLUMN = 57
@@ -48,7 +48,7 @@ function detailLines(error: VpError): string[] {
   const [first, ...rest] = commands
   if (first === undefined) return changed === '' ? lines : [...lines, detail('', changed)]
   const together = rest.length > 0 && rest.every((command) => command.length < 28) && first.length < 28
-  const shown = together ? [commands.map((command) => strong(cleanText(command))).join(' · ')] : commands.map((command) => strong(cleanText(command)))
+  const shown = together ? [commands.map(shownNext).join(' · ')] : commands.map(shownNext)
   return [
     ...lines,
     ...shown.map(
@@ -56,6 +56,11 @@ function detailLines(error: VpError): string[] {
         (index === 0 ? marked('next:', text) : hang('', 14) + text) + (index === 0 && changed !== '' ? column(CHANGED_COLUMN, cleanText(changed)) : ''),
     ),
   ]
+}
+
+/** A hint in words may be broken, a command may not. */
+function shownNext(next: string): string {
+  return (argvsOf(next).length === 0 ? strong : toCopy)(cleanText(next))
 }
 
 /** What the thrower said, else what every such error can be answered with. */

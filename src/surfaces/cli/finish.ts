@@ -70,7 +70,7 @@ export function raw(look: Look, line: string): string {
 /** One marked line as the lines that are written. */
 export function finish(look: Look, line: string): string[] {
   if (line.startsWith(MARK.raw)) return [line.slice(1)]
-  const single = line.replaceAll('\n', ' ')
+  const single = look.plain ? line.replace(/[\n\x07]/g, ' ') : line.replaceAll('\n', ' ')
   // The dot is what lines are broken at; it gets its sign last, as its ASCII form may stand in a command.
   const [text, aside] = splitColumn(signs(look, look.plain ? single : single.replaceAll('·', MARK.dot)))
   if (look.plain) return [plainSentence(text), ...(aside === null ? [] : [plainSentence(aside.rest)])].map((part) => signs(look, part))
@@ -125,26 +125,32 @@ function indentOf(text: string): number {
 
 /** Breaks at ` · ` where that fills at least half a line, else at spaces. A word wider than the line stays whole. */
 function wrapWords(text: string, width: number, indent: number): string[] {
-  const lead = text.slice(0, indentOf(text))
   const lines: string[] = []
-  let line = lead
+  let line = ''
   let empty = true
   for (const word of text.trimStart().split(/ +(?!%)/)) {
-    const gap = empty ? '' : gapBefore(text, line, word)
-    if (cells(line) + gap.length + cells(word) <= width || empty) line += gap + word
+    const gap = gapBefore(text, line, word)
+    if (empty) line = begun(word, lines.length === 0 ? indentOf(text) : indent, width)
+    else if (cells(line) + gap.length + cells(word) <= width) line += gap + word
     else if (word === MARK.dot) {
       lines.push(line)
-      line = ' '.repeat(indent)
+      line = ''
       empty = true
       continue
     } else {
       const [kept, moved] = splitAtDot(line, width)
       lines.push(kept)
-      line = ' '.repeat(indent) + (moved === '' ? '' : `${moved} `) + word
+      line = begun(moved === '' ? word : `${moved} ${word}`, indent, width)
     }
     empty = false
   }
   return reopen([...lines, line])
+}
+
+/** A line's first words at their indent; a command that would stand out begins at the left, where most of it fits. */
+function begun(words: string, indent: number, width: number): string {
+  const standsOut = words.includes(MARK.blank) && indent + cells(words) > width
+  return ' '.repeat(standsOut ? Math.min(indent, 2) : indent) + words
 }
 
 /** Labels keep their column: the first gap of a line is kept as it was. */
@@ -173,11 +179,10 @@ function reopen(lines: string[]): string[] {
 }
 
 function colour(look: Look, text: string): string {
-  if (!look.colour) return bare(text).replaceAll(MARK.dot, signs(look, '·'))
+  const shown = text.replaceAll(MARK.dot, signs(look, '·')).replaceAll(MARK.blank, ' ')
+  if (!look.colour) return bare(shown)
   // oxlint-disable-next-line no-control-regex
-  return text
-    .replaceAll(MARK.dot, signs(look, '·'))
-    .replace(/\x01(.)|\x02/gu, (_, letter: string | undefined) => (letter === undefined ? RESET : (SEQUENCES[letter] ?? '')))
+  return shown.replace(/\x01(.)|\x02/gu, (_, letter: string | undefined) => (letter === undefined ? RESET : (SEQUENCES[letter] ?? '')))
 }
 
 const SIGN_WORDS: readonly (readonly [RegExp, string])[] = [

@@ -5,7 +5,7 @@
 import { CODES } from '../../core/errors.ts'
 import { cells } from './cells.ts'
 import { column, type Screen } from './finish.ts'
-import { strong, hang } from './style.ts'
+import { hang, toCopy } from './style.ts'
 
 /** What help needs of a command; the command table's entries have it all. */
 export interface HelpEntry {
@@ -54,7 +54,7 @@ export function commandHelpScreen(command: HelpEntry): Screen {
     stdout: [
       `${command.name}: ${command.summary}`,
       hang('usage', LABEL) + command.usage,
-      ...command.examples.slice(0, 3).map((example, index) => hang(index === 0 ? 'examples' : '', LABEL) + strong(example)),
+      ...command.examples.slice(0, 3).map((example, index) => hang(index === 0 ? 'examples' : '', LABEL) + toCopy(example)),
       ...flags.map(([name, text], index) => {
         const lead = (index === 0 ? 'flags' : '').padEnd(LABEL) + name
         return hang(lead, LABEL + width) + text

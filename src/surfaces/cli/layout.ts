@@ -3,7 +3,7 @@
  * plain output a table is `field: value` lines.
  */
 import { cells, pad, padStart } from './cells.ts'
-import { hang, isNarrow, signs, strong, type Look } from './style.ts'
+import { hang, isNarrow, signs, toCopy, type Look } from './style.ts'
 
 /** `tasks    7 done · 9 running`, wrapped under its text. */
 export function labelled(label: string, text: string, width = 9): string {
@@ -23,10 +23,10 @@ export interface Hint {
 export function nextLines(hints: readonly (string | Hint)[]): string[] {
   const two = hints.slice(0, 2).map((hint) => (typeof hint === 'string' ? { command: hint } : hint))
   if (two.length === 0) return []
-  if (two.every((hint) => hint.note === undefined)) return [hang('next', 7) + two.map((hint) => strong(hint.command)).join(' · ')]
+  if (two.every((hint) => hint.note === undefined)) return [hang('next', 7) + two.map((hint) => toCopy(hint.command)).join(' · ')]
   const width = Math.max(49, ...two.filter((hint) => hint.note !== undefined).map((hint) => cells(hint.command) + 2))
   return two.map((hint, index) => {
-    const command = hint.note === undefined ? strong(hint.command) : strong(hint.command) + ' '.repeat(width - cells(hint.command)) + hint.note
+    const command = hint.note === undefined ? toCopy(hint.command) : toCopy(hint.command) + ' '.repeat(width - cells(hint.command)) + hint.note
     return hang(index === 0 ? 'next' : '', 7) + command
   })
 }

@@ -121,7 +121,7 @@ export function signs(look: Look, text: string): string {
 
 // Marks inside renderers' lines; `finish` turns them into escapes, hanging indents and columns, or drops them.
 // `clean` takes these bytes out of everything that comes from outside, so that no content can carry one.
-export const MARK = { open: '\x01', close: '\x02', hang: '\x03', column: '\x04', raw: '\x05', dot: '\x06' } as const
+export const MARK = { open: '\x01', close: '\x02', hang: '\x03', column: '\x04', raw: '\x05', dot: '\x06', blank: '\x07' } as const
 
 export type Role = 'good' | 'bad' | 'attention' | 'strong'
 const role = (letter: string) => (text: string) => (text === '' ? '' : `${MARK.open}${letter}${text}${MARK.close}`)
@@ -129,6 +129,8 @@ export const good = role('g')
 export const bad = role('b')
 export const attention = role('a')
 export const strong = role('s')
+/** A command to copy: strong, never broken, on a line of its own where it does not fit behind others. */
+export const toCopy = (text: string) => strong(text.replaceAll(' ', MARK.blank))
 
 /** Cyan, bold red, bold yellow, bold: the terminal's own 16 colours, never a background. */
 export const SEQUENCES: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@
 import { duration, tokensFine, grouped, usd, usdBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, labelled, taskNames } from '../layout.ts'
-import { attention, hang, isNarrow, strong, type Look } from '../style.ts'
+import { attention, hang, isNarrow, strong, toCopy, type Look } from '../style.ts'
 
 export interface AskView {
   readonly approval: string
@@ -102,7 +102,7 @@ export const budgetStopScreen = renderer<BudgetStopView>((view) => {
             `left: ${leftTasks(view.left_tasks)}${view.left_band === null ? '' : `, ${usdBand(view.left_band.lo, view.left_band.hi)} est.`}`,
         ),
       ),
-      ...view.next.map((hint, index) => line(index === 0 ? 'next:' : '', strong(hint.command) + (hint.note === undefined ? '' : `    (${hint.note})`))),
+      ...view.next.map((hint, index) => line(index === 0 ? 'next:' : '', toCopy(hint.command) + (hint.note === undefined ? '' : `    (${hint.note})`))),
     ],
   }
 })

@@ -4,7 +4,7 @@
 import { ago, duration, durationBand, roughly, usd, usdBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, nextLines } from '../layout.ts'
-import { hang, attention, strong } from '../style.ts'
+import { attention, hang, toCopy } from '../style.ts'
 
 export type WhereAmIView =
   | {
@@ -67,7 +67,7 @@ function nothingHere(view: Extract<WhereAmIView, { kind: 'nothing' }>): string[]
     `sandbox ${view.sandbox ?? 'not tried'}`,
     view.checked_ms_ago === null ? 'vp doctor tries them' : `checked ${ago(view.checked_ms_ago)}`,
   )
-  const offer = (command: string, text: string) => hang(`  ${strong(command)}`, 33) + text
+  const offer = (command: string, text: string) => hang(`  ${toCopy(command)}`, 33) + text
   return [
     `no project here (${where})`,
     known,
