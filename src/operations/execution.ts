@@ -10,8 +10,8 @@ import type { CommandRun } from '../pas/embedded/kpi/measure.ts'
 import { isProtectedPath } from '../policy/paths.ts'
 import type { Limits, Mount, SandboxResult } from '../sandbox/contract.ts'
 import { killOrphans } from '../sandbox/processes.ts'
-import { mountsOf } from '../sandbox/toolchain.ts'
 import type { Kit } from './kit.ts'
+import { programOf } from './program.ts'
 import type { TreeScene } from './scene.ts'
 
 export interface ExecutionRequest {
@@ -22,8 +22,8 @@ export interface ExecutionRequest {
   readonly writable?: boolean
   /** A file under the scratch directory that is read back. */
   readonly reportFile?: string
-  /** The granted network of an environment set-up; nothing else has any. */
-  readonly network?: 'host'
+  /** A granted set-up of the environment: with the network, which nothing else has, and without an environment from elsewhere. */
+  readonly setUp?: boolean
   /** An absolute program of ours (ripgrep), instead of one of the human's. */
   readonly program?: Mount
   readonly runId?: string | undefined
@@ -39,37 +39,31 @@ export interface Execution extends CommandRun {
 }
 
 const MIB = 1024 * 1024
+const CACHES = { npm_config_cache: '/tmp/vp/npm', npm_config_store_dir: '/tmp/vp/pnpm', XDG_CACHE_HOME: '/tmp/vp/cache' }
 
 /** Throws `sandbox.unavailable`, `sandbox.program_missing`, `environment.missing`; whatever the command itself does is a value. */
 export async function execute(kit: Kit, tree: TreeScene, request: ExecutionRequest, signal: AbortSignal): Promise<Execution> {
   const { backend } = await kit.sandbox()
   const lane = kit.lane(request.lane, tree.root)
-  const mounts: Mount[] = request.withoutEnvironment ? [] : [...environmentMounts(tree)]
-  const path: string[] = []
-  let program = request.program?.sandboxPath
-  if (request.program) mounts.push(request.program)
-  if (!request.program) {
-    const tool = await kit.toolchain(request.argv[0] ?? '', tree.root)
-    const { prefixes, binDirs } = mountsOf(tool)
-    program = tool.program
-    path.push(...binDirs)
-    for (const prefix of prefixes) mounts.push({ hostPath: prefix, sandboxPath: prefix })
-  }
+  const home = request.setUp || request.withoutEnvironment ? tree.root : await tree.environmentHome(signal)
+  const own = request.program
+  const { path, mounts, binDirs } = own ? { path: own.sandboxPath, mounts: [own], binDirs: [] } : await programOf(kit, tree, request.argv[0] ?? '', home)
   const parent = join(kit.paths.state, 'tmp')
   mkdirSync(parent, { recursive: true, mode: 0o700 })
   const scratch = mkdtempSync(join(parent, 'run-'))
   try {
     const result = await backend.run(
       {
-        argv: [program ?? request.argv[0] ?? '', ...request.argv.slice(1).map((arg) => arg.replace('{report}', `/tmp/vp/${request.reportFile ?? 'report'}`))],
+        argv: [path, ...request.argv.slice(1).map((arg) => arg.replace('{report}', `/tmp/vp/${request.reportFile ?? 'report'}`))],
         workspace: tree.root,
         writable: request.writable ?? true,
         protect: protectedIn(tree),
         cwd: request.cwd ?? '',
-        mounts: dedupe(mounts),
-        env: {},
-        path: [...new Set(path)],
-        network: request.network ?? 'none',
+        mounts: dedupe([...(home === tree.root ? [] : environmentMounts(tree, home)), ...mounts]),
+        // Downloads need more room than the home in memory has.
+        env: request.setUp ? CACHES : {},
+        path: [...new Set(binDirs)],
+        network: request.setUp ? 'host' : 'none',
         limits: limitsOf(lane.limits, request.timeoutMs),
         scratch,
         marker: markerOf(kit),
@@ -96,13 +90,9 @@ export function killOrphanedCommands(kit: Kit): void {
   })
 }
 
-/** Mounts of the environment for a tree; empty outside attempts, where the directories are in place. */
-function environmentMounts(tree: TreeScene): Mount[] {
-  if (!tree.project || !tree.inAttempt) return []
-  const source = tree.environmentHome()
-  return tree.project.environment.reuse
-    .filter((name) => existsSync(join(source, name)))
-    .map((name) => ({ hostPath: join(source, name), sandboxPath: `/workspace/${name}` }))
+/** Mounts of the environment for a tree; in a checkout the directories are in place. */
+function environmentMounts(tree: TreeScene, home: string): Mount[] {
+  return (tree.project?.environment.reuse ?? []).map((name) => ({ hostPath: join(home, name), sandboxPath: `/workspace/${name}` }))
 }
 
 function toExecution(result: SandboxResult, root: string, report: string | null): Execution {

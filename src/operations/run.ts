@@ -12,6 +12,7 @@ import { decideCommand } from '../policy/argv.ts'
 import { environmentDigest } from './environment.ts'
 import { execute, type Execution } from './execution.ts'
 import { detectCommands } from './projects/new.ts'
+import { programOf } from './program.ts'
 import { operation, type Ask, type Decision, type Scene } from './operation.ts'
 
 const argvShape = z.array(z.string().check(z.maxLength(100_000))).check(z.maxLength(1000))
@@ -237,14 +238,15 @@ async function measured<Measurement>(scene: Scene, argv: readonly string[], run:
 
 async function measurementKey(scene: Scene, tree: string, argv: readonly string[]): Promise<string> {
   const { backend } = await scene.kit.sandbox()
-  const tool = await scene.kit.toolchain(argv[0] ?? '', scene.tree.root)
+  const home = await scene.tree.environmentHome(scene.signal)
+  const { file } = await programOf(scene.kit, scene.tree, argv[0] ?? '', home)
   return sha256(
     canonicalJson({
       tree,
       argv,
-      toolchain: [tool.program, statSync(tool.program).mtimeMs],
+      toolchain: [file, statSync(file).mtimeMs],
       backend: backend.name,
-      environment: environmentDigest(scene.tree),
+      environment: environmentDigest(scene.tree, home),
     }),
   )
 }

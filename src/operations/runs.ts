@@ -143,7 +143,7 @@ export const runValidate = operation<RunParam, Validated>({
   async handler(params, scene) {
     const { state, project } = await chosenRun(scene, params.run)
     const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
-    return validateRun(scene.kit, state, project, record.approval?.gates ?? [], scene.signal)
+    return validateRun(scene.kit, state, project, record.approval?.gates ?? [], scene)
   },
   say: (_params, validated) => `${validated.held} of ${validated.of} gates hold, ${validated.violations.length} violations`,
 })

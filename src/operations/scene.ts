@@ -11,8 +11,8 @@ export interface TreeScene {
   /** The human's checkout, whose environment directories are reused; equals `root` outside attempts. */
   readonly home: string
   readonly lane: string
-  /** Where the environment directories for this tree lie. */
-  environmentHome(): string
+  /** Where the environment directories lie that fit the tree's lock files as they are now. Throws `environment.missing`. */
+  environmentHome(signal: AbortSignal): Promise<string>
   readonly project: ProjectFile | null
   /** Opens the files once; throws `usage.project` where there is no tree. */
   files(): Workspace

@@ -72,6 +72,11 @@ export function denyPath(path: string, intent: Intent, lane?: Lane): string | nu
   return byName ?? (lane === undefined ? null : denyByLane(plain, parts.join('/'), intent, lane))
 }
 
+/** A directory of installed packages by its last name: a tree's environment, never its work. Not by what it holds. */
+export function isDependencyPath(path: string): boolean {
+  return shapeProblem(path) === null && DEPENDENCY_FOLDERS.has(foldName(path.split('/').at(-1) ?? ''))
+}
+
 export function isProtectedPath(path: string): boolean {
   return path.split('/').some((part) => isProtectedName(foldName(part)))
 }

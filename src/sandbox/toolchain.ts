@@ -37,6 +37,7 @@ const ASK_TIMEOUT_MS = 5000
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64']
 /** Packages here lean on their neighbours. */
 const STORES = ['/nix/store', '/gnu/store']
+const INTERPRETER = /^(python|pypy|node|ruby|perl|php)[\d.]*$/
 const VERSION_ARGS: Readonly<Record<string, readonly string[]>> = { go: ['version'], java: ['-version'] }
 
 /** Throws `sandbox.program_missing`, and `policy.denied` for a name with a path in it or a program of the workspace only. */
@@ -50,6 +51,23 @@ export async function resolveToolchain(program: string, options: ToolchainOption
   const interpreter = await interpreterOf(target, chain, options)
   const version = options.askVersion ? await versionOf(program, chain, interpreter ?? undefined, options) : null
   return { ...chain, ...(interpreter ? { interpreter } : {}), ...(version ? { version: version.slice(0, 100) } : {}) }
+}
+
+/**
+ * What a sandbox must mount besides `packages`, the directory that holds `file`: the interpreter that a virtual environment
+ * or a script in it leads to. An interpreter only, as a repository may bring a link to anywhere. Throws `policy.denied`,
+ * `sandbox.program_missing`.
+ */
+export async function environmentToolchain(file: string, packages: string, options: ToolchainOptions): Promise<readonly Toolchain[]> {
+  const target = realpathSync(file)
+  if (!isExecutable(target)) throw new VpError('sandbox.program_missing', `${basename(file)} is no program that can be started`, { data: { program: file } })
+  if (isWithin(real(packages), target)) {
+    const interpreter = await interpreterOf(target, { program: target, prefix: packages, binDir: dirname(target) }, options)
+    return interpreter ? [interpreter] : []
+  }
+  if (!isSystem(target) && (!INTERPRETER.test(basename(target)) || isWithin(real(options.deny), target)))
+    throw new VpError('policy.denied', `${basename(file)} leads to ${target}, which is no installed interpreter`, { rule: 'global/toolchain' })
+  return [place(target, options)]
 }
 
 /** Asked once for a program that does not change: `npm --version` alone takes longer than the rest of a start. */

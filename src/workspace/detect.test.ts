@@ -21,18 +21,33 @@ const cases: [title: string, files: Record<string, string>, test: string | null,
     [],
   ],
   ['npm init has no tests', { 'package.json': '{"scripts":{"test":"echo \\"Error: no test specified\\" && exit 1"}}' }, null, null, null, []],
-  [
-    'pytest',
-    { 'pyproject.toml': '[tool.pytest.ini_options]\n[tool.ruff]', 'requirements.txt': '' },
-    'python3 -m pytest -q',
-    'junit',
-    'ruff check .',
-    ['.venv'],
-  ],
+  ['pytest', { 'pyproject.toml': '[tool.pytest.ini_options]\n[tool.ruff]' }, 'python3 -m pytest -q', 'junit', 'ruff check .', []],
+  ['pytest with requirements', { 'test_a.py': '', 'requirements.txt': '' }, '.venv/bin/python -m pytest -q', 'junit', null, ['.venv']],
   ['go', { 'go.mod': 'module x' }, 'go test ./...', 'go-json', 'go vet ./...', []],
   ['cargo', { 'Cargo.toml': '' }, 'cargo test --offline', 'cargo', null, []],
   ['make', { Makefile: 'test: x\n\tsh t\nlint:\n\tl' }, 'make -s test', 'exit', 'make -s lint', []],
   ['a broken package.json', { 'package.json': '{' }, null, null, null, []],
+  ['a package.json that is no object', { 'package.json': 'null' }, null, null, null, []],
+  [
+    'workspaces, one with packages of its own',
+    {
+      'package.json': '{"workspaces":["packages/*"],"scripts":{"test":"node --test"}}',
+      'package-lock.json':
+        '{"packages":{"":{},"node_modules/a":{"link":true},"node_modules/x/node_modules/y":{},"packages/a":{},"packages/a/node_modules/@s/x":{}}}',
+    },
+    'npm test --silent',
+    'tap',
+    null,
+    ['node_modules', 'packages/a/node_modules'],
+  ],
+  [
+    'packages that git tracks need no set-up',
+    { 'package.json': '{"dependencies":{"a":"1"}}', 'package-lock.json': '{}', 'node_modules/a/index.js': '' },
+    null,
+    null,
+    null,
+    [],
+  ],
   ['nothing', {}, null, null, null, []],
 ]
 for (const [title, files, testArgv, format, lint, reuse] of cases)
@@ -54,3 +69,19 @@ const builds: [title: string, files: Record<string, string>, build: string | nul
 for (const [title, files, build] of builds)
   test(`finds the build: ${title}`, () =>
     assert.equal(detectProject({ list: Object.keys(files), read: (path) => files[path] ?? null }).build?.argv.join(' ') ?? null, build))
+
+const setups: [title: string, files: Record<string, string>, setup: string[], locks: string[]][] = [
+  ['npm', { 'package.json': '{"dependencies":{"a":"1"}}', 'package-lock.json': '{}' }, ['npm ci --no-audit --no-fund'], ['package-lock.json']],
+  [
+    'requirements are installed, not only given a place',
+    { 'requirements.txt': '', 'requirements-dev.txt': '' },
+    ['python3 -m venv .venv', '.venv/bin/python -m pip install -r requirements.txt -r requirements-dev.txt'],
+    ['requirements.txt', 'requirements-dev.txt'],
+  ],
+  ['uv', { 'uv.lock': '', 'requirements.txt': '' }, ['uv sync --frozen'], ['uv.lock']],
+]
+for (const [title, files, setup, locks] of setups)
+  test(`finds the set-up: ${title}`, () => {
+    const { environment } = detectProject({ list: Object.keys(files), read: (path) => files[path] ?? null })
+    assert.deepEqual([environment.setup.map((argv) => argv.join(' ')), environment.lock_files], [setup, locks])
+  })

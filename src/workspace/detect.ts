@@ -32,9 +32,12 @@ export interface Detected {
 }
 
 const EXIT = { format: 'exit', from: 'stdout' } as const
+const VENV = '.venv'
+const REQUIREMENTS = ['requirements.txt', 'requirements-dev.txt', 'dev-requirements.txt']
 
 export function detectProject(files: ProjectFiles): Detected {
   const has = (path: string) => files.list.includes(path)
+  const environment = detectEnvironment(files, has)
   const evidence: string[] = []
   const found = (command: DetectedCommand | null, what: string, where: string): DetectedCommand | null => {
     if (command) evidence.push(`${what} ${command.argv.join(' ')} (${where})`)
@@ -43,7 +46,7 @@ export function detectProject(files: ProjectFiles): Detected {
   const scripts = packageScripts(files)
   const test =
     found(scripts?.test ? npmTest(scripts.test, has) : null, 'tests', 'package.json') ??
-    found(pytest(files, has), 'tests', 'Python project') ??
+    found(pytest(files, has, environment.reuse.includes(VENV) ? `${VENV}/bin/python` : 'python3'), 'tests', 'Python project') ??
     found(
       has('go.mod')
         ? {
@@ -79,22 +82,18 @@ export function detectProject(files: ProjectFiles): Detected {
     found(makeTarget(files, 'build'), 'build', 'Makefile') ??
     found(has('go.mod') ? { argv: ['go', 'build', './...'], runner: 'go', report_args: [], report: EXIT } : null, 'build', 'go.mod') ??
     found(has('Cargo.toml') ? { argv: ['cargo', 'build', '--offline'], runner: 'cargo', report_args: [], report: EXIT } : null, 'build', 'Cargo.toml')
-  return { test, lint, build, environment: detectEnvironment(files, has), needs_git: false, evidence }
+  return { test, lint, build, environment, needs_git: false, evidence }
 }
 
 function packageScripts(files: ProjectFiles): { test?: string; lint?: string; build?: string } | null {
-  const text = files.read('package.json')
-  if (text === null) return null
-  try {
-    const scripts = (JSON.parse(text) as { scripts?: Record<string, unknown> }).scripts ?? {}
-    const pick = (name: string) => (typeof scripts[name] === 'string' && !/no test specified/.test(scripts[name]) ? scripts[name] : undefined)
-    const test = pick('test')
-    const lint = pick('lint')
-    const build = pick('build')
-    return { ...(test === undefined ? {} : { test }), ...(lint === undefined ? {} : { lint }), ...(build === undefined ? {} : { build }) }
-  } catch {
-    return null // not JSON: nothing can be told from it
-  }
+  const manifest = parsed(files.read('package.json'))
+  if (!manifest) return null
+  const scripts = (manifest['scripts'] ?? {}) as Record<string, unknown>
+  const pick = (name: string) => (typeof scripts[name] === 'string' && !/no test specified/.test(scripts[name]) ? scripts[name] : undefined)
+  const test = pick('test')
+  const lint = pick('lint')
+  const build = pick('build')
+  return { ...(test === undefined ? {} : { test }), ...(lint === undefined ? {} : { lint }), ...(build === undefined ? {} : { build }) }
 }
 
 /** npm's script by the runner it ends in; the report arguments are that runner's own. */
@@ -120,7 +119,7 @@ function npmTest(script: string, has: (path: string) => boolean): DetectedComman
   return { argv, runner: 'npm', report_args: [], report: EXIT }
 }
 
-function pytest(files: ProjectFiles, has: (path: string) => boolean): DetectedCommand | null {
+function pytest(files: ProjectFiles, has: (path: string) => boolean, python: string): DetectedCommand | null {
   const configured =
     has('pytest.ini') ||
     has('conftest.py') ||
@@ -130,7 +129,7 @@ function pytest(files: ProjectFiles, has: (path: string) => boolean): DetectedCo
   const looks = files.list.some((path) => /(^|\/)(test_[^/]+|[^/]+_test)\.py$/.test(path))
   if (!configured && !looks) return null
   return {
-    argv: ['python3', '-m', 'pytest', '-q'],
+    argv: [python, '-m', 'pytest', '-q'],
     runner: 'pytest',
     report_args: ['-p', 'no:cacheprovider', '--continue-on-collection-errors', '--junit-xml={report}'],
     report: { format: 'junit', from: 'file', path: 'report.xml' },
@@ -148,32 +147,51 @@ function makeTarget(files: ProjectFiles, target: string): DetectedCommand | null
     : null
 }
 
+/** By lock file; a directory that git tracks is part of the tree and needs no set-up. */
 function detectEnvironment(files: ProjectFiles, has: (path: string) => boolean): Detected['environment'] {
   const reuse: string[] = []
   const setup: string[][] = []
   const lock: string[] = []
-  const add = (file: string, directory: string, argv: string[]) => {
-    if (!has(file)) return false
-    reuse.push(directory)
-    setup.push(argv)
-    lock.push(file)
+  const add = (locks: readonly string[], directories: readonly string[], ...commands: string[][]) => {
+    if (!locks[0] || !has(locks[0])) return false
+    if (directories.some((directory) => files.list.some((path) => path.startsWith(`${directory}/`)))) return true
+    reuse.push(...directories)
+    setup.push(...commands)
+    lock.push(...locks)
     return true
   }
   if (dependsOnPackages(files))
     void (
-      add('package-lock.json', 'node_modules', ['npm', 'ci', '--no-audit', '--no-fund']) ||
-      add('pnpm-lock.yaml', 'node_modules', ['pnpm', 'install', '--frozen-lockfile']) ||
-      add('yarn.lock', 'node_modules', ['yarn', 'install', '--frozen-lockfile'])
+      add(['package-lock.json'], npmDirectories(files.read('package-lock.json')), ['npm', 'ci', '--no-audit', '--no-fund']) ||
+      add(['pnpm-lock.yaml'], ['node_modules'], ['pnpm', 'install', '--frozen-lockfile']) ||
+      add(['yarn.lock'], ['node_modules'], ['yarn', 'install', '--frozen-lockfile'])
     )
-  void (add('uv.lock', '.venv', ['uv', 'sync', '--frozen']) || add('requirements.txt', '.venv', ['python3', '-m', 'venv', '.venv']))
+  const requirements = REQUIREMENTS.filter(has)
+  void (
+    add(['uv.lock'], [VENV], ['uv', 'sync', '--frozen']) ||
+    add(requirements, [VENV], ['python3', '-m', 'venv', VENV], [`${VENV}/bin/python`, '-m', 'pip', 'install', ...requirements.flatMap((file) => ['-r', file])])
+  )
   return { reuse, setup, lock_files: lock }
 }
 
+/** Where npm puts packages: a workspace has a directory of its own for what it does not share. Source: npm, package-lock.json(5). */
+function npmDirectories(lock: string | null): string[] {
+  const keys = Object.keys((parsed(lock)?.['packages'] as object | undefined) ?? {})
+  const own = keys.flatMap((key) => /^((?:(?!node_modules\/)[^/]+\/)+node_modules)\//.exec(key)?.[1] ?? [])
+  return ['node_modules', ...new Set(own)].toSorted()
+}
+
 function dependsOnPackages(files: ProjectFiles): boolean {
+  const manifest = (parsed(files.read('package.json')) ?? {}) as Record<string, object | undefined>
+  return ['dependencies', 'devDependencies', 'optionalDependencies', 'workspaces'].some((key) => Object.keys(manifest[key] ?? {}).length > 0)
+}
+
+/** Null when it is no JSON object: then nothing can be told from it. */
+function parsed(text: string | null): Readonly<Record<string, unknown>> | null {
   try {
-    const manifest = JSON.parse(files.read('package.json') ?? '{}') as Record<string, object | undefined>
-    return ['dependencies', 'devDependencies', 'optionalDependencies', 'workspaces'].some((key) => Object.keys(manifest[key] ?? {}).length > 0)
+    const value: unknown = JSON.parse(text ?? '')
+    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : null
   } catch {
-    return false // not JSON: nothing can be told from it
+    return null
   }
 }

@@ -20,7 +20,7 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
     home: root,
     lane,
     project: readProjectFile(root),
-    environmentHome: () => root,
+    environmentHome: async () => root,
     files: () => (files ??= kit.openFiles(root)),
     record: async () => null,
     touched: () => void world++,

@@ -8,6 +8,7 @@ import * as z from 'zod/mini'
 import { VpError } from '../../core/errors.ts'
 import { canonicalJson } from '../../core/json.ts'
 import { PROJECT_STATUSES, type ProjectFile, type ProjectStatus, type PlanApproval, type PlanEstimate, type Question } from '../../plms/contract/types.ts'
+import { isDependencyPath } from '../../policy/paths.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { Kit } from '../kit.ts'
 
@@ -23,6 +24,8 @@ const command = z.strictObject({
   }),
 })
 const relative = text.check(z.regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/))
+// What a person has beside their tracked files is theirs; only where packages lie may a repository name it.
+const packages = relative.check(z.refine(isDependencyPath, 'is no directory of packages, such as node_modules or .venv'))
 const projectFile = z.strictObject({
   version: z.literal(1),
   project_id: z.int(),
@@ -31,7 +34,7 @@ const projectFile = z.strictObject({
   lint: z.nullable(command),
   build: z.optional(z.nullable(command)),
   environment: z.strictObject({
-    reuse: z.array(relative),
+    reuse: z.array(packages).check(z.maxLength(64)),
     setup: z.array(z.array(text).check(z.minLength(1))),
     lock_files: z.array(relative),
   }),

@@ -33,7 +33,6 @@ export interface DriveRequest {
   readonly prd: string | null
   readonly confirm?: Caller['confirm']
   readonly yes?: boolean
-  readonly environmentGranted: boolean
   readonly watcher: Watcher
   readonly stop: AbortSignal
   readonly pause: AbortSignal
@@ -66,7 +65,6 @@ export async function portsOptions(kit: Kit, request: DriveRequest): Promise<Run
   return {
     gates: (lane) => gatesOf(lane, request.gates),
     prd: request.prd,
-    environmentGranted: request.environmentGranted,
     onState: request.watcher.onState,
     onActivity: request.watcher.onActivity,
     ...(request.confirm ? { confirm: request.confirm } : {}),

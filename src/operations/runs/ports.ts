@@ -26,12 +26,13 @@ import { invoke } from '../invoke.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller, Operation } from '../operation.ts'
 import type { TreeScene } from '../scene.ts'
+import type { Asker } from '../wrapper/approval.ts'
 import { gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
 import { taskGoal } from './goal.ts'
 import type { RunScene } from './run-scene.ts'
 import { publishBranch, recordEnd } from './end.ts'
 import { startOf } from './start-tree.ts'
-import { openRunTree, type RunTree } from './trees.ts'
+import { openRunTree, type RunTree, type TreeRequest } from './trees.ts'
 
 export interface RunPortsOptions {
   /** The metered provider for one attempt. */
@@ -40,7 +41,6 @@ export interface RunPortsOptions {
   readonly prd: string | null
   readonly confirm?: Caller['confirm']
   readonly yes?: boolean
-  readonly environmentGranted: boolean
   onState(state: RunState): void
   onActivity(task: TaskState, activity: AgentActivity | { kind: 'gate'; name: string }): void
 }
@@ -62,10 +62,10 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
     point: kit.point,
     sleep: kit.sleep,
     onState: options.onState,
-    openTree: async (state, task) => {
+    openTree: async (state, task, signal) => {
       const name = `T${task.card.payload.n}-${task.attempt}`
       const start = await startOf(git, dir, state, task)
-      return openRunTree(kit, run, { name, lane: task.card.lane, ...start, granted: options.environmentGranted }, new AbortController().signal)
+      return openRunTree(kit, run, { name, lane: task.card.lane, ...start, asker: askerOf(options, state, task) }, signal)
     },
     work: (state, task, tree, signal) => work(kit, run, options, state, task, tree, signal),
     judge: (state, task, treeId, tree, signal) => judgeTree(kit, run, options, { state, task, treeId, tree }, signal),
@@ -103,6 +103,16 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
   }
 }
 
+/** Whoever is asked in the course of a run. */
+function askerOf(options: Pick<RunPortsOptions, 'confirm' | 'yes'>, state: RunState, task: TaskState | null): Asker {
+  return {
+    runId: state.run_id,
+    ...(task ? { taskId: task.task_id } : {}),
+    ...(options.confirm ? { confirm: options.confirm } : {}),
+    ...(options.yes ? { yes: true } : {}),
+  }
+}
+
 const OPERATOR_SCOPES = scopesOf('human')
 
 function operatorCaller(state: RunState, task: TaskState | null): Caller {
@@ -129,11 +139,8 @@ async function work(
     actor: 'agent',
     surface: 'agent',
     scopes: scopesOf('agent'),
-    runId: state.run_id,
-    taskId: task.task_id,
+    ...askerOf(options, state, task),
     attempt: task.attempt,
-    ...(options.confirm ? { confirm: options.confirm } : {}),
-    ...(options.yes ? { yes: true } : {}),
   }
   const goal = await taskGoal(kit, run, task, tree.base, options.prd)
   const outcome = await runAgent(
@@ -171,9 +178,8 @@ async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOptions, what
   const now = await withTree(
     kit,
     run,
-    options,
     what.tree,
-    { name: `gate-T${task.card.payload.n}`, lane: task.card.lane, from: treeId, base: state.head },
+    { name: `gate-T${task.card.payload.n}`, lane: task.card.lane, from: treeId, base: state.head, asker: askerOf(options, state, task) },
     (scene) => measure(kit, operatorCaller(state, task), scene, run, command, signal),
     signal,
   )
@@ -237,9 +243,8 @@ async function baseEvidence(
   const evidence = await withTree(
     kit,
     run,
-    options,
     null,
-    { name: 'base', lane: 'Code-Impl', from: state.base, base: state.base },
+    { name: 'base', lane: 'Code-Impl', from: state.base, base: state.base, asker: askerOf(options, state, null) },
     (scene) => measure(kit, operatorCaller(state, null), scene, run, command, signal),
     signal,
   )
@@ -252,14 +257,13 @@ async function baseEvidence(
 async function withTree<Result>(
   kit: Kit,
   run: RunScene,
-  options: MeasureOptions,
   open: RunTree | null,
-  request: { name: string; lane: string; from: string; base: string },
+  request: TreeRequest,
   body: (scene: TreeScene) => Promise<Result>,
   signal: AbortSignal,
 ): Promise<Result> {
   if (open) return body(open.scene)
-  const tree = await openRunTree(kit, run, { ...request, granted: options.environmentGranted }, signal)
+  const tree = await openRunTree(kit, run, request, signal)
   try {
     return await body(tree.scene)
   } finally {
@@ -277,7 +281,7 @@ async function validateRunHead(kit: Kit, run: RunScene, options: RunPortsOptions
 }
 
 /** What measuring needs of the options. */
-type MeasureOptions = Pick<RunPortsOptions, 'gates' | 'environmentGranted'>
+type MeasureOptions = Pick<RunPortsOptions, 'gates' | 'confirm' | 'yes'>
 
 export async function headVerdict(
   kit: Kit,
@@ -291,9 +295,8 @@ export async function headVerdict(
   const now = await withTree(
     kit,
     run,
-    options,
     null,
-    { name: 'validate', lane: 'Code-Impl', from, base: state.head },
+    { name: 'validate', lane: 'Code-Impl', from, base: state.head, asker: askerOf(options, state, null) },
     (scene) => measure(kit, operatorCaller(state, null), scene, run, run.project.test, signal),
     signal,
   )

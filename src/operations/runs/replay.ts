@@ -137,9 +137,10 @@ async function replayAttempt(
   const { task, state } = from
   const label = `T${task.card.payload.n}`
   const start = await startOf(kit.git, run.repository.gitDir, state, task)
-  const tree = await openRunTree(kit, run, { name: `${label}-${task.attempt}`, lane: task.card.lane, ...start, granted: false }, signal)
+  const tree = await openRunTree(kit, run, { name: `${label}-${task.attempt}`, lane: task.card.lane, ...start, asker: null }, signal)
   try {
     const error = await driveAttempt(kit, run, bundle, task, tree, signal)
+    if (error?.code === 'environment.missing') throw error
     if (error) return { tree: '', divergence: divergenceOf(label, error) }
     const own = await tree.record()
     const alone = state.kind === 'rehearsal'

@@ -26,8 +26,6 @@ export interface Session {
 
 export async function driveSession(scene: Scene, session: Session): Promise<DriveEnd> {
   const { kit, caller, signal } = scene
-  const environmentGranted =
-    (await kit.store.read((tx) => tx.get("SELECT given_at FROM consents WHERE repository = ? AND subject = 'environment'", scene.tree.root))) !== undefined
   return driveToEnd(kit, {
     state: session.state,
     project: session.project,
@@ -35,7 +33,6 @@ export async function driveSession(scene: Scene, session: Session): Promise<Driv
     tier: session.model.tier,
     gates: session.gates,
     prd: session.prd,
-    environmentGranted,
     ...confirmOf(caller),
     ...(caller.yes ? { yes: true } : {}),
     watcher: caller.live?.watcher ?? NOBODY,

@@ -19,6 +19,7 @@ import { leafTasks } from '../../plms/embedded/plan.ts'
 import { humanIdentity, openHumanRepository, requireBase } from '../../workspace/human-repository.ts'
 import { createRunRepository } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
+import { packagesOf } from '../program.ts'
 import type { StoredPlan } from '../projects/plans.ts'
 import { branchOf, runDirectory } from './run-scene.ts'
 
@@ -163,6 +164,10 @@ async function makePassport(
 async function toolchainVersions(kit: Kit, request: StartRequest): Promise<Record<string, string | null>> {
   const programs = [request.project.test?.argv[0], request.project.lint?.argv[0]].filter((name) => name !== undefined)
   const versions: Record<string, string | null> = {}
-  for (const name of new Set(programs)) versions[name] = (await kit.toolchain(name, request.root, { askVersion: true })).version ?? null
+  for (const name of new Set(programs)) {
+    // What lies in the repository's own environment is never started outside of a sandbox, not even to ask.
+    const isPackaged = packagesOf({ project: request.project, inAttempt: true }, name) !== null
+    versions[name] = isPackaged ? null : ((await kit.toolchain(name, request.root, { askVersion: true })).version ?? null)
+  }
   return versions
 }

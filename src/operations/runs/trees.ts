@@ -1,13 +1,16 @@
 /** Trees of a run: one directory per attempt, gone when the attempt is; a sweep removes what a killed process left. */
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { VpError } from '../../core/errors.ts'
 import { hex } from '../../core/ids.ts'
 import type { WorkTree } from '../../pas/embedded/attempt.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import { checkOut, recordTree } from '../../workspace/run-repository.ts'
 import { environmentFor } from '../environment.ts'
 import type { Kit } from '../kit.ts'
+import { PROJECT_FILE } from '../projects/project.ts'
 import type { TreeScene } from '../scene.ts'
+import type { Asker } from '../wrapper/approval.ts'
 import type { RunScene } from './run-scene.ts'
 
 export interface RunTree extends WorkTree {
@@ -21,9 +24,11 @@ export interface TreeRequest {
   readonly from: string
   /** Commit it counts as grown from. */
   readonly base: string
-  readonly granted: boolean
+  /** Who may grant the set-up of an environment that is missing; null: nobody is asked. */
+  readonly asker: Asker | null
 }
 
+/** Throws `environment.missing`, so that it is said before anything else is tried. */
 export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest, signal: AbortSignal): Promise<RunTree> {
   const directory = join(run.directory, 'trees', `${request.name}-${hex(kit.random, 3)}`)
   const at = { directory: join(directory, 'tree'), index: join(directory, 'index') }
@@ -31,13 +36,12 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
   const excluded = run.project.environment.reuse
   let world = 0
   let files: Workspace | null = null
-  let environment = run.human.root
   const scene: TreeScene = {
     root: at.directory,
     home: run.human.root,
     lane: request.lane,
     project: run.project,
-    environmentHome: () => environment,
+    environmentHome: (now) => environmentFor(kit, scene, request.asker, now),
     files: () => (files ??= kit.openFiles(at.directory)),
     record: () => recordTree(kit.git, run.repository, at, excluded),
     touched: () => void world++,
@@ -49,12 +53,22 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     rmSync(directory, { recursive: true, force: true })
   }
   try {
-    environment = await environmentFor(kit, scene, request.granted, signal)
+    refuseTracked(at.directory, excluded)
+    await scene.environmentHome(signal)
   } catch (error) {
     await dispose()
     throw error
   }
   return { base: request.base, scene, record: () => recordTree(kit.git, run.repository, at, excluded), dispose }
+}
+
+function refuseTracked(root: string, reuse: readonly string[]): void {
+  const tracked = reuse.find((name) => existsSync(join(root, name)))
+  if (tracked !== undefined)
+    throw new VpError('config.invalid', `environment.reuse: ${tracked} is tracked by git, so it is part of the tree`, {
+      where: { file: PROJECT_FILE },
+      next: [`remove ${JSON.stringify(tracked)} from "reuse"`, `git rm -r --cached ${tracked}`],
+    })
 }
 
 /** Removes trees that no living attempt owns. */

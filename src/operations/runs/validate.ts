@@ -4,6 +4,7 @@ import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
 import type { Violation } from '../../pas/contract/types.ts'
 import type { Kit } from '../kit.ts'
+import type { Scene } from '../operation.ts'
 import { gatesOf } from './drive.ts'
 import { headVerdict } from './ports.ts'
 import { openRunScene, type RunScene } from './run-scene.ts'
@@ -44,13 +45,13 @@ export async function validateRun(
   state: RunState,
   project: ProjectFile,
   overrides: readonly GateOverride[],
-  signal: AbortSignal,
+  { caller, signal }: Pick<Scene, 'caller' | 'signal'>,
 ): Promise<Validated> {
   const run = await openRunScene(kit, state, project)
   const verdict =
     state.head === state.base
       ? { kpis: [], violations: [] }
-      : await headVerdict(kit, run, { gates: (lane) => gatesOf(lane, overrides), environmentGranted: false }, state, signal)
+      : await headVerdict(kit, run, { gates: (lane) => gatesOf(lane, overrides), ...(caller.confirm ? { confirm: caller.confirm } : {}) }, state, signal)
   const perTask = state.order.flatMap((id): ValidatedGate[] => {
     const task = state.tasks[id]
     return (task?.kpis ?? []).map((kpi) => ({

@@ -6,7 +6,8 @@ import { VpError } from '../../core/errors.ts'
 import { approvalId } from '../../core/ids.ts'
 import { canonicalJson, sha256 } from '../../core/json.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
-import type { Ask, CallQuestion, Decision } from '../operation.ts'
+import type { Kit } from '../kit.ts'
+import type { Ask, Caller, CallQuestion, Decision } from '../operation.ts'
 import type { Call, Step } from './call.ts'
 
 const PENDING_MS = 7 * 86_400_000
@@ -18,36 +19,66 @@ interface ApprovalRow {
   readonly expires_at: number
 }
 
+/** Who is asked, and for what they already answered. */
+export type Asker = Pick<Caller, 'confirm' | 'runId' | 'taskId' | 'yes'>
+
+/** What a person is asked: a call that the policy wants their word on, or the set-up of an environment. */
+export interface Matter {
+  readonly operation: string
+  readonly project: number | null
+  readonly ask: Ask
+  readonly decision: Decision
+  /** Digest of what a yes is bound to. */
+  readonly sha: string
+}
+
+export interface PersonsAnswer {
+  readonly kind: 'yes' | 'no' | 'later'
+  /** Null where `--yes` stood for the person. */
+  readonly approval: string | null
+  /** The yes holds once. */
+  readonly once: boolean
+}
+
 export const approval: Step = async (call) => {
   const { decision, scene } = call
   if (decision?.effect !== 'ask') return
-  const { kit, caller } = scene
   const ask = call.operation.ask?.(call.params, scene) ?? plainAsk(call)
-  const sha = callSha(call)
-  const earlier = await kit.store.read((tx) =>
-    tx.get<ApprovalRow>(
-      `SELECT id, status, extent, expires_at FROM approvals WHERE call_sha = ? AND (extent = 'project' OR run_id IS ? OR run_id = ?) ORDER BY created_at DESC LIMIT 1`,
-      sha,
-      caller.runId ?? null,
-      caller.runId ?? '',
-    ),
-  )
-  const usable = earlier && earlier.expires_at > kit.clock.now() ? earlier : undefined
-  if (usable?.status === 'approved') return use(call, usable)
-  if (usable?.status === 'denied') throw new VpError('approval.denied', 'a person denied this call', { rule: decision.rule, approval: usable.id })
-  if (caller.yes && ask.fullyUndoable) return
-  // One that was used up is no open question: the same call again is a new one.
-  const id = usable?.status === 'pending' ? usable.id : await recordPending(call, ask, decision, sha)
-  const answer = caller.confirm ? await caller.confirm({ ask, decision, approval: id, taskId: caller.taskId }) : 'later'
-  if (answer === 'later')
+  const matter = { operation: call.operation.name, project: scene.tree.project?.project_id ?? null, ask, decision, sha: callSha(call) }
+  const { kind, approval: id, once } = await answerTo(scene.kit, scene.caller, matter)
+  const about = { rule: decision.rule, ...(id === null ? {} : { approval: id }) }
+  if (kind === 'no') throw new VpError('approval.denied', 'a person denied this call', about)
+  if (kind === 'later')
     throw new VpError('approval.needed', `${call.operation.name} needs a person's yes: ${ask.wants}`, {
-      approval: id,
-      rule: decision.rule,
+      ...about,
       why: decision.reason,
       next: [`vp approve ${id}`],
     })
-  await decideApproval(call.scene.kit, id, answer)
-  if (answer === 'deny') throw new VpError('approval.denied', 'a person denied this call', { rule: decision.rule, approval: id })
+  if (id === null) return
+  scene.notes['approval'] = id
+  if (once) scene.onReceipt.push(async (tx) => void (await tx.run("UPDATE approvals SET status = 'used' WHERE id = ?", id)))
+}
+
+/** The answer of before while it holds, else one given now at a terminal; where nobody is, the question is recorded once. */
+export async function answerTo(kit: Kit, asker: Asker, matter: Matter): Promise<PersonsAnswer> {
+  const earlier = await kit.store.read((tx) =>
+    tx.get<ApprovalRow>(
+      `SELECT id, status, extent, expires_at FROM approvals WHERE call_sha = ? AND (extent = 'project' OR run_id IS ? OR run_id = ?) ORDER BY created_at DESC LIMIT 1`,
+      matter.sha,
+      asker.runId ?? null,
+      asker.runId ?? '',
+    ),
+  )
+  const usable = earlier && earlier.expires_at > kit.clock.now() ? earlier : undefined
+  if (usable?.status === 'approved') return { kind: 'yes', approval: usable.id, once: usable.extent === 'call' }
+  if (usable?.status === 'denied') return { kind: 'no', approval: usable.id, once: false }
+  if (asker.yes && matter.ask.fullyUndoable) return { kind: 'yes', approval: null, once: false }
+  // One that was used up is no open question: the same call again is a new one.
+  const id = usable?.status === 'pending' ? usable.id : await recordPending(kit, asker, matter)
+  const answer = asker.confirm ? await asker.confirm({ ask: matter.ask, decision: matter.decision, approval: id, taskId: asker.taskId }) : 'later'
+  if (answer === 'later') return { kind: 'later', approval: id, once: false }
+  await decideApproval(kit, id, answer)
+  return { kind: answer === 'deny' ? 'no' : 'yes', approval: id, once: answer === 'call' }
 }
 
 interface PendingRow {
@@ -58,7 +89,7 @@ interface PendingRow {
 }
 
 /** The pending question that a whole id or a unique part of one names. Throws `approval.not_found`. */
-export async function pendingQuestion(kit: Call['scene']['kit'], typed: string): Promise<CallQuestion> {
+export async function pendingQuestion(kit: Kit, typed: string): Promise<CallQuestion> {
   const rows = await kit.store.read((tx) =>
     tx.all<PendingRow>("SELECT id, task_id, request, created_at FROM approvals WHERE status = 'pending' AND instr(id, ?) > 0", typed),
   )
@@ -77,7 +108,7 @@ export async function pendingQuestion(kit: Call['scene']['kit'], typed: string):
 
 /** Records a person's answer, once. Throws `approval.not_found`. */
 export async function decideApproval(
-  kit: Call['scene']['kit'],
+  kit: Kit,
   id: string,
   answer: 'call' | 'run' | 'project' | 'deny',
   reason: string | null = null,
@@ -111,17 +142,10 @@ export async function decideApproval(
   )
 }
 
-async function use(call: Call, row: ApprovalRow): Promise<void> {
-  call.scene.notes['approval'] = row.id
-  if (row.extent !== 'call') return
-  call.scene.onReceipt.push(async (tx) => void (await tx.run("UPDATE approvals SET status = 'used' WHERE id = ?", row.id)))
-}
-
-async function recordPending(call: Call, ask: Ask, decision: Decision, sha: string): Promise<string> {
-  const { kit, caller, tree } = call.scene
+async function recordPending(kit: Kit, asker: Asker, { operation, project, ask, decision, sha }: Matter): Promise<string> {
   const id = approvalId(kit.random)
   const request = {
-    operation: call.operation.name,
+    operation,
     wants: ask.wants,
     reaches: ask.reaches,
     undo: ask.undo,
@@ -134,9 +158,9 @@ async function recordPending(call: Call, ask: Ask, decision: Decision, sha: stri
     tx.run(
       "INSERT INTO approvals (id, project_id, run_id, task_id, call_sha, request, status, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
       id,
-      tree.project?.project_id ?? null,
-      caller.runId ?? null,
-      caller.taskId ?? null,
+      project,
+      asker.runId ?? null,
+      asker.taskId ?? null,
       sha,
       canonicalJson(request),
       kit.clock.now(),

@@ -37,7 +37,7 @@ export interface AttemptPorts<Tree extends WorkTree> {
   readonly store: Store
   readonly clock: Clock
   readonly queue: TaskQueue
-  openTree(state: RunState, task: TaskState, lease: Lease): Promise<Tree>
+  openTree(state: RunState, task: TaskState, signal: AbortSignal): Promise<Tree>
   work(state: RunState, task: TaskState, tree: Tree, signal: AbortSignal): Promise<WorkOutcome>
   /** Measures and judges a recorded tree; `tree` null: it has to be checked out first. */
   judge(state: RunState, task: TaskState, treeId: string, tree: Tree | null, signal: AbortSignal): Promise<Judgement>
@@ -75,7 +75,7 @@ export async function runAttempt<Tree extends WorkTree>(ports: AttemptPorts<Tree
   if (!task) throw new VpError('internal', `no task ${lease.task_id}`)
   let tree: Tree | null = null
   try {
-    tree = await ports.openTree(state, task, lease)
+    tree = await ports.openTree(state, task, signal)
     ports.point('attempt.opened')
     const outcome = await ports.work(state, task, tree, signal)
     ports.point('attempt.worked')

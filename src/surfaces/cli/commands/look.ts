@@ -63,7 +63,7 @@ async function readStatus(context: CommandContext, isFollowed = false) {
 
 /** What the state allows, at most two commands. */
 export function nextOf(status: string, approvals: readonly string[], reason: string | null): string[] {
-  if (approvals[0]) return [`vp approve ${approvals[0]}`]
+  if (approvals[0]) return [`vp approve ${approvals[0]}`, ...(status === 'paused' ? ['vp resume'] : [])]
   if (status === 'paused') return reason?.startsWith('budget') ? ['vp approve --budget-usd N', 'vp resume'] : ['vp resume']
   if (status === 'completed') return ['vp complete']
   if (status === 'needs_review') return ['vp validate']

@@ -28,8 +28,9 @@ export function endError(result: Started): VpError {
   const reason = result.reason ?? result.status
   const code = /^[a-z_]+\.[a-z_]+(?=: )/.exec(reason)?.[0]
   // A run that stopped for an error says so with that error's own code.
-  if (code !== undefined && isErrorCode(code)) return new VpError(code, reason.slice(code.length + 2), { next: nextAfter(result.exit) })
-  const next = nextAfter(result.exit)
+  const next = [...result.approvals.map((id) => `vp approve ${id}`), ...nextAfter(result.exit)]
+  const asks = result.approvals[0] ? { approval: result.approvals[0] } : {}
+  if (code !== undefined && isErrorCode(code)) return new VpError(code, reason.slice(code.length + 2), { next, ...asks })
   if (result.exit === 6) return new VpError('budget.cap', reason, { next })
   if (result.exit === 8) return new VpError('model.unreachable', reason, { next })
   if (result.exit === 130) return new VpError('cancelled', reason, { next })
