@@ -170,8 +170,8 @@ test('any bytes survive decode and encode', () => {
   }
 })
 
-test('work is bounded on hostile patches', { timeout: 20_000 }, () => {
-  const started = performance.now()
+test('work is bounded on hostile patches', () => {
+  const before = process.threadCpuUsage()
   const source = decode(Buffer.from('a\n'.repeat(100_000)))
   const hunk = `@@ -9,2 +9,3 @@\n a\n a\n+b\n`
   const many = parsePatch(`--- a/f\n+++ b/f\n${hunk.repeat(100_000)}`)
@@ -184,5 +184,5 @@ test('work is bounded on hostile patches', { timeout: 20_000 }, () => {
   const long = parsePatch(`--- a/f\n+++ b/f\n@@ -1 +1 @@\n-${wide}\n+${wide}z\n`)
   assert.ok(long.ok)
   assert.equal(applyToText(decode(Buffer.from(`${wide} \n`)), long.files[0] as FilePatch).ok, true)
-  assert.ok(performance.now() - started < 10_000)
+  assert.ok(process.threadCpuUsage(before).user < 10_000_000, 'ten seconds of processor time')
 })
