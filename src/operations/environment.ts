@@ -10,6 +10,7 @@ import { hex } from '../core/ids.ts'
 import { canonicalJson, sha256 } from '../core/json.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
 import type { ProjectFile } from '../plms/contract/types.ts'
+import { npmInstalledFits } from '../workspace/installed.ts'
 import { execute, type Execution } from './execution.ts'
 import type { Kit } from './kit.ts'
 import type { TreeScene } from './scene.ts'
@@ -31,10 +32,10 @@ function fileDigest(path: string): string | null {
 
 /**
  * The directory whose `reuse` folders fit this tree as it is now: the human's checkout when the lock files are equal and the
- * folders are there, else the cache, else a set-up made now if a person said yes to it. Nobody is asked where `asker` is null.
+ * folders are there, else the cache, else a set-up made now if a person said yes to it.
  * Throws `environment.missing`, `environment.setup_failed`.
  */
-export async function environmentFor(kit: Kit, tree: TreeScene, asker: Asker | null, signal: AbortSignal): Promise<string> {
+export async function environmentFor(kit: Kit, tree: TreeScene, asker: Asker, signal: AbortSignal): Promise<string> {
   const environment = tree.project?.environment
   if (!environment || environment.reuse.length === 0) return tree.home
   const lock = lockDigest(tree.root, environment.lock_files)
@@ -55,6 +56,8 @@ export async function environmentFor(kit: Kit, tree: TreeScene, asker: Asker | n
 function isInstalled(home: string, name: string): boolean {
   const at = join(home, name)
   if (!statSync(at, { throwIfNoEntry: false })?.isDirectory()) return false
+  const [lock, installed] = [join(home, 'package-lock.json'), join(at, '.package-lock.json')].map(readOrNull)
+  if (lock && installed && !npmInstalledFits(lock, installed)) return false
   return realpathSync(at).startsWith(realpathSync(home) + sep)
 }
 
@@ -94,7 +97,7 @@ function readOrNull(file: string): string | null {
   try {
     return readFileSync(file, 'utf8')
   } catch {
-    return null // given back meanwhile
+    return null // not there, or gone meanwhile
   }
 }
 
@@ -105,7 +108,7 @@ interface Needed {
 }
 
 /** A yes is bound to project, lock files and commands; it holds for every task and process that needs just this. */
-async function requireYes(kit: Kit, tree: TreeScene, asker: Asker | null, needed: Needed): Promise<void> {
+async function requireYes(kit: Kit, tree: TreeScene, asker: Asker, needed: Needed): Promise<void> {
   const { environment, lock, isChanged } = needed
   const commands = environment.setup.map((argv) => argv.join(' '))
   const what = isChanged ? `the packages of the changed ${environment.lock_files.join(', ')} are` : `${environment.reuse.join(', ')} is`
@@ -115,11 +118,10 @@ async function requireYes(kit: Kit, tree: TreeScene, asker: Asker | null, needed
     new VpError('environment.missing', `${what} not installed${byHand.length === 0 ? '' : ` (${byHand.join(', then ')})`}`, {
       why,
       ...(approval === null ? {} : { approval }),
-      next: [...(approval === null ? [] : [`vp approve ${approval}, then vp resume`]), ...byHand],
+      next: [...(approval === null ? [] : [`vp approve ${approval}`]), ...byHand],
     })
   const why = 'the tests need it, and a run has no network'
   if (commands.length === 0) throw missing('.vp/project.json names no set-up', null)
-  if (asker === null) throw missing(why, null)
   if (kit.offline) throw missing('--offline, and set-up needs the network', null)
   const project = tree.project?.project_id ?? null
   const matter: Matter = {
@@ -147,7 +149,7 @@ interface SetUp {
 }
 
 /** In a copy of the tree; what it made is put into place in one step. Throws `environment.setup_failed`. */
-async function setUp(kit: Kit, tree: TreeScene, asker: Asker | null, { environment, lock, cached }: SetUp, signal: AbortSignal): Promise<void> {
+async function setUp(kit: Kit, tree: TreeScene, asker: Asker, { environment, lock, cached }: SetUp, signal: AbortSignal): Promise<void> {
   sweep(cached)
   const place = `${cached}.${hex(kit.random, 4)}`
   const [work, made] = [join(place, 'tree'), join(place, 'made')]
@@ -183,14 +185,14 @@ function sweep(cached: string): void {
   for (const name of left) rmSync(join(dirname(cached), name), { recursive: true, force: true })
 }
 
-async function recordSetUp(kit: Kit, asker: Asker | null, { argv, lock, run }: { argv: readonly string[]; lock: string; run: Execution }): Promise<void> {
+async function recordSetUp(kit: Kit, asker: Asker, { argv, lock, run }: { argv: readonly string[]; lock: string; run: Execution }): Promise<void> {
   await kit.store.transaction((tx) =>
     appendReceipt(tx, kit, {
       op: 'environment.setup',
       actor: 'operator',
       surface: 'engine',
-      run_id: asker?.runId,
-      task_id: asker?.taskId,
+      run_id: asker.runId,
+      task_id: asker.taskId,
       outcome: run.exit_code === 0 ? 'ok' : 'failed',
       sandbox: run.backend,
       duration_ms: run.duration_ms,
@@ -200,9 +202,15 @@ async function recordSetUp(kit: Kit, asker: Asker | null, { argv, lock, run }: {
   )
 }
 
+/** The lines that tell of an error, as programs of this kind end with hints and the names of their logs; else the last ones. */
 function lastWords(kit: Kit, run: Execution): string {
-  const text = run.output.trim().split('\n').slice(-3).join(' · ')
-  return kit.redactText(text.replaceAll(run.root, '/workspace')).slice(0, 300)
+  const lines = run.output
+    .replaceAll(run.root, '/workspace')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  const telling = lines.filter((line) => /error|fail|cannot|no such|not found/i.test(line))
+  return kit.redactText((telling.length > 0 ? telling : lines.slice(-3)).join(' · ')).slice(0, 300)
 }
 
 /** A digest of the environment in force, for the measurement's key: its place does not matter, its lock files do. */

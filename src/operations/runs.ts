@@ -267,12 +267,12 @@ export const runReplay = operation<{ run?: string | undefined }, Replayed>({
   result: replayed as never,
   params: z.strictObject(runParam) as never,
   async handler(params, scene) {
-    const { kit, tree, signal } = scene
+    const { kit, tree } = scene
     const bundle = namedBundle(scene, params.run)
-    if (bundle) return replayBundle(kit, bundle, tree.root, signal)
+    if (bundle) return replayBundle(scene, bundle, tree.root)
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(kit, state, project)
-    return replayBundle(kit, await collectBundle(kit, run, state, prdContext(run.human.root)), run.human.root, signal)
+    return replayBundle(scene, await collectBundle(kit, run, state, prdContext(run.human.root)), run.human.root)
   },
   say: (_params, replayed) => (replayed.equal ? `equal, ${replayed.trees.length} trees` : `differs at ${replayed.divergence?.task_id}`),
 })

@@ -4,7 +4,7 @@ import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import { isVpError } from '../core/errors.ts'
-import { mountsOf, resolveToolchain } from './toolchain.ts'
+import { environmentToolchain, mountsOf, resolveToolchain } from './toolchain.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'vp-tools-'))
 after(() => rmSync(base, { recursive: true, force: true }))
@@ -34,6 +34,9 @@ program(join(home, '.pyenv/versions/3.12/bin/python3'))
 program(join(home, '.pyenv/bin/pyenv'), `#!/bin/sh\n[ "$2" = python3 ] && echo "${home}/.pyenv/versions/3.12/bin/python3"\n`)
 program(join(home, '.pyenv/shims/python3'))
 program(join(home, '.pyenv/shims/gone'))
+program(join(base, 'opt/pyenv/versions/3.13/bin/python3.13'))
+program(join(base, 'opt/pyenv/bin/pyenv'), '#!/bin/sh\n[ "$2" = python3.13 ] && echo "$PYENV_ROOT/versions/3.13/bin/python3.13"\n')
+program(join(base, 'opt/pyenv/shims/python3.13'))
 program(join(home, 'tools/bin/script'), '#!/usr/bin/env node\n')
 
 const nvm = join(home, '.nvm/versions/node/v20')
@@ -44,6 +47,7 @@ const PATH = [
   join(home, '.pyenv/shims'),
   join(nvm, 'bin'),
   ...['.local/bin', 'bin', 'tools/bin'].map((dir) => join(home, dir)),
+  join(base, 'opt/pyenv/shims'),
   '/usr/bin',
   '/bin',
 ].join(':')
@@ -53,6 +57,7 @@ const found: [title: string, name: string, program: string, prefix: string | nul
   ['nvm: the version is the prefix', 'node', join(nvm, 'bin/node'), nvm],
   ['a link within its prefix keeps its name', 'npm', join(nvm, 'bin/npm'), nvm],
   ['a shim is asked for its target', 'python3', join(home, '.pyenv/versions/3.12/bin/python3'), join(home, '.pyenv/versions/3.12')],
+  ['a shim of a manager elsewhere', 'python3.13', join(base, 'opt/pyenv/versions/3.13/bin/python3.13'), join(base, 'opt/pyenv/versions/3.13')],
   ['a link out of ~/.local/bin leads to the venv', 'black', join(home, '.local/share/pipx/venvs/black/bin/black'), join(home, '.local/share/pipx/venvs/black')],
   ['~/.local is too wide: only its bin', 'uv', join(home, '.local/bin/uv'), join(home, '.local/bin')],
   ['the home is too wide: only its bin', 'mine', join(home, 'bin/mine'), join(home, 'bin')],
@@ -74,6 +79,36 @@ const refused: [title: string, name: string, code: string][] = [
 ]
 for (const [title, name, code] of refused)
   test(`refused: ${title}`, () => assert.rejects(resolveToolchain(name, options), (error) => isVpError(error) && error.code === code))
+
+const packages = join(tree, '.venv')
+mkdirSync(join(packages, 'bin'), { recursive: true })
+program(join(packages, 'bin/tool'), '#!/usr/bin/env node\n')
+program(join(packages, 'bin/native'), 'ELF')
+symlinkSync('native', join(packages, 'bin/alias'))
+symlinkSync(join(home, '.pyenv/versions/3.12/bin/python3'), join(packages, 'bin/python'))
+symlinkSync('/usr/bin/env', join(packages, 'bin/system'))
+symlinkSync(join(home, 'bin/mine'), join(packages, 'bin/outside'))
+program(join(tree, 'bin/python3'))
+symlinkSync(join(tree, 'bin/python3'), join(packages, 'bin/planted'))
+
+const packaged: [title: string, name: string, prefixes: (string | null)[] | string][] = [
+  ['a virtual environment mounts what it was made of', 'python', [join(home, '.pyenv/versions/3.12')]],
+  ['a script mounts its interpreter', 'tool', [nvm]],
+  ['a program of its own mounts nothing', 'alias', []],
+  ['a link to the system mounts nothing', 'system', [null]],
+  ['a link to anything but an interpreter', 'outside', 'policy.denied'],
+  ['a link to an interpreter in the tree', 'planted', 'policy.denied'],
+]
+for (const [title, name, want] of packaged)
+  test(`of an environment: ${title}`, async () => {
+    const asked = environmentToolchain(join(packages, 'bin', name), packages, options)
+    if (typeof want === 'string') await assert.rejects(asked, (error) => isVpError(error) && error.code === want)
+    else
+      assert.deepEqual(
+        (await asked).map(({ prefix }) => prefix),
+        want,
+      )
+  })
 
 test('a script brings its interpreter', async () => {
   const chain = await resolveToolchain('script', options)

@@ -109,13 +109,13 @@ function inWorkspace(program: string): VpError {
   return new VpError('policy.denied', `${program} is found in the workspace only; programs of the workspace are not run by name`)
 }
 
-/** Version managers by the place of their shims, and how each is asked. */
-const SHIMS: readonly (readonly [shimDir: RegExp, manager: string])[] = [
-  [/\/\.?pyenv\/shims$/, 'pyenv'],
-  [/\/\.?asdf\/shims$/, 'asdf'],
-  [/\/mise\/shims$/, 'mise'],
-  [/\/\.?rbenv\/shims$/, 'rbenv'],
-  [/\/\.?nodenv\/shims$/, 'nodenv'],
+/** Version managers by the place of their shims, how each is asked, and the variable that tells it where that place is. */
+const SHIMS: readonly (readonly [shimDir: RegExp, manager: string, root?: string])[] = [
+  [/\/\.?pyenv\/shims$/, 'pyenv', 'PYENV_ROOT'],
+  [/\/\.?asdf\/shims$/, 'asdf', 'ASDF_DATA_DIR'],
+  [/\/mise\/shims$/, 'mise', 'MISE_DATA_DIR'],
+  [/\/\.?rbenv\/shims$/, 'rbenv', 'RBENV_ROOT'],
+  [/\/\.?nodenv\/shims$/, 'nodenv', 'NODENV_ROOT'],
   [/\/\.volta\/bin$/, 'volta'],
   [/\/\.cargo\/bin$/, 'rustup'],
 ]
@@ -123,14 +123,15 @@ const SHIMS: readonly (readonly [shimDir: RegExp, manager: string])[] = [
 /** The program behind a shim, or `found` itself. */
 async function askShim(found: string, program: string, options: ToolchainOptions): Promise<string> {
   const dir = dirname(found)
-  const manager = SHIMS.find(([shims]) => shims.test(dir))?.[1]
+  const [, manager, root] = SHIMS.find(([shims]) => shims.test(dir)) ?? []
   if (!manager || manager === program) return found
   // Cargo's directory also holds programs that were simply installed there.
   if (manager === 'rustup' && basename(realpathSync(found)) !== 'rustup' && !isSameFile(found, join(dir, 'rustup'))) return found
   const places = [join(dirname(dir), 'bin', manager), join(dirname(dir), 'libexec', manager), join(dir, manager)]
   const asked = places.find(isExecutable) ?? findOnPath(manager, options)
-  const answer = await ask(asked, ['which', program], options)
-  if (answer !== null && isAbsolute(answer) && isExecutable(answer)) return answer
+  const answer = await ask(asked, ['which', program], options, root ? { [root]: dirname(dir) } : {})
+  // A manager that looks elsewhere takes its own shim for a program of the system.
+  if (answer !== null && isAbsolute(answer) && isExecutable(answer) && dirname(answer) !== dir) return answer
   throw new VpError('sandbox.program_missing', `${manager} has no ${program} for this project`, {
     next: [`${manager} which ${program}`],
     data: { program },
@@ -143,11 +144,16 @@ function isSameFile(a: string, b: string): boolean {
 }
 
 /** The first line a program prints, or null when it fails or takes too long. */
-function ask(program: string, args: readonly string[], { path, home, cwd }: ToolchainOptions): Promise<string | null> {
+function ask(
+  program: string,
+  args: readonly string[],
+  { path, home, cwd }: ToolchainOptions,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string | null> {
   return new Promise((resolve) => {
     const settings = {
       cwd: cwd ?? home,
-      env: { PATH: path, HOME: home, LANG: 'C.UTF-8' },
+      env: { PATH: path, HOME: home, LANG: 'C.UTF-8', ...env },
       timeout: ASK_TIMEOUT_MS,
       maxBuffer: 65_536,
     }

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer, type WireRequest } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, turnOf, vp, vpJson, type Place } from './kit.ts'
+import { call, git, makePlace, receiptsOf, turnOf, vp, vpJson, type Place } from './kit.ts'
 
 const FILES = {
   'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
@@ -122,25 +122,6 @@ for (const [name, trial] of Object.entries(TRIALS)) {
     }
     assert.equal((await vpJson(place, ['verify'])).code, 0)
   })
-}
-
-interface Receipt {
-  readonly op: string
-  readonly outcome: string
-  readonly error?: { readonly code: string }
-}
-
-async function receiptsOf(place: Place): Promise<Receipt[]> {
-  const { DatabaseSync } = await import('node:sqlite')
-  const db = new DatabaseSync(join(place.state, 'ledger.db'), { readOnly: true })
-  try {
-    return db
-      .prepare('SELECT body FROM receipts ORDER BY seq')
-      .all()
-      .map((row) => JSON.parse(String(row['body'])) as Receipt)
-  } finally {
-    db.close()
-  }
 }
 
 async function isGreen(place: Place, before: string): Promise<void> {

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 import type { Json } from '../../src/core/json.ts'
 import type { ScriptedAnswer, WireRequest } from '../../src/models/scripted-server.ts'
 
-const VP = join(import.meta.dirname, '..', '..', 'bin', 'vp')
+export const VP = join(import.meta.dirname, '..', '..', 'bin', 'vp')
 export const DEEP = process.env['VP_TEST_DEEP'] === '1'
 
 export interface Place {
@@ -145,6 +145,26 @@ export async function vpJson(
     return { code: ended.code, signal: ended.signal, doc: JSON.parse(ended.stdout) as Envelope, stderr: ended.stderr }
   } catch {
     throw new Error(`vp ${args.join(' ')} (exit ${ended.code ?? ended.signal}) printed no document:\n${ended.stdout}\n${ended.stderr}`)
+  }
+}
+
+export interface ReceiptSeen {
+  readonly op: string
+  readonly outcome: string
+  readonly error?: { readonly code: string }
+}
+
+/** Every receipt of the ledger, oldest first. */
+export async function receiptsOf(place: Place): Promise<ReceiptSeen[]> {
+  const { DatabaseSync } = await import('node:sqlite')
+  const db = new DatabaseSync(join(place.state, 'ledger.db'), { readOnly: true })
+  try {
+    return db
+      .prepare('SELECT body FROM receipts ORDER BY seq')
+      .all()
+      .map((row) => JSON.parse(String(row['body'])) as ReceiptSeen)
+  } finally {
+    db.close()
   }
 }
 

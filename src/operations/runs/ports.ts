@@ -22,6 +22,7 @@ import type { Tx } from '../../store/contract.ts'
 import { readRef } from '../../workspace/git.ts'
 import { commitTree, lineCounts, mergeTrees, moveRef, refuseForeignModes, treeChanges, treeOf } from '../../workspace/run-repository.ts'
 import { agentTools } from '../agent-tools.ts'
+import { environmentFor } from '../environment.ts'
 import { invoke } from '../invoke.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller, Operation } from '../operation.ts'
@@ -65,7 +66,7 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
     openTree: async (state, task, signal) => {
       const name = `T${task.card.payload.n}-${task.attempt}`
       const start = await startOf(git, dir, state, task)
-      return openRunTree(kit, run, { name, lane: task.card.lane, ...start, asker: askerOf(options, state, task) }, signal)
+      return openRunTree(kit, run, { name, lane: task.card.lane, ...start, environment: environmentOf(kit, options, state, task) }, signal)
     },
     work: (state, task, tree, signal) => work(kit, run, options, state, task, tree, signal),
     judge: (state, task, treeId, tree, signal) => judgeTree(kit, run, options, { state, task, treeId, tree }, signal),
@@ -104,13 +105,17 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
 }
 
 /** Whoever is asked in the course of a run. */
-function askerOf(options: Pick<RunPortsOptions, 'confirm' | 'yes'>, state: RunState, task: TaskState | null): Asker {
+function askerOf(options: MeasureOptions, state: RunState, task: TaskState | null): Asker {
   return {
     runId: state.run_id,
     ...(task ? { taskId: task.task_id } : {}),
     ...(options.confirm ? { confirm: options.confirm } : {}),
     ...(options.yes ? { yes: true } : {}),
   }
+}
+
+function environmentOf(kit: Kit, options: MeasureOptions, state: RunState, task: TaskState | null): TreeRequest['environment'] {
+  return (tree, signal) => environmentFor(kit, tree, askerOf(options, state, task), signal)
 }
 
 const OPERATOR_SCOPES = scopesOf('human')
@@ -179,7 +184,7 @@ async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOptions, what
     kit,
     run,
     what.tree,
-    { name: `gate-T${task.card.payload.n}`, lane: task.card.lane, from: treeId, base: state.head, asker: askerOf(options, state, task) },
+    { name: `gate-T${task.card.payload.n}`, lane: task.card.lane, from: treeId, base: state.head, environment: environmentOf(kit, options, state, task) },
     (scene) => measure(kit, operatorCaller(state, task), scene, run, command, signal),
     signal,
   )
@@ -244,7 +249,7 @@ async function baseEvidence(
     kit,
     run,
     null,
-    { name: 'base', lane: 'Code-Impl', from: state.base, base: state.base, asker: askerOf(options, state, null) },
+    { name: 'base', lane: 'Code-Impl', from: state.base, base: state.base, environment: environmentOf(kit, options, state, null) },
     (scene) => measure(kit, operatorCaller(state, null), scene, run, command, signal),
     signal,
   )
@@ -296,7 +301,7 @@ export async function headVerdict(
     kit,
     run,
     null,
-    { name: 'validate', lane: 'Code-Impl', from, base: state.head, asker: askerOf(options, state, null) },
+    { name: 'validate', lane: 'Code-Impl', from, base: state.head, environment: environmentOf(kit, options, state, null) },
     (scene) => measure(kit, operatorCaller(state, null), scene, run, run.project.test, signal),
     signal,
   )

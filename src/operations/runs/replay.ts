@@ -15,13 +15,14 @@ import { scopesOf } from '../../policy/scopes.ts'
 import { openSqlite } from '../../store/sqlite.ts'
 import { mergeTrees, treeOf } from '../../workspace/run-repository.ts'
 import { agentTools } from '../agent-tools.ts'
+import { environmentFor } from '../environment.ts'
 import type { Kit } from '../kit.ts'
-import type { Caller } from '../operation.ts'
+import type { Caller, Scene } from '../operation.ts'
 import type { Bundle } from './bundle.ts'
 import { taskGoal } from './goal.ts'
 import type { RunScene } from './run-scene.ts'
 import { startOf } from './start-tree.ts'
-import { openRunTree, type RunTree } from './trees.ts'
+import { openRunTree, type RunTree, type TreeRequest } from './trees.ts'
 
 export interface Divergence {
   readonly task_id: string
@@ -57,12 +58,14 @@ interface Claimed {
 }
 
 /** Throws `bundle.invalid`, `sandbox.unavailable`, `environment.missing`; a divergence is a value. */
-export async function replayBundle(kit: Kit, bundle: Bundle, home: string, signal: AbortSignal): Promise<Replayed> {
+export async function replayBundle({ kit, caller, signal }: Pick<Scene, 'kit' | 'caller' | 'signal'>, bundle: Bundle, home: string): Promise<Replayed> {
   const startedAt = kit.clock.monotonic()
   mkdirSync(join(kit.paths.state, 'tmp'), { recursive: true, mode: 0o700 })
   const directory = mkdtempSync(join(kit.paths.state, 'tmp', 'replay-'))
   const store = openSqlite(join(directory, 'replay.db'))
   const scratch: Kit = { ...kit, store }
+  // A set-up is no part of the run: a yes to it, and its receipt, are this machine's own.
+  const environment: TreeRequest['environment'] = (tree, now) => environmentFor(kit, tree, caller.confirm ? { confirm: caller.confirm } : {}, now)
   try {
     const run = await unpack(scratch, bundle, directory, home)
     const trees: { task_id: string; attempt: number; tree: string; equal: boolean }[] = []
@@ -79,7 +82,7 @@ export async function replayBundle(kit: Kit, bundle: Bundle, home: string, signa
       if (event.type !== 'attempt_failed' && event.type !== 'merge_intended') continue
       const from = claimed.get(event.task_id)
       if (!from) continue
-      const again = await replayAttempt(scratch, run, bundle, from, event, signal)
+      const again = await replayAttempt(scratch, run, bundle, from, event, environment, signal)
       trees.push({
         task_id: `T${from.task.card.payload.n}`,
         attempt: event.attempt,
@@ -132,12 +135,13 @@ async function replayAttempt(
   bundle: Bundle,
   from: Claimed,
   event: EndEvent,
+  environment: TreeRequest['environment'],
   signal: AbortSignal,
 ): Promise<{ tree: string; divergence: Divergence | null }> {
   const { task, state } = from
   const label = `T${task.card.payload.n}`
   const start = await startOf(kit.git, run.repository.gitDir, state, task)
-  const tree = await openRunTree(kit, run, { name: `${label}-${task.attempt}`, lane: task.card.lane, ...start, asker: null }, signal)
+  const tree = await openRunTree(kit, run, { name: `${label}-${task.attempt}`, lane: task.card.lane, ...start, environment }, signal)
   try {
     const error = await driveAttempt(kit, run, bundle, task, tree, signal)
     if (error?.code === 'environment.missing') throw error

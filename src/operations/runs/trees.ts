@@ -6,11 +6,9 @@ import { hex } from '../../core/ids.ts'
 import type { WorkTree } from '../../pas/embedded/attempt.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import { checkOut, recordTree } from '../../workspace/run-repository.ts'
-import { environmentFor } from '../environment.ts'
 import type { Kit } from '../kit.ts'
 import { PROJECT_FILE } from '../projects/project.ts'
 import type { TreeScene } from '../scene.ts'
-import type { Asker } from '../wrapper/approval.ts'
 import type { RunScene } from './run-scene.ts'
 
 export interface RunTree extends WorkTree {
@@ -24,8 +22,8 @@ export interface TreeRequest {
   readonly from: string
   /** Commit it counts as grown from. */
   readonly base: string
-  /** Who may grant the set-up of an environment that is missing; null: nobody is asked. */
-  readonly asker: Asker | null
+  /** Where the environment of the tree lies, as `environmentFor` says. */
+  environment(tree: TreeScene, signal: AbortSignal): Promise<string>
 }
 
 /** Throws `environment.missing`, so that it is said before anything else is tried. */
@@ -41,7 +39,7 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     home: run.human.root,
     lane: request.lane,
     project: run.project,
-    environmentHome: (now) => environmentFor(kit, scene, request.asker, now),
+    environmentHome: (now) => request.environment(scene, now),
     files: () => (files ??= kit.openFiles(at.directory)),
     record: () => recordTree(kit.git, run.repository, at, excluded),
     touched: () => void world++,
