@@ -86,7 +86,7 @@ export const fsList = operation({
   async handler(params, scene) {
     const found = scene.tree.files().list(params.path ?? '', { depth: params.depth ?? 64, maxEntries: 5001 })
     const wanted = params.glob === undefined ? found : found.filter((entry) => globMatches(params.glob ?? '', entry.path))
-    return { entries: wanted.slice(0, 5000), truncated: found.length > 5000 }
+    return { entries: wanted.slice(0, 5000).map(({ path, kind, size }) => ({ path, kind, size })), truncated: found.length > 5000 }
   },
   say: (params) => params.path ?? '.',
 })

@@ -14,6 +14,7 @@ import { execute, type Execution } from './execution.ts'
 import { detectCommands } from './projects/new.ts'
 import { programOf } from './program.ts'
 import { operation, type Ask, type Decision, type Scene } from './operation.ts'
+import { tellWrites } from './written.ts'
 
 const argvShape = z.array(z.string().check(z.maxLength(100_000))).check(z.maxLength(1000))
 const laneShape = z.optional(z.string())
@@ -33,6 +34,7 @@ export const runExec = operation({
     ended_by: z.string(),
     output: z.string(),
     writes: z.array(z.string()),
+    writes_whole: z.boolean(),
   }),
   effect: 'execute',
   scope: 'run.exec',
@@ -47,10 +49,9 @@ export const runExec = operation({
       ...(params.timeout_ms === undefined ? {} : { timeoutMs: params.timeout_ms }),
       runId: scene.caller.runId,
     }
-    const run = await execute(kit, tree, request, signal)
-    tree.touched()
+    const { result: run, writes, isWhole } = await tellWrites(tree, () => execute(kit, tree, request, signal))
     note(scene, run)
-    return { exit_code: run.exit_code, signal: run.signal, ended_by: run.ended_by, output: forReader(run), writes: [] }
+    return { exit_code: run.exit_code, signal: run.signal, ended_by: run.ended_by, output: forReader(run), writes: [...writes], writes_whole: isWhole }
   },
   say: (params, result) => `${params.argv.join(' ')} · exit ${result.exit_code ?? result.ended_by}`,
 })
@@ -73,10 +74,10 @@ export const runTest = operation({
   result: testResult,
   effect: 'execute',
   scope: 'run.exec',
-  decide: (_params, scene) => projectRule(scene, 'test'),
+  decide: (params, scene) => projectRule(scene, 'test', params.lane),
   async handler(params, scene) {
     const command = await projectCommand(scene, 'test')
-    const { measurement, receipt, reused } = await measureTests(scene, command, params.args ?? [])
+    const { measurement, receipt, reused } = await measureTests(scene, command, params)
     const { passed, failed, skipped, exit_code, output, pass_rate } = measurement
     return {
       pass_rate,
@@ -99,13 +100,10 @@ export const runLint = operation({
   result: z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string() }),
   effect: 'execute',
   scope: 'run.exec',
-  decide: (_params, scene) => projectRule(scene, 'lint'),
+  decide: (params, scene) => projectRule(scene, 'lint', params.lane),
   async handler(params, scene) {
     const command = await projectCommand(scene, 'lint')
-    const { measurement, receipt } = await measureLint(scene, {
-      ...command,
-      argv: [...command.argv, ...(params.args ?? [])],
-    })
+    const { measurement, receipt } = await measureLint(scene, command, params)
     return {
       ok: measurement.pass === true,
       report_path: `receipt:${receipt}`,
@@ -123,7 +121,7 @@ export const runBuild = operation({
   result: z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string() }),
   effect: 'execute',
   scope: 'run.exec',
-  decide: (_params, scene) => projectRule(scene, 'build'),
+  decide: (params, scene) => projectRule(scene, 'build', params.lane),
   async handler(params, scene) {
     const { kit, tree, caller, signal } = scene
     const { argv } = await projectCommand(scene, 'build')
@@ -152,7 +150,9 @@ async function projectCommand(scene: Scene, which: CommandName): Promise<Project
   return command
 }
 
-function projectRule(_scene: Scene, which: CommandName): Decision {
+/** The lane lends its limits only, but it has to be one. Throws `plan.unknown_lane`. */
+function projectRule({ kit, tree }: Scene, which: CommandName, lane = tree.lane): Decision {
+  kit.lane(lane, tree.root)
   return {
     effect: 'allow',
     rule: `project/${which}`,
@@ -175,6 +175,12 @@ function askFor(argv: readonly string[]): Ask {
   }
 }
 
+interface How {
+  readonly args?: readonly string[] | undefined
+  /** Whose limits hold; the tree's own when absent. */
+  readonly lane?: string | undefined
+}
+
 export interface Measured<Measurement> {
   readonly measurement: Measurement
   readonly receipt: string
@@ -182,15 +188,10 @@ export interface Measured<Measurement> {
 }
 
 /** Tests of the tree as it is, from the store when the same tree was measured by the same means before. */
-export async function measureTests(scene: Scene, command: ProjectCommand, args: readonly string[]): Promise<Measured<TestMeasurement>> {
+export async function measureTests(scene: Scene, command: ProjectCommand, { args = [], lane = scene.tree.lane }: How = {}): Promise<Measured<TestMeasurement>> {
   const argv = testArgv(command, args, '{report}')
   return measured(scene, argv, async () => {
-    const run = await execute(
-      scene.kit,
-      scene.tree,
-      { argv, lane: scene.tree.lane, reportFile: command.report.path ?? 'report', runId: scene.caller.runId },
-      scene.signal,
-    )
+    const run = await execute(scene.kit, scene.tree, { argv, lane, reportFile: command.report.path ?? 'report', runId: scene.caller.runId }, scene.signal)
     note(scene, run)
     if (/EAFNOSUPPORT/.test(run.output) && run.backend === 'landlock')
       throw new VpError('sandbox.no_loopback', 'the tests open a socket, and Landlock cannot give them a loopback of their own', {
@@ -200,15 +201,20 @@ export async function measureTests(scene: Scene, command: ProjectCommand, args: 
   })
 }
 
-export async function measureLint(scene: Scene, command: ProjectCommand): Promise<Measured<LintMeasurement>> {
-  return measured(scene, command.argv, async () => {
-    const run = await execute(scene.kit, scene.tree, { argv: command.argv, lane: scene.tree.lane, runId: scene.caller.runId }, scene.signal)
+export async function measureLint(scene: Scene, command: ProjectCommand, { args = [], lane = scene.tree.lane }: How = {}): Promise<Measured<LintMeasurement>> {
+  const argv = [...command.argv, ...args]
+  return measured(scene, argv, async () => {
+    const run = await execute(scene.kit, scene.tree, { argv, lane, runId: scene.caller.runId }, scene.signal)
     note(scene, run)
     return readLintRun(run)
   })
 }
 
-async function measured<Measurement>(scene: Scene, argv: readonly string[], run: () => Promise<Measurement>): Promise<Measured<Measurement>> {
+async function measured<Measurement extends { readonly ended_by: string }>(
+  scene: Scene,
+  argv: readonly string[],
+  run: () => Promise<Measurement>,
+): Promise<Measured<Measurement>> {
   const { kit, tree } = scene
   const treeId = await tree.record()
   const key = treeId === null ? null : await measurementKey(scene, treeId, argv)
@@ -220,9 +226,9 @@ async function measured<Measurement>(scene: Scene, argv: readonly string[], run:
     }
   }
   const measurement = await run()
-  // A run that wrote into its own tree measured a tree that is not there any more.
-  const same = treeId !== null && (await tree.record()) === treeId
-  if (key !== null && same)
+  // A run that wrote into its own tree measured a tree that is not there any more; one that a limit ended, that limit.
+  const isKept = treeId !== null && measurement.ended_by === 'exit' && (await tree.record()) === treeId
+  if (key !== null && isKept)
     scene.onReceipt.push(
       async (tx) =>
         void (await tx.run(

@@ -178,7 +178,7 @@ for (const opener of openers)
       const paths = ws.list('', { depth: 3, maxEntries: 100 }).map(({ path }) => path)
       assert.deepEqual(paths, ['Z', 'a-b', 'b', 'run.sh', 'src', 'src/a.ts', 'up', 'ä'])
       assert.equal(ws.list('.', { depth: 3, maxEntries: 2 }).length, 2)
-      assert.deepEqual(ws.list('src', { maxEntries: 9 }), [{ path: 'src/a.ts', kind: 'file', size: 13 }])
+      assert.deepEqual(ws.list('src', { maxEntries: 9 }), [{ path: 'src/a.ts', kind: 'file', size: 13, changedMs: statSync(join(root, 'src/a.ts')).ctimeMs }])
       assert.equal(
         codeOf(() => ws.list('up', { maxEntries: 9 })),
         'path.denied',

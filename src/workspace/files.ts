@@ -17,6 +17,15 @@ export interface Entry {
   readonly path: string
   readonly kind: EntryKind
   readonly size: number
+  /** When its content, name or mode last changed; the file system's own time. */
+  readonly changedMs: number
+}
+
+export interface ListOptions {
+  readonly depth?: number
+  readonly maxEntries: number
+  /** Directories whose entries are not wanted answer false; they are listed themselves. */
+  readonly enter?: (path: string) => boolean
 }
 
 export interface FileBytes {
@@ -35,7 +44,7 @@ export interface Workspace {
   /** True also for a symlink; decided by the parent's entries. Throws `path.*` when the way there is refused. */
   exists(path: string): boolean
   /** At most `maxEntries`, sorted by code unit; ask for one more to see whether there are more. Denied names are left out. */
-  list(path: string, options: { readonly depth?: number; readonly maxEntries: number }): readonly Entry[]
+  list(path: string, options: ListOptions): readonly Entry[]
   /** All or nothing. Throws `patch.stale`, `store.full`, `path.*`; then nothing was changed. */
   writeAll(changes: readonly FileChange[]): readonly FileWritten[]
   close(): void
@@ -78,7 +87,7 @@ export function openWorkspace(root: string, options: WorkspaceOptions = {}): Wor
     read: (path, { maxBytes = DEFAULT_MAX_BYTES } = {}) => readFile(parts, path, maxBytes),
     stat: (path) => statPath(parts, path),
     exists: (path) => isPresent(parts, parts.check(path, 'read', { allowRoot: true })),
-    list: (path, { depth = 1, maxEntries }) => listTree(parts, path, { depth, maxEntries }),
+    list: (path, options) => listTree(parts, path, options),
     writeAll: (changes) => writeAll(parts, changes),
     close: () => closeSync(rootFd),
   }
@@ -123,12 +132,7 @@ function kindOf(found: Stats): EntryKind {
   return found.isFile() ? 'file' : found.isDirectory() ? 'dir' : found.isSymbolicLink() ? 'symlink' : 'other'
 }
 
-interface ListBounds {
-  readonly depth: number
-  readonly maxEntries: number
-}
-
-function listTree(root: Root, path: string, { depth, maxEntries }: ListBounds): readonly Entry[] {
+function listTree(root: Root, path: string, { depth = 1, maxEntries, enter }: ListOptions): readonly Entry[] {
   const names = root.check(path, 'read', { allowRoot: true })
   const entries: Entry[] = []
   const visit = (dirFd: number, prefix: string, left: number): void => {
@@ -137,7 +141,7 @@ function listTree(root: Root, path: string, { depth, maxEntries }: ListBounds): 
       const entry = describe(root, childPath(dirFd, name), prefix + name)
       if (!entry) continue
       entries.push(entry)
-      if (entry.kind === 'dir' && left > 1) descend(dirFd, name, (fd) => visit(fd, `${entry.path}/`, left - 1))
+      if (entry.kind === 'dir' && left > 1 && enter?.(entry.path) !== false) descend(dirFd, name, (fd) => visit(fd, `${entry.path}/`, left - 1))
     }
   }
   const fd = openIn(root, names, O_PATH | O_DIRECTORY)
@@ -175,5 +179,5 @@ function describe(root: Root, at: string, path: string): Entry | null {
     return null
   }
   const found = lstatSync(at, { throwIfNoEntry: false })
-  return found ? { path, kind: kindOf(found), size: found.isFile() ? found.size : 0 } : null
+  return found ? { path, kind: kindOf(found), size: found.isFile() ? found.size : 0, changedMs: found.ctimeMs } : null
 }

@@ -22,7 +22,7 @@ export const gateTests = operation<{ command: ProjectCommand }, GateResult<TestM
   result: anything as never,
   effect: 'execute',
   scope: 'run.exec',
-  handler: (params, scene) => measureTests(scene, params.command, []),
+  handler: (params, scene) => measureTests(scene, params.command),
   say: (params, { measurement, reused }) =>
     `${params.command.argv.join(' ')} · ${measurement.passed} passed, ${measurement.failed} failed${reused ? ' · same tree as before' : ''}`,
 })

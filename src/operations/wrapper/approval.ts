@@ -170,9 +170,9 @@ async function recordPending(kit: Kit, asker: Asker, { operation, project, ask, 
   return id
 }
 
-/** Binds a yes to exactly this call: operation, parameters and what they meant, whoever repeats them. */
+/** Binds a yes to exactly this call in this repository: operation, parameters and what they meant, whoever repeats them. */
 function callSha({ operation, params, scene }: Call): string {
-  return sha256(canonicalJson([operation.name, scene.tree.lane, params ?? null, operation.boundTo?.(params, scene) ?? null]))
+  return sha256(canonicalJson([operation.name, scene.tree.home, scene.tree.lane, params ?? null, operation.boundTo?.(params, scene) ?? null]))
 }
 
 function plainAsk(call: Call): Ask {

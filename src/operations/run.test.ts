@@ -1,0 +1,93 @@
+/** What commands of a tree answer: what they wrote, whose limits held, and which results are kept. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { openRealKit, type RealKit } from '../../test/real-kit.ts'
+import type { Files } from '../../test/e2e/kit.ts'
+import { scopesOf } from '../policy/scopes.ts'
+import { invoke } from './invoke.ts'
+import type { Caller, Operation } from './operation.ts'
+import { runExec, runLint, runTest } from './run.ts'
+import type { TreeScene } from './scene.ts'
+
+const HUMAN: Caller = { actor: 'human', surface: 'cli', scopes: scopesOf('human') }
+
+async function call({ kit, tree }: Pick<RealKit, 'kit' | 'tree'>, operation: Operation, params: unknown): Promise<Record<string, unknown>> {
+  const answer = await invoke(kit, operation, params, HUMAN, tree)
+  if (!answer.ok) throw answer.error
+  return answer.result as Record<string, unknown>
+}
+
+const FILES: Files = { 'a.txt': 'one', 'b.txt': 'one', 'c.txt': 'one', 'd.txt': 'one', 'e.txt': 'one', 'deep/f.txt': 'one', 'node_modules/d/d.js': '' }
+const scripts: [title: string, script: string, writes: string[]][] = [
+  ['nothing', '', []],
+  ['what it only reads', "fs.readFileSync('a.txt')", []],
+  ['a new file, also in a new folder', "fs.mkdirSync('new/er', { recursive: true }); fs.writeFileSync('new/er/x', '')", ['new/er/x']],
+  ['a change of the same length', "fs.writeFileSync('a.txt', 'eno')", ['a.txt']],
+  ['the same bytes written again', "fs.writeFileSync('b.txt', 'one')", ['b.txt']],
+  ['a time set back', "fs.writeFileSync('c.txt', 'eno'); fs.utimesSync('c.txt', 1, 1)", ['c.txt']],
+  ['a mode', "fs.chmodSync('d.txt', 0o755)", ['d.txt']],
+  ['what is gone, and what took its place', "fs.rmSync('deep', { recursive: true }); fs.symlinkSync('a.txt', 'deep')", ['deep', 'deep/f.txt']],
+  ['a new name', "fs.renameSync('e.txt', 'z.txt')", ['e.txt', 'z.txt']],
+  ['nothing of what belongs to the environment', "fs.writeFileSync('node_modules/d/d.js', '1'); fs.mkdirSync('.venv'); fs.writeFileSync('.venv/f', '')", []],
+  ['no name that no listing shows', "fs.writeFileSync('.env', 'A=1')", []],
+]
+test('run.exec tells what was written', async (t) => {
+  const named = Object.fromEntries(scripts.map(([, script], n) => [`do-${n}.js`, `const fs = require('node:fs')\n${script}\n`]))
+  const real = openRealKit(t, { ...FILES, ...named })
+  for (const [n, [title, , writes]] of scripts.entries()) {
+    const before = real.tree.world()
+    const result = await call(real, runExec, { argv: ['node', `do-${n}.js`] })
+    assert.deepEqual([result['exit_code'], result['writes'], result['writes_whole']], [0, writes, true], `${title}: ${result['output']}`)
+    assert.equal(real.tree.world() - before, writes.length > 0 ? 1 : 0, `${title}: the world moves when something was written`)
+  }
+})
+
+const SLOW = "import { test } from 'node:test'\ntest('takes its time', () => new Promise((resolve) => setTimeout(resolve, 1300)))\n"
+const QUICK_LANE = 'lane: Narrative\ncommands: { allow: [], deny: [] }\nlimits: { max_exec_seconds: 1 }\n'
+
+function slowProject(t: TestContext): Pick<RealKit, 'kit' | 'tree'> {
+  const real = openRealKit(t, {
+    'package.json': JSON.stringify({ name: 'slow', type: 'module', scripts: { test: 'node --test', lint: 'node slow.test.js' } }),
+    'slow.test.js': SLOW,
+    '.vp/lanes/narrative.yaml': QUICK_LANE,
+  })
+  const tree: TreeScene = { ...real.tree, record: async () => 'tree-1' }
+  return { ...real, tree }
+}
+
+test('run.test holds the limits of the lane it is given, and keeps no result that a limit made', async (t) => {
+  const real = slowProject(t)
+  const cut = await call(real, runTest, { lane: 'Narrative' })
+  assert.deepEqual([cut['pass_rate'], cut['exit_code'], cut['reused_from']], [null, null, null])
+  assert.match(String(cut['output']), /ended by its wall limit/)
+  const whole = await call(real, runTest, {})
+  assert.deepEqual([whole['pass_rate'], whole['reused_from']], [1, null])
+  assert.equal((await call(real, runTest, {}))['reused_from'], String(whole['report_path']).replace('receipt:', ''), 'that one is kept')
+})
+
+test('run.lint holds the limits of the lane it is given; a lane that is none is refused', async (t) => {
+  const real = slowProject(t)
+  const cut = await call(real, runLint, { lane: 'Narrative' })
+  assert.deepEqual([cut['ok'], cut['exit_code']], [false, null])
+  assert.equal((await call(real, runLint, {}))['ok'], true)
+  for (const operation of [runTest, runLint]) await assert.rejects(call(real, operation, { lane: 'Nowhere' }), { code: 'plan.unknown_lane' })
+})
+
+test('a result is kept for the very same files, arguments and toolchain', async (t) => {
+  const real = openRealKit(t, {
+    'package.json': JSON.stringify({ name: 'kept', type: 'module', scripts: { test: 'node --test' } }),
+    'a.test.js': "import { test } from 'node:test'\ntest('a', () => {})\n",
+  })
+  let id = 'tree-1'
+  const at = { kit: real.kit, tree: { ...real.tree, record: async () => id } }
+  const fresh = async (params: object = {}) => (await call(at, runTest, params))['reused_from'] === null
+  assert.deepEqual([await fresh(), await fresh()], [true, false])
+  assert.equal(await fresh({ args: [join('.', 'a.test.js')] }), true, 'other arguments')
+  id = 'tree-2'
+  assert.deepEqual([await fresh(), await fresh()], [true, false], 'other files')
+  let n = 0
+  const growing = { kit: real.kit, tree: { ...real.tree, record: async () => `tree-${10 + (n++ % 2)}` } }
+  await call(growing, runTest, {})
+  assert.equal((await call(growing, runTest, {}))['reused_from'], null, 'a run that changed its own tree is not kept')
+})
