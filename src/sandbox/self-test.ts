@@ -144,11 +144,12 @@ async function survivors(marker: string): Promise<string | null> {
   return 'a process outlived the run'
 }
 
-/** Starts the run below a process of its own, as vp would, and kills that process. */
+/** Starts the run below a process of its own, as vp would, and kills that process. It ends by itself when vp is killed meanwhile. */
 const PARENT = `
 const o = JSON.parse(process.argv[1])
 const child = require('child_process').spawn(o.file, o.args, { env: o.env, cwd: '/', detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] })
 child.stdio[3].on('error', () => {}).end(Buffer.from(o.orders, 'base64'))
+process.stdin.resume().on('end', () => process.exit())
 `
 
 async function killedParent(backend: PreparingBackend, place: SelfTestPlace, dir: string): Promise<string | null> {
@@ -156,7 +157,7 @@ async function killedParent(backend: PreparingBackend, place: SelfTestPlace, dir
   const prepared = backend.prepare(request(dir, place, ['/bin/sh', '-c', 'setsid sleep 31 & sleep 31'], marker))
   const { file, args, env } = prepared
   const spec = JSON.stringify({ file, args, env, orders: prepared.orders.toString('base64') })
-  const parent = spawn(place.node, ['-e', PARENT, spec], { env: {}, stdio: 'ignore' })
+  const parent = spawn(place.node, ['-e', PARENT, spec], { env: {}, stdio: ['pipe', 'ignore', 'ignore'] })
   try {
     const closed = once(parent, 'close')
     if (!(await appears(marker, 'sleep\x0031'))) return 'the run with a parent to kill did not start'
