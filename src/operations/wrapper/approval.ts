@@ -16,7 +16,6 @@ interface ApprovalRow {
   readonly id: string
   readonly status: string
   readonly extent: string | null
-  readonly expires_at: number
 }
 
 /** Who is asked, and for what they already answered. */
@@ -61,20 +60,21 @@ export const approval: Step = async (call) => {
 
 /** The answer of before while it holds, else one given now at a terminal; where nobody is, the question is recorded once. */
 export async function answerTo(kit: Kit, asker: Asker, matter: Matter): Promise<PersonsAnswer> {
+  // One that was used up is no open question: the same call again is a new one.
   const earlier = await kit.store.read((tx) =>
     tx.get<ApprovalRow>(
-      `SELECT id, status, extent, expires_at FROM approvals WHERE call_sha = ? AND (extent = 'project' OR run_id IS ? OR run_id = ?) ORDER BY created_at DESC LIMIT 1`,
+      `SELECT id, status, extent FROM approvals WHERE call_sha = ? AND (extent = 'project' OR run_id IS ? OR run_id = ?)
+         AND status <> 'used' AND expires_at > ? ORDER BY created_at DESC LIMIT 1`,
       matter.sha,
       asker.runId ?? null,
       asker.runId ?? '',
+      kit.clock.now(),
     ),
   )
-  const usable = earlier && earlier.expires_at > kit.clock.now() ? earlier : undefined
-  if (usable?.status === 'approved') return { kind: 'yes', approval: usable.id, once: usable.extent === 'call' }
-  if (usable?.status === 'denied') return { kind: 'no', approval: usable.id, once: false }
+  if (earlier?.status === 'approved') return { kind: 'yes', approval: earlier.id, once: earlier.extent === 'call' }
+  if (earlier?.status === 'denied') return { kind: 'no', approval: earlier.id, once: false }
   if (asker.yes && matter.ask.fullyUndoable) return { kind: 'yes', approval: null, once: false }
-  // One that was used up is no open question: the same call again is a new one.
-  const id = usable?.status === 'pending' ? usable.id : await recordPending(kit, asker, matter)
+  const id = earlier?.id ?? (await recordPending(kit, asker, matter))
   const answer = asker.confirm ? await asker.confirm({ ask: matter.ask, decision: matter.decision, approval: id, taskId: asker.taskId }) : 'later'
   if (answer === 'later') return { kind: 'later', approval: id, once: false }
   await decideApproval(kit, id, answer)
