@@ -207,38 +207,6 @@ for (const name of all) {
       rmSync(join(at.tree, 'evil'))
     })
 
-    test('links of a mount that lead to the tree lead to this tree', async () => {
-      const home = join(at.outside, 'home')
-      mkdirSync(join(home, 'node_modules/@shop'), { recursive: true })
-      mkdirSync(join(home, 'node_modules/dep'))
-      for (const [root, text] of [
-        [home, 'elsewhere'],
-        [at.tree, 'here'],
-      ] as const) {
-        mkdirSync(join(root, 'packages/price'), { recursive: true })
-        writeFileSync(join(root, 'packages/price/text'), text)
-      }
-      symlinkSync('../../packages/price', join(home, 'node_modules/@shop/price'))
-      const mounts = [{ hostPath: join(home, 'node_modules'), sandboxPath: '/workspace/node_modules' }]
-      const result = await at.sh('cat node_modules/@shop/price/text; ls node_modules', { mounts })
-      assert.equal(said(result), 'here@shop\ndep\n')
-      assert.ok(!existsSync(join(at.tree, 'node_modules')))
-      rmSync(join(at.tree, 'packages'), { recursive: true })
-    })
-
-    test('what a command puts in the place of a mount is gone with it, and nothing beside it', async () => {
-      const modules = join(at.outside, 'planted')
-      mkdirSync(join(modules, 'dep'), { recursive: true })
-      mkdirSync(join(at.outside, 'precious/node_modules'), { recursive: true })
-      const mounts = [{ hostPath: modules, sandboxPath: '/workspace/app/node_modules' }]
-      await at.sh('rm -rf app/node_modules; mkdir -p app/node_modules/fake', { mounts })
-      assert.ok(!existsSync(join(at.tree, 'app')))
-      await at.sh(`rm -rf app; ln -s ${at.outside}/precious app`, { mounts })
-      assert.ok(existsSync(join(at.outside, 'precious/node_modules')))
-      assert.ok(existsSync(join(modules, 'dep')))
-      rmSync(join(at.tree, 'app'), { recursive: true, force: true })
-    })
-
     test('a read-only tree is', async () => {
       const result = await at.sh('echo x > file; rm -f file; cat file', { writable: false })
       assert.equal(`${result.stdout}`, 'inside')

@@ -2,8 +2,8 @@
  * What a command sees of the disk, as a list of steps that bwrap and the box carry out alike: the system read-only,
  * an empty home and temporary directory, toolchains, and the tree at /workspace. Nothing else of the host is there.
  */
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, rmdirSync, rmSync, statSync, symlinkSync, type Dirent } from 'node:fs'
-import { dirname, isAbsolute, join, relative, sep } from 'node:path'
+import { lstatSync, mkdirSync, readlinkSync, realpathSync, rmdirSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import type { SandboxRequest } from './contract.ts'
 
@@ -34,8 +34,6 @@ export const ETC_PATHS = [
   'ca-certificates',
   'mime.types',
   'os-release',
-  // Forbidden instead of absent, as on landlock, it stops pip.
-  'debian_version',
   'protocols',
   'services',
 ].map((name) => `/etc/${name}`)
@@ -174,10 +172,10 @@ function removeDir(at: string): void {
   }
 }
 
-/** For landlock, which mounts nothing: symlinks in the tree to the mounts. Returns what makes the tree as it was. */
+/** For landlock, which mounts nothing: symlinks in the tree to the mounts. Returns what removes them. */
 export function linkMounts(tree: string, points: readonly MountPoint[]): () => void {
   const made: string[] = []
-  const linked: (readonly [at: string, parent: string])[] = []
+  const links: (readonly [at: string, to: string])[] = []
   for (const { name, hostPath } of points) {
     const parent = dirname(name)
     if (parent !== '.')
@@ -191,47 +189,16 @@ export function linkMounts(tree: string, points: readonly MountPoint[]): () => v
     else if (found) throw new VpError('path.denied', `${name} cannot be mounted: it is not a directory`)
     // A directory with something in it stays: the tree's own files win where nothing can be mounted over them.
     if (lstatSync(at, { throwIfNoEntry: false })) continue
-    const source = realpathSync(hostPath)
-    linkDirectory(source, at, source)
-    linked.push([at, realpathSync(dirname(at))])
+    symlinkSync(realpathSync(hostPath), at)
+    links.push([at, realpathSync(hostPath)])
   }
   return () => {
-    // Whatever stands there now, a command's own work included: under a mount it would not be seen. Not through a link put in its way.
-    for (const [at, parent] of linked) if (realOrNull(dirname(at)) === parent) rmSync(at, { recursive: true, force: true })
+    for (const [at, to] of links) if (isLinkTo(at, to)) unlinkSync(at)
     made.forEach(removeDir)
   }
 }
 
-/**
- * One symlink to the whole; entry by entry where it holds links out of itself, as the packages of a workspace do: on a
- * mount these lead into the tree, so here they must too. `top` is the whole that `source` is part of.
- */
-function linkDirectory(source: string, at: string, top: string): void {
-  const entries = readdirSync(source, { withFileTypes: true })
-  const leadsOut = (path: string) => {
-    const target = readlinkSync(path)
-    return !isAbsolute(target) && !isBelow(top, join(dirname(path), target))
-  }
-  const isScope = (entry: Dirent) => entry.isDirectory() && entry.name.startsWith('@')
-  const holdsSuch = (directory: string, inside: readonly Dirent[]): boolean =>
-    inside.some((entry) => {
-      const path = join(directory, entry.name)
-      return entry.isSymbolicLink() ? leadsOut(path) : isScope(entry) && holdsSuch(path, readdirSync(path, { withFileTypes: true }))
-    })
-  if (!holdsSuch(source, entries)) return symlinkSync(source, at)
-  mkdirSync(at)
-  for (const entry of entries) {
-    const [from, to] = [join(source, entry.name), join(at, entry.name)]
-    if (entry.isSymbolicLink() && leadsOut(from)) symlinkSync(readlinkSync(from), to)
-    else if (isScope(entry)) linkDirectory(from, to, top)
-    else symlinkSync(from, to)
-  }
-}
-
-function realOrNull(path: string): string | null {
-  try {
-    return realpathSync(path)
-  } catch {
-    return null // gone
-  }
+function isLinkTo(at: string, to: string): boolean {
+  const found = lstatSync(at, { throwIfNoEntry: false })
+  return found?.isSymbolicLink() === true && readlinkSync(at) === to
 }
