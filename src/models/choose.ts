@@ -129,6 +129,5 @@ export function endpointOf(baseUrl: string): Endpoint {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new VpError('usage.flag', `VP_MODEL_BASE_URL is ${url.protocol}, not http or https`)
   const name = url.hostname
   const loopback = name === 'localhost' || name === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name)
-  if (!loopback && url.protocol === 'http:') return { host: url.host, loopback }
   return { host: url.host, loopback }
 }

@@ -150,7 +150,7 @@ async function collect(stream: ReadableStream<LanguageModelV4StreamPart>, news: 
 
 function toAnswer(all: Collected, request: ModelRequest, place: CallPlace): ModelAnswer {
   const finish = all.finish
-  if (!finish || (finish.unified === 'other' && finish.raw === undefined))
+  if (!finish || finish.unified === 'interrupted' || (finish.unified === 'other' && finish.raw === undefined))
     throw new VpError('model.cut', 'the answer stopped before its end', {
       why: `${all.text.length} characters and ${all.calls.length} calls had come`,
     })
@@ -203,7 +203,9 @@ function estimatedUsage(request: ModelRequest, all: Collected): ModelUsage {
 }
 
 interface ApiError {
-  readonly statusCode?: number
+  readonly statusCode?: number | undefined
+  /** Of what a server says in the middle of a stream: often the status it would have answered with. */
+  readonly code?: unknown
   readonly responseHeaders?: Record<string, string>
   readonly message: string
 }
@@ -212,7 +214,7 @@ interface ApiError {
 function typed(error: unknown, heard: boolean, endpoint: Endpoint): VpError {
   if (isVpError(error)) return error
   const api = error as ApiError
-  const status = api.statusCode
+  const status = api.statusCode ?? (typeof api.code === 'number' && api.code >= 400 && api.code < 600 ? api.code : undefined)
   const message = firstLine(api.message ?? String(error))
   const at = `${endpoint.host} answered ${status}: ${message}`
   if (status === 401 || status === 403) return new VpError('model.auth', at, { cause: error, next: ['check the API key in the environment', 'vp doctor'] })
@@ -224,8 +226,9 @@ function typed(error: unknown, heard: boolean, endpoint: Endpoint): VpError {
   if (status !== undefined && (status >= 500 || status === 408))
     return new VpError('model.server', at, { cause: error, data: { retry_after_ms: retryAfter(api.responseHeaders) } })
   if (status !== undefined && status >= 400) return new VpError('model.request', at, { cause: error, next: ['vp doctor'] })
+  if (!(error instanceof Error)) return new VpError('model.server', `${endpoint.host} broke off: ${message}`, { cause: error })
   const cause = messagesOf(error)
-  if (/terminated|ECONNRESET|UND_ERR_SOCKET|other side closed|socket hang up/i.test(cause))
+  if (/terminated|ECONNRESET|UND_ERR_SOCKET|other side closed|socket hang up|ended without a finish reason/i.test(cause))
     return new VpError('model.cut', 'the connection broke before the end of the answer', { cause: error })
   if (status !== undefined)
     return new VpError('model.protocol', `${endpoint.host} did not answer as a model does: ${message}`, {

@@ -1,0 +1,503 @@
+/**
+ * One contract, four wires: each provider on real HTTP, against a server that speaks its own format, streams in odd
+ * pieces, and fails in every way that real ones do. The server's address comes from the setting, as a person gives it.
+ */
+import assert from 'node:assert/strict'
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { isVpError, type VpError } from '../../core/errors.ts'
+import type { Json } from '../../core/json.ts'
+import { chooseModel, type ProviderName } from '../choose.ts'
+import type { ModelAnswer, ModelRequest, Provider } from '../contract.ts'
+import { openProvider } from './index.ts'
+
+const KEY = 'k-0123456789-secret'
+
+/** What a model says, apart from how it is put on the wire. */
+interface Said {
+  readonly think?: string
+  readonly text?: string
+  readonly calls?: readonly { readonly name: string; readonly arguments: Json | string }[]
+  readonly end?: 'stop' | 'length' | 'refused'
+  readonly usage?: { readonly in: number; readonly out: number; readonly think: number; readonly cached: number } | null
+}
+
+interface Schema {
+  readonly required?: readonly string[]
+}
+
+/** What came in, apart from how it was put. */
+interface Asked {
+  readonly system: string
+  readonly turns: readonly string[]
+  readonly tools: readonly { readonly name: string; readonly schema: Schema }[]
+  readonly maxTokens: unknown
+  readonly temperature: unknown
+}
+
+interface Wire {
+  readonly model: string
+  readonly path: string
+  readonly key: (headers: IncomingHttpHeaders) => unknown
+  /** Events of one answer, in order. */
+  readonly events: (said: Said) => string[]
+  /** What is said instead of an answer once the stream is open, and what that means. */
+  readonly errorEvent: readonly [event: string, code: VpError['code']]
+  /** Events at the end of a stream without which an answer is not whole. */
+  readonly closing: number
+  readonly asked: (body: unknown) => Asked
+  /** False where arguments are JSON by construction. */
+  readonly hasRawArguments: boolean
+}
+
+const argumentsText = (value: Json | string) => (typeof value === 'string' ? value : JSON.stringify(value))
+const halves = (text: string): string[] => [text.slice(0, text.length >> 1), text.slice(text.length >> 1)]
+const data = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`
+
+interface ChatBody {
+  readonly messages: readonly {
+    readonly role: string
+    readonly content: string
+    readonly tool_call_id?: string
+    readonly tool_calls?: readonly { readonly id: string; readonly function: { readonly name: string; readonly arguments: string } }[]
+  }[]
+  readonly tools: readonly { readonly function: { readonly name: string; readonly parameters: Schema } }[]
+  readonly max_tokens?: number
+  readonly max_completion_tokens?: number
+  readonly temperature: number
+}
+
+const chat = (model: string): Wire => ({
+  model,
+  path: '/chat/completions',
+  key: (headers) => headers.authorization?.replace(/^Bearer /, ''),
+  hasRawArguments: true,
+  errorEvent: [data({ error: { message: 'overloaded, come back', type: 'server_error', code: 503 } }), 'model.server'],
+  closing: 3,
+  events({ text = '', calls = [], end = 'stop', usage }) {
+    const chunk = (choice: object, extra: object = {}) =>
+      data({ id: 'x', object: 'chat.completion.chunk', created: 1, model, choices: [{ index: 0, finish_reason: null, ...choice }], ...extra })
+    const reason = calls.length > 0 ? 'tool_calls' : { stop: 'stop', length: 'length', refused: 'content_filter' }[end]
+    return [
+      chunk({ delta: { role: 'assistant', content: '' } }),
+      ...halves(text).map((content) => chunk({ delta: { content } })),
+      ...calls.flatMap(({ name, arguments: args }, index) => [
+        chunk({ delta: { tool_calls: [{ index, id: `call_${Math.random()}`, type: 'function', function: { name, arguments: '' } }] } }),
+        ...halves(argumentsText(args)).map((part) => chunk({ delta: { tool_calls: [{ index, function: { arguments: part } }] } })),
+      ]),
+      chunk({ delta: {}, finish_reason: reason }),
+      ...(usage
+        ? [
+            data({
+              id: 'x',
+              object: 'chat.completion.chunk',
+              created: 1,
+              model,
+              choices: [],
+              usage: {
+                prompt_tokens: usage.in,
+                completion_tokens: usage.out + usage.think,
+                total_tokens: usage.in + usage.out + usage.think,
+                prompt_tokens_details: { cached_tokens: usage.cached },
+                completion_tokens_details: { reasoning_tokens: usage.think },
+              },
+            }),
+          ]
+        : []),
+      'data: [DONE]\n\n',
+    ]
+  },
+  asked(body) {
+    const { messages, tools, max_tokens, max_completion_tokens, temperature } = body as ChatBody
+    return {
+      system: messages[0]?.role === 'system' ? messages[0].content : '',
+      turns: messages
+        .slice(1)
+        .flatMap(({ role, content, tool_call_id, tool_calls = [] }) => [
+          ...(role === 'tool' ? [`result ${tool_call_id} ${content}`] : content ? [`${role} ${content}`] : []),
+          ...tool_calls.map((call) => `call ${call.id} ${call.function.name} ${call.function.arguments}`),
+        ]),
+      tools: tools.map((tool) => ({ name: tool.function.name, schema: tool.function.parameters })),
+      maxTokens: max_tokens ?? max_completion_tokens,
+      temperature,
+    }
+  },
+})
+
+const typed = (type: string, value: object) => `event: ${type}\ndata: ${JSON.stringify({ type, ...value })}\n\n`
+
+interface MessagesBody {
+  readonly system: readonly { readonly text: string }[]
+  readonly messages: readonly {
+    readonly role: string
+    readonly content: readonly (
+      | { readonly type: 'text'; readonly text: string }
+      | { readonly type: 'tool_use'; readonly id: string; readonly name: string; readonly input: unknown }
+      | { readonly type: 'tool_result'; readonly tool_use_id: string; readonly content: string | readonly { readonly text: string }[] }
+    )[]
+  }[]
+  readonly tools: readonly { readonly name: string; readonly input_schema: Schema }[]
+  readonly max_tokens: number
+  readonly temperature: number
+}
+
+const messages: Wire = {
+  model: 'claude-sonnet-4-5',
+  path: '/messages',
+  key: (headers) => headers['x-api-key'],
+  hasRawArguments: true,
+  errorEvent: [typed('error', { error: { type: 'overloaded_error', message: 'overloaded, come back' } }), 'model.rate_limited'],
+  closing: 1,
+  events({ think, text, calls = [], end = 'stop', usage }) {
+    const blocks: { start: object; deltas: object[] }[] = [
+      ...(think ? [{ start: { type: 'thinking', thinking: '' }, deltas: halves(think).map((thinking) => ({ type: 'thinking_delta', thinking })) }] : []),
+      ...(text ? [{ start: { type: 'text', text: '' }, deltas: halves(text).map((part) => ({ type: 'text_delta', text: part })) }] : []),
+      ...calls.map(({ name, arguments: args }) => ({
+        start: { type: 'tool_use', id: `toolu_${Math.random()}`, name, input: {} },
+        deltas: halves(argumentsText(args)).map((partial_json) => ({ type: 'input_json_delta', partial_json })),
+      })),
+    ]
+    const cached = usage?.cached ?? 0
+    const read = { input_tokens: (usage?.in ?? 0) - cached, cache_read_input_tokens: cached, cache_creation_input_tokens: 0 }
+    const stop_reason = calls.length > 0 ? 'tool_use' : { stop: 'end_turn', length: 'max_tokens', refused: 'refusal' }[end]
+    return [
+      typed('message_start', {
+        message: {
+          id: 'm',
+          type: 'message',
+          role: 'assistant',
+          model: 'claude-sonnet-4-5',
+          content: [],
+          stop_reason: null,
+          stop_sequence: null,
+          usage: { ...read, output_tokens: 1 },
+        },
+      }),
+      typed('ping', {}),
+      ...blocks.flatMap(({ start, deltas }, index) => [
+        typed('content_block_start', { index, content_block: start }),
+        ...deltas.map((delta) => typed('content_block_delta', { index, delta })),
+        typed('content_block_stop', { index }),
+      ]),
+      typed('message_delta', {
+        delta: { stop_reason, stop_sequence: null },
+        usage: { output_tokens: (usage?.out ?? 0) + (usage?.think ?? 0), output_tokens_details: { thinking_tokens: usage?.think ?? 0 } },
+      }),
+      typed('message_stop', {}),
+    ]
+  },
+  asked(body) {
+    const { system, messages, tools, max_tokens, temperature } = body as MessagesBody
+    return {
+      system: system.map((part) => part.text).join(''),
+      turns: messages.flatMap(({ role, content }) =>
+        content.map((part) => {
+          if (part.type === 'tool_use') return `call ${part.id} ${part.name} ${JSON.stringify(part.input)}`
+          if (part.type === 'tool_result') return `result ${part.tool_use_id} ${typeof part.content === 'string' ? part.content : part.content[0]?.text}`
+          return `${role} ${part.text}`
+        }),
+      ),
+      tools: tools.map((tool) => ({ name: tool.name, schema: tool.input_schema })),
+      maxTokens: max_tokens,
+      temperature,
+    }
+  },
+}
+
+interface GeminiBody {
+  readonly systemInstruction: { readonly parts: readonly { readonly text: string }[] }
+  readonly contents: readonly {
+    readonly role: string
+    readonly parts: readonly {
+      readonly text?: string
+      readonly functionCall?: { readonly id?: string; readonly name: string; readonly args: unknown }
+      readonly functionResponse?: { readonly id?: string; readonly response: { readonly content: string } }
+    }[]
+  }[]
+  readonly tools: readonly { readonly functionDeclarations: readonly { readonly name: string; readonly parametersJsonSchema: Schema }[] }[]
+  readonly generationConfig: { readonly maxOutputTokens: number; readonly temperature: number }
+}
+
+const gemini: Wire = {
+  model: 'gemini-2.5-pro',
+  path: '/models/gemini-2.5-pro:streamGenerateContent?alt=sse',
+  key: (headers) => headers['x-goog-api-key'],
+  hasRawArguments: false,
+  errorEvent: [data({ error: { code: 503, message: 'overloaded, come back', status: 'UNAVAILABLE' } }), 'model.server'],
+  closing: 1,
+  events({ think, text, calls = [], end = 'stop', usage }) {
+    const chunk = (parts: object[], extra: object = {}) => data({ candidates: [{ content: { parts, role: 'model' }, index: 0, ...extra }] })
+    const finishReason = { stop: 'STOP', length: 'MAX_TOKENS', refused: 'SAFETY' }[end]
+    const usageMetadata = usage && {
+      promptTokenCount: usage.in,
+      candidatesTokenCount: usage.out,
+      thoughtsTokenCount: usage.think,
+      cachedContentTokenCount: usage.cached,
+      totalTokenCount: usage.in + usage.out + usage.think,
+    }
+    return [
+      ...(think ? halves(think).map((part) => chunk([{ text: part, thought: true }])) : []),
+      ...(text ? halves(text).map((part) => chunk([{ text: part }])) : []),
+      ...calls.map(({ name, arguments: args }) => chunk([{ functionCall: { name, args } }])),
+      data({ candidates: [{ content: { parts: [{ text: '' }], role: 'model' }, finishReason, index: 0 }], ...(usageMetadata ? { usageMetadata } : {}) }),
+    ]
+  },
+  asked(body) {
+    const { systemInstruction, contents, tools, generationConfig } = body as GeminiBody
+    return {
+      system: systemInstruction.parts.map((part) => part.text).join(''),
+      turns: contents.flatMap(({ role, parts }) =>
+        parts.map(({ functionCall, functionResponse, text }) => {
+          if (functionCall) return `call ${functionCall.id ?? ''} ${functionCall.name} ${JSON.stringify(functionCall.args)}`
+          if (functionResponse) return `result ${functionResponse.id ?? ''} ${functionResponse.response.content}`
+          return `${role === 'model' ? 'assistant' : role} ${text}`
+        }),
+      ),
+      tools: tools.flatMap((group) => group.functionDeclarations.map((tool) => ({ name: tool.name, schema: tool.parametersJsonSchema }))),
+      maxTokens: generationConfig.maxOutputTokens,
+      temperature: generationConfig.temperature,
+    }
+  },
+}
+
+const WIRES: Readonly<Record<ProviderName, Wire>> = {
+  openai_compatible: chat('compatible-test'),
+  openai: chat('gpt-4o'),
+  anthropic: messages,
+  google: gemini,
+}
+
+const REQUEST: ModelRequest = {
+  messages: [
+    { role: 'system', text: 'You are an engineer.' },
+    { role: 'user', text: 'Fix it: ä → ✓' },
+    { role: 'assistant', text: 'I look.', calls: [{ id: 't1c1', name: 'read', arguments: { path: 'a.ts' } }] },
+    { role: 'tool', call_id: 't1c1', name: 'read', text: 'const a = 1' },
+    { role: 'assistant', text: '', calls: [{ id: 't2c1', name: 'test', arguments: {} }] },
+    { role: 'tool', call_id: 't2c1', name: 'test', text: '1 failed' },
+  ],
+  tools: [
+    { name: 'read', description: 'reads', schema: { type: 'object', properties: { path: { type: 'string' } }, required: ['path'] } },
+    { name: 'test', description: 'tests', schema: { type: 'object', properties: {} } },
+  ],
+  max_tokens: 321,
+  temperature: 0.5,
+}
+const PLACE = { task: 'T1', attempt: 1, turn: 3 }
+const USAGE = { in: 120, out: 30, think: 11, cached: 64 }
+const STALL_MS = 400
+
+interface Came {
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+for (const [name, wire] of Object.entries(WIRES) as [ProviderName, Wire][])
+  describe(name, () => {
+    let respond: (response: ServerResponse) => void
+    const came: Came[] = []
+    const server = createServer((incoming, response) => {
+      const parts: Buffer[] = []
+      incoming.on('data', (part: Buffer) => parts.push(part))
+      incoming.on('end', () => {
+        came.push({ url: incoming.url ?? '', headers: incoming.headers, body: Buffer.concat(parts).toString('utf8') })
+        respond(response)
+      })
+    })
+    let provider: Provider
+    let host = ''
+
+    before(async () => {
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+      const setting = { VP_MODEL: `${name}:${wire.model}`, VP_MODEL_BASE_URL: `http://${host}/some/where/`, VP_MODEL_API_KEY: KEY }
+      provider = await openProvider(chooseModel(setting, null).spec, { stallMs: STALL_MS })
+    })
+    after(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+    beforeEach(() => void came.splice(0))
+
+    const ask = (request: ModelRequest = REQUEST, signal = new AbortController().signal, onProgress?: (tokens: number) => void): Promise<ModelAnswer> =>
+      provider.answer(request, PLACE, signal, onProgress)
+    const open = (response: ServerResponse) => response.writeHead(200, { 'content-type': 'text/event-stream' })
+    /** The bytes in pieces that fall anywhere, also inside of a character. */
+    const says = (said: Said) => {
+      respond = (response) => {
+        open(response)
+        const bytes = Buffer.from(wire.events(said).join(''))
+        for (let at = 0; at < bytes.length; at += 61) response.write(bytes.subarray(at, at + 61))
+        response.end()
+      }
+    }
+    async function fails(code: VpError['code'], signal?: AbortSignal): Promise<VpError> {
+      const error: unknown = await ask(REQUEST, signal).then(
+        (answer) => assert.fail(`half an answer: ${JSON.stringify(answer)}`),
+        (thrown: unknown) => thrown,
+      )
+      assert.ok(isVpError(error), String(error))
+      assert.equal(error.code, code, error.message)
+      assert.ok(!error.message.includes(KEY) && !JSON.stringify(error.details).includes(KEY))
+      return error
+    }
+
+    test('is what the setting says', () => {
+      assert.deepEqual([provider.name, provider.model, provider.endpoint], [name, wire.model, { host, loopback: true }])
+    })
+
+    test('asks at the address of the setting, with its key, what it was asked', async () => {
+      says({ text: 'ok', usage: USAGE })
+      await ask()
+      await ask()
+      const [first, second] = came as [Came, Came]
+      assert.equal(first.url, `/some/where${wire.path}`)
+      assert.equal(wire.key(first.headers), KEY)
+      assert.equal(first.body, second.body, 'equal work asks equal bytes')
+      const asked = wire.asked(JSON.parse(first.body))
+      assert.equal(asked.system, 'You are an engineer.')
+      const ids = (text: string) => (name === 'google' ? text.replace(/ t\dc\d /, '  ') : text)
+      assert.deepEqual(
+        asked.turns.map(ids),
+        [
+          'user Fix it: ä → ✓',
+          'assistant I look.',
+          'call t1c1 read {"path":"a.ts"}',
+          'result t1c1 const a = 1',
+          'call t2c1 test {}',
+          'result t2c1 1 failed',
+        ].map(ids),
+      )
+      assert.deepEqual(
+        asked.tools.map((tool) => tool.name),
+        ['read', 'test'],
+      )
+      assert.deepEqual(asked.tools[0]?.schema.required, ['path'])
+      assert.deepEqual([asked.maxTokens, asked.temperature], [321, 0.5])
+    })
+
+    test('text, usage with cache and thinking, and progress that only grows', async () => {
+      says({ think: 'hm, let me see', text: 'It is “done”: ä → ✓', usage: USAGE })
+      const seen: number[] = []
+      const answer = await ask(REQUEST, undefined, (tokens) => seen.push(tokens))
+      assert.deepEqual(answer, {
+        text: 'It is “done”: ä → ✓',
+        calls: [],
+        finish: 'stop',
+        usage: {
+          tokens_in: USAGE.in,
+          tokens_out: USAGE.out,
+          tokens_think: USAGE.think,
+          tokens_cached: USAGE.cached,
+          tokens_tool_use: 0,
+        },
+        usage_source: 'provider',
+      })
+      assert.ok(seen.length > 0 && seen.every((tokens, at) => at === 0 || tokens >= (seen[at - 1] ?? 0)), String(seen))
+    })
+
+    test('tool calls under our ids, their arguments whole', async () => {
+      const calls = [
+        { name: 'read', arguments: { path: 'ä/✓.ts', deep: [1, { a: null }] } },
+        { name: 'test', arguments: {} },
+      ]
+      says({ text: 'I look.', calls, usage: USAGE })
+      const answer = await ask()
+      assert.deepEqual([answer.text, answer.finish], ['I look.', 'tool_calls'])
+      assert.deepEqual(
+        answer.calls,
+        calls.map((call, index) => ({ id: `t3c${index + 1}`, ...call })),
+      )
+    })
+
+    test('arguments that are no JSON come through as they are', { skip: !wire.hasRawArguments && 'its arguments are JSON by construction' }, async () => {
+      says({ calls: [{ name: 'read', arguments: '{"path": "src/a' }], usage: USAGE })
+      assert.deepEqual((await ask()).calls, [{ id: 't3c1', name: 'read', arguments: { malformed: '{"path": "src/a' } }])
+    })
+
+    test('usage that the server does not tell is estimated, and said to be', async () => {
+      says({ text: 'words '.repeat(60), usage: null })
+      const { usage, usage_source } = await ask()
+      if (name === 'anthropic') return assert.equal(usage_source, 'provider', 'its stream always tells')
+      assert.equal(usage_source, 'estimated')
+      assert.deepEqual([usage.tokens_out, usage.tokens_in], [100, Math.ceil(JSON.stringify(REQUEST).length / 3.6)])
+    })
+
+    test('an answer at its limit says so, a refusal is no answer', async () => {
+      says({ text: 'and then', end: 'length', usage: USAGE })
+      assert.deepEqual([(await ask()).finish, (await ask()).text], ['length', 'and then'])
+      says({ text: 'I', end: 'refused', usage: USAGE })
+      await fails('model.refused')
+    })
+
+    const statuses: [status: number, headers: Record<string, string>, code: VpError['code'], retryAfterMs: number | null | undefined][] = [
+      [401, {}, 'model.auth', undefined],
+      [403, {}, 'model.auth', undefined],
+      [429, { 'retry-after': '7' }, 'model.rate_limited', 7000],
+      [429, { 'retry-after-ms': '150', 'retry-after': '9' }, 'model.rate_limited', 150],
+      [429, {}, 'model.rate_limited', null],
+      [529, {}, 'model.rate_limited', null],
+      [500, {}, 'model.server', null],
+      [503, { 'retry-after': '2' }, 'model.server', 2000],
+      [408, {}, 'model.server', null],
+      [400, {}, 'model.request', undefined],
+      [404, {}, 'model.request', undefined],
+    ]
+    for (const [status, headers, code, retryAfterMs] of statuses)
+      test(`${status} ${JSON.stringify(headers)} is ${code}, asked once`, async () => {
+        const error = { type: 'some_error', message: `no: ${status}`, code: status, status: 'SOME' }
+        respond = (response) => response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify({ type: 'error', error }))
+        const { message, details } = await fails(code)
+        assert.ok(message.startsWith(`${host} answered ${status}: `), message)
+        assert.equal(details.data?.['retry_after_ms'], retryAfterMs)
+        assert.equal(came.length, 1)
+      })
+
+    const whole = () => wire.events({ text: 'I will now', calls: [{ name: 'read', arguments: { path: 'a' } }], usage: USAGE })
+    const faults: [title: string, code: VpError['code'], fault: (response: ServerResponse) => void][] = [
+      ['a stream that breaks', 'model.cut', (response) => (open(response).write(whole().slice(0, 3).join('')), void setTimeout(() => response.destroy(), 20))],
+      ['a stream that ends before its end', 'model.cut', (response) => void open(response).end(whole().slice(0, -wire.closing).join(''))],
+      ['an empty stream', 'model.cut', (response) => void open(response).end()],
+      ['a connection that is reset', 'model.cut', (response) => void response.destroy()],
+      ['a stream that stalls', 'model.stalled', (response) => void open(response).write(whole().slice(0, 3).join(''))],
+      ['a server that says nothing', 'model.stalled', () => undefined],
+      ['a stream of garbage', 'model.protocol', (response) => void open(response).end('data: {"choices": [oops\n\ndata: [DONE]\n\n')],
+      ['a stream of other JSON', 'model.protocol', (response) => void open(response).end('data: {"hello": ["world"]}\n\ndata: 7\n\n')],
+      [
+        'a page instead of an answer',
+        'model.protocol',
+        (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>a captive portal</html>'),
+      ],
+      ['an error in the middle', wire.errorEvent[1], (response) => void open(response).end(whole().slice(0, 3).join('') + wire.errorEvent[0])],
+      ['an error instead of anything', wire.errorEvent[1], (response) => void open(response).end(wire.errorEvent[0])],
+      ['JSON instead of a stream', 'model.protocol', (response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"hello":1}')],
+    ]
+    for (const [title, code, fault] of faults)
+      test(`${title} is ${code}`, async () => {
+        respond = fault
+        await fails(code)
+      })
+
+    test('what was cancelled is cancelled, before and in the middle', async () => {
+      const abort = new AbortController()
+      respond = (response) => (open(response).write(whole().slice(0, 2).join('')), void setTimeout(() => abort.abort(), 20))
+      await fails('cancelled', abort.signal)
+      await fails('cancelled', AbortSignal.abort())
+    })
+  })
+
+for (const name of Object.keys(WIRES) as ProviderName[])
+  test(`${name}: a port where nobody listens is model.unreachable`, async () => {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    await new Promise((resolve) => server.close(resolve))
+    const setting = { VP_MODEL: `${name}:x`, VP_MODEL_BASE_URL: `http://127.0.0.1:${port}`, VP_MODEL_API_KEY: KEY }
+    const provider = await openProvider(chooseModel(setting, null).spec, { stallMs: STALL_MS })
+    await assert.rejects(provider.answer(REQUEST, PLACE, new AbortController().signal), {
+      code: 'model.unreachable',
+      message: `nothing answers at 127.0.0.1:${port}`,
+    })
+  })
