@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -66,14 +66,17 @@ test('a newer schema, a network file system and a locked file are typed refusals
 test('a migration keeps a copy of the file and the sums of new columns', async (t) => {
   const directory = temporary(t)
   const store = open(directory)
+  // Held open, so that what it wrote lies in the write-ahead log: the copy must have it all the same.
   await store.transaction((tx) => tx.run("INSERT INTO consents VALUES ('a', 'b', 1)"))
-  store.close()
   const more = [...MIGRATIONS, { version: 2, sql: ['ALTER TABLE consents ADD COLUMN note TEXT'] }]
   const newer = openSqlite(join(directory, 'ledger.db'), { migrations: more })
   await newer.transaction((tx) => tx.run("UPDATE consents SET note = 'x'"))
   assert.deepEqual(newer.check(), [])
-  assert.ok(statSync(join(directory, 'ledger.db.before-2')).size > 0)
+  const copy = new DatabaseSync(join(directory, 'ledger.db.before-2'))
+  assert.deepEqual({ ...copy.prepare('SELECT * FROM consents').get() }, { repository: 'a', subject: 'b', given_at: 1 })
+  copy.close()
   newer.close()
+  store.close()
 })
 
 test('every single-byte change is found, or changes nothing that can be read', async (t) => {
@@ -121,6 +124,24 @@ test('every single-byte change is found, or changes nothing that can be read', a
   }
   assert.ok(found > rounds / 10)
 })
+
+const inPlace: [title: string, from: string, to: string][] = [
+  ['a byte of a value', 'repository 7', 'repository 8'],
+  ['a byte of another value of the row', 'subject-value', 'subject-valuE'],
+]
+for (const [title, from, to] of inPlace)
+  test(`changed in the file itself, where no page sum is: ${title}`, async (t) => {
+    const directory = temporary(t)
+    const store = open(directory)
+    await store.transaction((tx) => tx.run("INSERT INTO consents VALUES ('repository 7', 'subject-value', 1)"))
+    store.close()
+    const file = join(directory, 'ledger.db')
+    // The table and the index of its key hold the value: both are changed, so that the pages agree with each other.
+    writeFileSync(file, readFileSync(file, 'latin1').replaceAll(from, to), 'latin1')
+    const changed = open(directory)
+    assert.deepEqual(changed.check(), [{ kind: 'damaged', detail: 'table consents' }])
+    changed.close()
+  })
 
 test('a database put back from an older copy is incomplete', async (t) => {
   const directory = temporary(t)
