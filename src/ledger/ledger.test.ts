@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { sha256 } from '../core/json.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import { sealChain, type CheckpointRow } from './checkpoints.ts'
 import { openSigningKey, verifyingKey } from './keys.ts'
@@ -60,6 +61,27 @@ for (const [title, change] of changes)
     assert.equal(verdict.first_altered?.n, 5)
   })
 
+/** Keys and the columns that name them made to fit again: only what the bodies say of each other is left. */
+function rechained(rows: readonly ReceiptRow[]): ReceiptRow[] {
+  let prev = '0'.repeat(64)
+  return rows.map((row) => {
+    const fitting = { ...row, prev, key: sha256(row.body) }
+    prev = fitting.key
+    return fitting
+  })
+}
+
+const forgeries: [title: string, change: (rows: readonly ReceiptRow[]) => ReceiptRow[], n: number][] = [
+  ['one body rewritten', (rows) => rows.map((row) => (row.n === 5 ? { ...row, body: row.body.replace('"index":4', '"index":5') } : row)), 6],
+  ['one taken out of the middle', (rows) => rows.filter((row) => row.n !== 5), 5],
+]
+for (const [title, change, n] of forgeries)
+  test(`altered, with every key made to fit: ${title}`, async (t) => {
+    const evidence = await ledger(t, 9)
+    const verdict = verifyChain('r-1', { ...evidence, checkpoints: [], known: [], receipts: rechained(change(evidence.receipts)) })
+    assert.equal(verdict.first_altered?.n, n, verdict.first_altered?.why ?? 'nothing is altered')
+  })
+
 test('the last receipts dropped: incomplete, naming from and to', async (t) => {
   const evidence = await ledger(t, 9)
   const verdict = verifyChain('r-1', { ...evidence, receipts: evidence.receipts.slice(0, 6) })
@@ -72,4 +94,33 @@ test('a forged seal and a run that vanished are noticed', async (t) => {
   assert.equal(verifyChain('r-1', { ...evidence, checkpoints: forged }).unaltered, false)
   assert.deepEqual(verifyCheckpoints(evidence.checkpoints, new Set(['r-1']), evidence.keys), [])
   assert.match(verifyCheckpoints(evidence.checkpoints, new Set(), evidence.keys).join(), /run r-1 is missing/)
+})
+
+test('checkpoints are a chain: one that was taken out is noticed, each on its own is signed', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'vp-ledger-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  const store = openSqlite(join(directory, 'ledger.db'))
+  const key = openSigningKey(join(directory, 'ledger.pem'))
+  const runs = ['r-1', 'r-2', 'r-3']
+  for (const run_id of [...runs, 'r-3'])
+    await store.transaction(async (tx) => {
+      if (run_id !== 'r-3') await appendReceipt(tx, ports, { op: 'fs.read', actor: 'agent', run_id, outcome: 'ok' })
+      else await tx.run("INSERT INTO heads (run_id, n, key) VALUES ('r-3', 1, 'k') ON CONFLICT DO NOTHING")
+      await sealChain(tx, ports.clock, key, run_id)
+    })
+  const checkpoints = await store.read((tx) => tx.all<CheckpointRow>('SELECT * FROM checkpoints'))
+  store.close()
+  const keys = new Map([[key.id, key]])
+  assert.equal(checkpoints.length, 3, 'a head that is signed already is not signed again')
+  assert.deepEqual(verifyCheckpoints(checkpoints, new Set(runs), keys), [])
+  assert.match(verifyCheckpoints(checkpoints, new Set(runs), new Map()).join(), /checkpoint 1 is not signed by a known key/)
+  for (const gone of [1, 2])
+    assert.match(
+      verifyCheckpoints(
+        checkpoints.filter((row) => row.n !== gone).map((row, index) => ({ ...row, n: index + 1 })),
+        new Set(runs),
+        keys,
+      ).join(),
+      /does not follow/,
+    )
 })
