@@ -129,6 +129,16 @@ test(`nothing masked in look-alikes (${harmless.length})`, () => {
   assert.deepEqual(wrong, [])
 })
 
+test('where secrets overlap nothing of either stays', () => {
+  const token = `ghp_${mix(36)}`
+  const rows: [title: string, known: string, text: string][] = [
+    ['one within the other', token.slice(4, 14), `a ${token} b`],
+    ['one that begins in the other', `${token.slice(-10)} tail`, `a ${token} tail b`],
+    ['one that ends in the other', `head ${token.slice(0, 10)}`, `a head ${token} b`],
+  ]
+  for (const [title, value, text] of rows) assert.match(createRedactor({ known: [{ label: 'KNOWN', value }] })(text).text, /^a \[REDACTED:\w+\] b$/, title)
+})
+
 test('known values, numbers and restoring', () => {
   const numbered = createRedactor({ known: [{ label: 'DEPLOY', value: 'plain words 1' }], numbered: true })
   const text = `a plain words 1\nb ghp_${mix(36)}\nc plain words 1\nd ghp_${mix(36)}x`
