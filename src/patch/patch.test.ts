@@ -161,6 +161,13 @@ test('git apply takes created, deleted and mode-only files', () => {
   }
 })
 
+test('a patch of two files, one of which does not fit, changes neither', () => {
+  const parsed = parsePatch('--- a/good\n+++ b/good\n@@ -1 +1 @@\n-old\n+new\n--- a/bad\n+++ b/bad\n@@ -1 +1 @@\n-not there\n+new\n')
+  assert.ok(parsed.ok)
+  const { ok, files, changes } = applyPatch(() => Buffer.from('old\n'), parsed.files)
+  assert.deepEqual([ok, files.map((file) => file.hunks[0]?.kind), changes], [false, ['applied', 'rejected'], []])
+})
+
 test('any bytes survive decode and encode', () => {
   const next = generator(7)
   for (let round = 0; round < 300; round++) {
