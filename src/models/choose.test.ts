@@ -1,0 +1,48 @@
+/** Which model is taken, and which addresses count as this machine: for all others code needs a person's yes to leave. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { chooseModel, endpointOf, offeredModels, type ModelSpec } from './choose.ts'
+
+const addresses: [url: string, isLoopback: boolean][] = [
+  ['http://127.0.0.1:11434/v1', true],
+  ['http://127.255.1.2/v1', true],
+  ['http://localhost:8080', true],
+  ['http://[::1]:8080/v1', true],
+  ['http://127.0.0.1.example.org/v1', false],
+  ['http://127.0.0.1@example.org/v1', false],
+  ['http://localhost.example.org/v1', false],
+  ['http://128.0.0.1/v1', false],
+  ['http://0.0.0.0/v1', false],
+  ['https://api.openai.com/v1', false],
+]
+for (const [url, isLoopback] of addresses) test(`${url} is ${isLoopback ? '' : 'not '}this machine`, () => assert.equal(endpointOf(url).loopback, isLoopback))
+
+const remote: ModelSpec = {
+  provider: 'openai',
+  model: 'configured',
+  baseUrl: 'https://example.org/v1',
+  apiKey: 'k',
+  endpoint: endpointOf('https://example.org/v1'),
+  tier: 'API-Premium',
+  source: 'config.json',
+}
+const key = { ANTHROPIC_API_KEY: 'k' }
+const choices: [title: string, env: Record<string, string>, configured: ModelSpec | null, model: string, consent: string][] = [
+  ['VP_MODEL before the configuration', { VP_MODEL: 'openai_compatible:named' }, remote, 'named', 'given'],
+  ['the configuration before the preset', {}, remote, 'configured', 'given'],
+  ['a local one of the configuration needs no yes', {}, { ...remote, endpoint: endpointOf('http://127.0.0.1/') }, 'configured', 'not_needed'],
+  ['a key that lies in the environment is not taken', key, null, 'qwen2.5-coder:7b', 'not_needed'],
+]
+for (const [title, env, configured, model, consent] of choices)
+  test(title, () => {
+    const choice = chooseModel(env, configured)
+    assert.deepEqual([choice.kind, choice.spec.model, choice.kind === 'chosen' && choice.consent], ['chosen', model, consent])
+  })
+
+test('a key in the environment is offered', () => {
+  assert.deepEqual(
+    offeredModels(key).map((choice) => [choice.kind, choice.spec.provider]),
+    [['offered', 'anthropic']],
+  )
+  assert.deepEqual(offeredModels({}), [])
+})

@@ -1,0 +1,83 @@
+/** What is held before a call, what leaves, what is settled after it, and what is not asked at all. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VpError } from '../core/errors.ts'
+import type { ModelAnswer, ModelRequest, Provider } from './contract.ts'
+import { meteredProvider, type MeterOptions, type MeterPorts, type Settlement } from './meter.ts'
+
+const REQUEST: ModelRequest = { messages: [{ role: 'user', text: 'the key is hunter22' }], tools: [], max_tokens: 1000, temperature: 0 }
+const ANSWER: ModelAnswer = {
+  text: 'x',
+  calls: [],
+  finish: 'stop',
+  usage: { tokens_in: 100, tokens_out: 10, tokens_think: 5, tokens_cached: 0, tokens_tool_use: 0 },
+  usage_source: 'provider',
+}
+const PRICED: MeterOptions = { price: { in_per_million_usd: 2, out_per_million_usd: 10 }, tier: 'API-Premium', allowUnknownPrice: false, retryBaseMs: 1 }
+
+function metered(options: MeterOptions, change: Partial<MeterPorts> = {}, answer: Provider['answer'] = async () => ANSWER) {
+  const held: { tokens: number; micro_usd: number }[] = []
+  const settled: Settlement[] = []
+  const asked: ModelRequest[] = []
+  const ports: MeterPorts = {
+    monotonic: () => 0,
+    chance: () => 0.5,
+    sleep: async () => {},
+    redact: (text) => ({ text: text.replaceAll('hunter22', '[REDACTED]'), hits: text.includes('hunter22') ? 1 : 0 }),
+    recall: async () => null,
+    hold: async (worst) => (held.push(worst), 'h'),
+    settle: async (_hold, settlement) => void settled.push(settlement),
+    failedTry: async () => {},
+    ...change,
+  }
+  const provider: Provider = {
+    name: 'p',
+    model: 'm',
+    endpoint: { host: 'h', loopback: false },
+    answer: (request, ...rest) => (asked.push(request), answer(request, ...rest)),
+  }
+  const ask = () => meteredProvider(ports, provider, options).answer(REQUEST, { task: 'T1', attempt: 1, turn: 1 }, new AbortController().signal)
+  return { ask, held, settled, asked }
+}
+
+test('the worst case is held: the whole answer that may come, at its price', async () => {
+  const { ask, held, settled } = metered(PRICED)
+  await ask()
+  const [worst] = held
+  assert.ok(worst && worst.tokens > REQUEST.max_tokens && worst.tokens < REQUEST.max_tokens + 100, JSON.stringify(worst))
+  assert.ok(worst.micro_usd > 10 * REQUEST.max_tokens, JSON.stringify(worst))
+  assert.equal(settled[0]?.usage.cost_micro_usd, 100 * 2 + 15 * 10)
+})
+
+test('a secret is masked before the request is sent, and before it is kept', async () => {
+  const { ask, settled, asked } = metered(PRICED)
+  await ask()
+  for (const request of [asked[0], settled[0]?.request]) assert.equal(request?.messages[0]?.text, 'the key is [REDACTED]')
+  assert.equal(settled[0]?.masked, 1)
+})
+
+test('what was answered before is neither held nor asked again', async () => {
+  const { ask, held, asked } = metered(PRICED, { recall: async () => ANSWER })
+  assert.deepEqual([await ask(), held, asked], [ANSWER, [], []])
+})
+
+test('a hold that does not fit ends the call before anything leaves', async () => {
+  const { ask, asked, settled } = metered(PRICED, { hold: () => Promise.reject(new VpError('budget.cap', 'x')) })
+  await assert.rejects(ask(), (error: VpError) => error.code === 'budget.cap')
+  assert.deepEqual([asked, settled], [[], []])
+})
+
+test('a call that fails gives its hold back and costs nothing', async () => {
+  const { ask, held, settled } = metered(PRICED, {}, () => Promise.reject(new VpError('model.auth', 'x')))
+  await assert.rejects(ask())
+  assert.deepEqual([held.length, settled.length, settled[0]?.error?.code, settled[0]?.usage.cost_micro_usd], [1, 1, 'model.auth', 0])
+})
+
+test('a model without a known price is not asked, unless it may be', async () => {
+  const strict = metered({ ...PRICED, price: null })
+  await assert.rejects(strict.ask(), (error: VpError) => error.code === 'budget.price_unknown')
+  assert.equal(strict.asked.length, 0)
+  const free = metered({ ...PRICED, price: null, allowUnknownPrice: true })
+  await free.ask()
+  assert.equal(free.settled[0]?.usage.cost_micro_usd, null, 'unknown is not zero')
+})

@@ -1,0 +1,28 @@
+/** What is tried again, how often, and how long it waits: the server's hint before the backoff. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VpError, type ErrorCode } from '../core/errors.ts'
+import { withRetry } from './retry.ts'
+
+const cases: [title: string, code: ErrorCode, hintMs: number | null, slept: number[]][] = [
+  ['without a hint the wait doubles', 'model.server', null, [2000, 4000]],
+  ['a hint counts instead', 'model.rate_limited', 7000, [7000, 7000]],
+  ['a hint of nothing too', 'model.rate_limited', 0, [0, 0]],
+  ['no hint is waited for over a minute', 'model.rate_limited', 3_600_000, [60_000, 60_000]],
+  ['nobody there is tried once more', 'model.unreachable', null, [2000]],
+  ['a wrong key is not tried again', 'model.auth', 7000, []],
+]
+for (const [title, code, hintMs, slept] of cases)
+  test(`retry: ${title}`, async () => {
+    const waits: number[] = []
+    const told: (number | null)[] = []
+    const ports = {
+      sleep: async (ms: number) => void waits.push(ms),
+      chance: () => 0.5,
+      onFailure: async (_error: VpError, _attempt: number, delayMs: number | null) => void told.push(delayMs),
+    }
+    const failing = withRetry(ports, new AbortController().signal, () => Promise.reject(new VpError(code, 'x', { data: { retry_after_ms: hintMs } })))
+    await assert.rejects(failing, (error: VpError) => error.code === code)
+    assert.deepEqual(waits, slept)
+    assert.deepEqual(told, [...slept, null], 'every failed try is told')
+  })
