@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { VpError } from '../core/errors.ts'
+import { VpError, type ErrorCode } from '../core/errors.ts'
 import { canonicalJson, type Json } from '../core/json.ts'
 import { endpointOf, type ModelSpec } from '../models/choose.ts'
-import type { ModelAnswer } from '../models/contract.ts'
+import type { ModelAnswer, ModelRequest, Provider } from '../models/contract.ts'
 import { meteredProvider, type MeterPorts, type Settlement } from '../models/meter.ts'
 import { FREE } from '../models/prices.ts'
 import { openProvider } from '../models/providers/index.ts'
@@ -18,7 +18,7 @@ const read: ScriptedAnswer = { calls: [{ name: 'read', arguments: { path: 'a.ts'
 
 async function drive(
   script: (n: number) => ScriptedAnswer,
-  options: { deny?: VpError } = {},
+  options: { deny?: VpError; stallMs?: number } = {},
 ): Promise<{
   outcome: AgentOutcome
   settled: Settlement[]
@@ -48,7 +48,7 @@ async function drive(
     tier: 'Local-Small',
     source: 'test',
   }
-  const provider = meteredProvider(ports, await openProvider(spec, { stallMs: 150 }), {
+  const provider = meteredProvider(ports, await openProvider(spec, { stallMs: options.stallMs ?? 30_000 }), {
     price: FREE,
     tier: 'Local-Small',
     allowUnknownPrice: true,
@@ -111,7 +111,7 @@ const faults: [title: string, script: (n: number) => ScriptedAnswer, want: { fai
 ]
 for (const [title, script, want] of faults)
   test(`fault: ${title}`, async () => {
-    const { outcome, failures, settled } = await drive(script)
+    const { outcome, failures, settled } = await drive(script, title.startsWith('a stall') ? { stallMs: 300 } : {})
     if (want.submitted) assert.equal(outcome.kind, 'submitted')
     else
       assert.ok(
@@ -182,3 +182,56 @@ test('plans are read from bare, fenced and wrapped JSON; anything else is a type
   for (const text of ['no', '{"tasks":[]}', '{"tasks":[{}]}', '[1]']) assert.throws(() => parseTasks(text), { code: 'plan.model_output' })
   assert.equal(parseQuestions(`{"questions":${JSON.stringify(Array.from({ length: 9 }, () => ({ text: 'q', default: 'd', source: 's' })))}}`).length, 5)
 })
+
+/** The loop alone, with a provider and one tool that are functions of the turn. */
+async function loop(answer: (turn: number) => Partial<ModelAnswer>, world: (calls: number) => string, maxTurns = 12) {
+  const asked: ModelRequest[] = []
+  let calls = 0
+  const usage = { tokens_in: 0, tokens_out: 0, tokens_think: 0, tokens_cached: 0, tokens_tool_use: 0 }
+  const provider: Provider = {
+    name: 'p',
+    model: 'm',
+    endpoint: { host: 'h', loopback: true },
+    async answer(request, { turn }) {
+      asked.push(request)
+      return { text: '', calls: [], finish: 'stop', usage, usage_source: 'provider', ...answer(turn) }
+    },
+  }
+  const tool: AgentTool = { spec: { name: 'test', description: 'd', schema: {} }, call: async () => ({ text: `${++calls}` }) }
+  const outcome = await runAgent(
+    { provider, tools: [tool], world: () => world(calls) },
+    { system: 's', goal: 'g', place: { task: 'T1', attempt: 1 }, maxTurns, maxTokensPerCall: 500 },
+    new AbortController().signal,
+  )
+  return { outcome: outcome.kind === 'stopped' ? `${outcome.reason} after ${outcome.turns}` : outcome.kind, asked }
+}
+
+const TEST = { calls: [{ id: 'c', name: 'test', arguments: {} }] }
+const stops: [title: string, answer: (turn: number) => Partial<ModelAnswer>, world: (calls: number) => string, want: string][] = [
+  ['the same call a third time while nothing changed', () => TEST, () => 'same', 'no_progress after 3'],
+  ['the same call again and again while the files change', () => TEST, String, 'turns after 12'],
+  ['silent three times in a row', () => ({}), () => 'same', 'no_progress after 3'],
+  ['silent now and then', (turn) => (turn % 3 === 0 ? TEST : {}), String, 'turns after 12'],
+]
+for (const [title, answer, world, want] of stops) test(`stop: ${title}`, async () => assert.equal((await loop(answer, world)).outcome, want))
+
+test('a conversation of many turns only grows', async () => {
+  const { asked } = await loop(() => TEST, String, 40)
+  assert.equal(asked.length, 40)
+  for (const [index, request] of asked.entries()) assert.deepEqual(request.messages.slice(0, -2), index === 0 ? [] : asked[index - 1]?.messages)
+})
+
+const endings: [code: ErrorCode, want: string][] = [
+  ['budget.cap', 'budget after 1'],
+  ['budget.price_unknown', 'budget after 1'],
+  ['cancelled', 'cancelled after 1'],
+  ['model.refused', 'refused after 1'],
+  ['model.auth', 'model after 1'],
+]
+for (const [code, want] of endings)
+  test(`stop: ${code}`, async () => {
+    const failing = () => {
+      throw new VpError(code, 'x')
+    }
+    assert.equal((await loop(failing, String)).outcome, want)
+  })
