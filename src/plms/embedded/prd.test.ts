@@ -112,3 +112,17 @@ test('a draft of a model becomes tasks with known lanes', () => {
     ],
   )
 })
+
+test('what a group waits for, its tasks wait for; what waits for a group waits for all of it', () => {
+  const read = tasksFromPrd('## Tasks\n1. Base\n2. Group (depends on: 1)\n   - [ ] One\n   - [ ] Two\n5. Last (depends on: 2)\n')
+  assert.ok(read.kind === 'listed')
+  assert.deepEqual(
+    leafTasks(read.tasks).map((task) => [task.n, task.deps]),
+    [
+      [1, []],
+      [3, [1]],
+      [4, [1]],
+      [5, [3, 4]],
+    ],
+  )
+})
