@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { RunId, TaskId } from '../../core/ids.ts'
 import { openSqlite, type SqliteStore } from '../../store/sqlite.ts'
-import type { JobCard } from '../contract/types.ts'
-import type { AttemptPorts, WorkOutcome, WorkTree } from './attempt.ts'
-import { driveRun, type DrivePorts } from './drive.ts'
+import type { JobCard, RunStatus } from '../contract/types.ts'
+import { runAttempt, type AttemptPorts, type WorkOutcome, type WorkTree } from './attempt.ts'
+import { driveRun, exitOf, type DrivePorts } from './drive.ts'
 import { localEngine } from './engines/local.ts'
 import type { TaskState } from './reducer/state.ts'
 import { appendEvents, loadRun, rebuildRun } from './run-store.ts'
@@ -261,3 +261,39 @@ test('two processes share a run: nothing is merged twice', async (t) => {
   assert.equal(parts(world.branch).length, 12)
   assert.equal(world.worked.length, 12)
 })
+
+test('a worker that was silent too long writes nothing, whatever it comes back with', async (t) => {
+  for (const pass of [true, false]) {
+    const world = await makeWorld(t, [card(1, [])])
+    const take = () => world.store.transaction((tx) => tx.run("UPDATE leases SET token = 'another', worker = 'w2'"))
+    const ports = portsOf(world, {
+      worker: 'w1',
+      pass: () => pass,
+      work: async () => {
+        await take()
+        return { kind: 'submitted', title: 't', summary: 's' }
+      },
+    })
+    const lease = await ports.queue.claim(RUN)
+    assert.ok(lease.kind === 'leased')
+    await runAttempt(ports, lease.lease, lease.state, new AbortController().signal)
+    assert.deepEqual([world.branch, world.receipts], ['c:', []])
+    const state = await world.store.read((tx) => loadRun(tx, RUN))
+    assert.deepEqual([state?.tasks[tid(1)]?.status, state?.merging], ['running', null])
+  }
+})
+
+const exits: [status: RunStatus, reason: string | null, exit: number][] = [
+  ['completed', null, 0],
+  ['needs_review', 'test_pass_rate', 3],
+  ['failed', 'plan.cycle', 3],
+  ['executing', null, 5],
+  ['paused', 'by you', 130],
+  ['paused', 'budget_guard', 6],
+  ['paused', 'budget.cap: no money', 6],
+  ['paused', 'model.unreachable: gone', 8],
+  ['paused', 'sandbox.unavailable: gone', 4],
+  ['paused', 'environment.missing: gone', 7],
+  ['terminated', 'budget_guard', 130],
+]
+for (const [status, reason, exit] of exits) test(`a run that is ${status} (${reason}) exits ${exit}`, () => assert.equal(exitOf(status, reason), exit))

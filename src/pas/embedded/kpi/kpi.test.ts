@@ -105,6 +105,7 @@ const reports: [title: string, base: TestCase[], now: TestCase[], want: string[]
   ['a test is gone', [one('a', 'passed'), one('b', 'passed')], [one('a', 'passed')], ['test deleted b']],
   ['a red test is gone and a green one came', [one('a', 'failed')], [one('b', 'passed')], ['test deleted a']],
   ['a green test was renamed', [one('a', 'passed')], [one('b', 'passed')], []],
+  ['a green test is gone and one came elsewhere', [one('f > a', 'passed')], [one('g > b', 'passed')], ['test deleted f > a']],
   ['a test is skipped now', [one('a', 'passed')], [one('a', 'skipped')], ['test skipped a']],
   ['a red test is skipped now', [one('a', 'failed')], [one('a', 'skipped')], ['test skipped a']],
   ['a green test is red now', [one('a', 'passed')], [one('a', 'failed')], ['test broken a']],

@@ -97,6 +97,14 @@ test('a chain runs in order and ends validating, then completed', () => {
   assert.equal(run(events).status, 'completed')
 })
 
+test('a task waits for all of its dependencies', () => {
+  const events = [...begin([card(1), card(2), card(3, [1, 2])]), claim(1), claim(2), intend(1, 'c0', 'c1'), merged(1)]
+  assert.equal(nextTask(run(events), { lanes: {}, project: 0, all: 0 }, 0, null), null)
+  assert.equal(run([...events, claim(3)]).tasks[tid(3)]?.status, 'queued')
+  events.push(intend(2, 'c1', 'c2'), merged(2))
+  assert.equal(nextTask(run(events), { lanes: {}, project: 0, all: 0 }, 0, null), tid(3))
+})
+
 test('a failed gate is tried again, three times at most; dependants of a lost task are skipped', () => {
   const events = begin([card(1), card(2, [1]), card(3)])
   events.push(claim(1), failedAttempt(1, 1))
