@@ -156,7 +156,7 @@ test('idempotency: a failure is not remembered, a success for a day', async () =
 })
 
 test('scope: whoever does not hold it is refused, before anything else is asked', async () => {
-  const { entry, runs } = probe({ scope: 'git.push', decide: () => ({ effect: 'ask', rule: 'r', reason: 'why' }) })
+  const { entry, runs } = probe({ scope: 'git.push', decide: () => assert.fail('the policy was asked') })
   const error = await refused(call(entry, { text: 'x' }, { caller: { actor: 'agent', scopes: scopesOf('agent') } }), 'policy.scope')
   assert.equal(error.details.rule, 'scope/git.push')
   const receipt = await lastReceipt(entry)

@@ -1,0 +1,42 @@
+/** Undo gives back the bytes of before, and leaves alone what somebody changed since. */
+import assert from 'node:assert/strict'
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { openRealKit } from '../../../test/real-kit.ts'
+import { scopesOf } from '../../policy/scopes.ts'
+import { fsWrite } from '../fs.ts'
+import { invoke } from '../invoke.ts'
+import type { Caller, Operation } from '../operation.ts'
+import { runUndo } from '../runs.ts'
+import type { Undone } from './undo.ts'
+
+const HUMAN: Caller = { actor: 'human', surface: 'cli', scopes: scopesOf('human'), yes: true }
+
+const since: [title: string, happens: (at: string) => void, outcome: string, after: string | null][] = [
+  ['nothing happened since', () => {}, 'restored', 'old\n'],
+  ['it was changed since', (at) => writeFileSync(at, 'theirs\n'), 'refused', 'theirs\n'],
+  ['it was removed since', (at) => rmSync(at), 'refused', null],
+  ['a link took its place', (at) => (rmSync(at), symlinkSync('b.txt', at)), 'refused', 'b\n'],
+  ['it is as before already', (at) => writeFileSync(at, 'old\n'), 'unchanged', 'old\n'],
+]
+for (const [title, happens, outcome, after] of since)
+  test(`undo: ${title}`, async (t) => {
+    const { kit, tree } = openRealKit(t, { 'a.txt': 'old\n', 'b.txt': 'b\n' })
+    const at = join(tree.root, 'a.txt')
+    chmodSync(at, 0o755)
+    const call = async (operation: Operation, params: unknown) => {
+      const answer = await invoke(kit, operation, params, HUMAN, tree)
+      if (!answer.ok) throw answer.error
+      return answer
+    }
+    const { receipt } = await call(fsWrite, { path: 'a.txt', content: 'new\n' })
+    const shown = (await call(runUndo, { id: receipt })).result as Undone
+    assert.equal(shown.applied, false)
+    assert.equal(readFileSync(at, 'utf8'), 'new\n', 'shown first')
+    happens(at)
+    const done = (await call(runUndo, { id: receipt, apply: true })).result as Undone
+    assert.equal(done.files[0]?.outcome, outcome)
+    assert.equal(existsSync(at) ? readFileSync(at, 'utf8') : null, after)
+    if (outcome === 'restored') assert.equal(statSync(at).mode & 0o777, 0o755)
+  })
