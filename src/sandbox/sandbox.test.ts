@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -228,6 +229,24 @@ for (const name of all) {
         { workspace: '/tmp' },
       ])
         await assert.rejects(at.sh('true', change), (error) => isVpError(error) && error.code === 'policy.invalid', JSON.stringify(change))
+    })
+
+    test('reaches no server of the host', async () => {
+      const heard: string[] = []
+      const tcp = createServer((socket) => (heard.push('tcp'), socket.destroy())).listen(0, '127.0.0.1')
+      const udp = createSocket('udp4', () => heard.push('udp')).bind(0, '127.0.0.1')
+      await Promise.all([tcp, udp].map((server) => new Promise((resolve) => server.once('listening', resolve))))
+      const script = `
+const tried = (name, code) => console.log(name, code)
+require('dgram').createSocket('udp4').on('error', () => {}).send('x', ${udp.address().port}, '127.0.0.1', () => tried('udp', 'over'))
+require('net').connect(${(tcp.address() as AddressInfo).port}, '127.0.0.1').on('error', (e) => tried('tcp', e.code)).on('connect', () => tried('tcp', 'reached'))
+setTimeout(() => process.exit(), 300)`
+      const node = process.execPath
+      const result = await at.sh('', { argv: [node, '-e', script], mounts: [{ hostPath: node, sandboxPath: node }] })
+      tcp.close()
+      udp.close()
+      assert.match(result.stdout.toString(), /^tcp E[A-Z]+$/m, said(result))
+      assert.deepEqual(heard, [])
     })
 
     if (spaces.includes(name))

@@ -1,0 +1,63 @@
+/** The self-test fails closed: a probe that reports too much, too little or nothing is a reason not to use a backend. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import type { SandboxResult } from './contract.ts'
+import type { ProbeReport } from './probe.ts'
+import { selfTest } from './self-test.ts'
+import type { PreparingBackend } from './supervise.ts'
+
+const base = mkdtempSync(join(tmpdir(), 'vp-self-test-'))
+after(() => rmSync(base, { recursive: true, force: true }))
+
+const REFUSED = ['canary', 'truncate', 'outside', 'core_pattern', 'sysrq', 'host_environ', 'unshare', 'tcp', 'unix', 'abstract']
+const GOOD: ProbeReport = {
+  attempts: { read: 'done', write: 'done', temp: 'done', ...Object.fromEntries(REFUSED.map((name) => [name, 'EACCES'])) },
+  status: 'Name:\tnode\nNoNewPrivs:\t1\nSeccomp:\t2\nCapEff:\t0000000000000000\n',
+  variables: ['PATH', 'HOME'],
+  descriptors: [],
+}
+const attempts = (change: Record<string, string | undefined>): ProbeReport => ({
+  ...GOOD,
+  attempts: { ...GOOD.attempts, ...change } as ProbeReport['attempts'],
+})
+
+/** A landlock that answers what it is told to: of the backends the one whose parent is not killed for the test. */
+const backend = (answer: Partial<SandboxResult>): PreparingBackend => ({
+  name: 'landlock',
+  prepare: () => assert.fail('nothing is prepared'),
+  run: async () => ({
+    exitCode: 0,
+    signal: null,
+    endedBy: 'exit',
+    stdout: Buffer.alloc(0),
+    stderr: Buffer.alloc(0),
+    truncated: false,
+    durationMs: 1,
+    backend: 'landlock',
+    ...answer,
+  }),
+})
+
+const cases: [title: string, answer: ProbeReport | Partial<SandboxResult>, want: RegExp | null][] = [
+  ['all as it must be', GOOD, null],
+  ...REFUSED.map((name): [string, ProbeReport, RegExp] => [`${name} was possible`, attempts({ [name]: 'done' }), new RegExp(`^${name} is possible`)]),
+  ['an attempt was not told', attempts({ tcp: undefined }), /^tcp is possible/],
+  ['what must work does not', attempts({ write: 'EROFS' }), /^write does not work inside: EROFS/],
+  ['a variable of the host', { ...GOOD, variables: ['PATH', 'AWS_SECRET'] }, /AWS_SECRET is visible/],
+  ['no filter', { ...GOOD, status: GOOD.status.replace('Seccomp:\t2', 'Seccomp:\t0') }, /lacks Seccomp: 2/],
+  ['a way to new privileges', { ...GOOD, status: GOOD.status.replace('NoNewPrivs:\t1', 'NoNewPrivs:\t0') }, /lacks NoNewPrivs: 1/],
+  ['a capability', { ...GOOD, status: GOOD.status.replace('CapEff:\t0000000000000000', 'CapEff:\t0000000000000400') }, /lacks CapEff/],
+  ['the probe ended badly', { exitCode: 1, stderr: Buffer.from('why') }, /^the probe ended by exit 1: why/],
+  ['the probe said nothing', { stdout: Buffer.alloc(0) }, /JSON/],
+]
+for (const [title, answer, want] of cases)
+  test(`self-test: ${title}`, async () => {
+    const result = 'attempts' in answer ? { stdout: Buffer.from(JSON.stringify(answer)) } : answer
+    const place = { node: process.execPath, hostPid: process.pid, tmpBase: base, markers: ['a'.repeat(32), 'b'.repeat(32)] as const }
+    const why = await selfTest(backend(result as Partial<SandboxResult>), place)
+    if (want === null) assert.equal(why, null)
+    else assert.match(why ?? '', want)
+  })
