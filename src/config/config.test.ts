@@ -1,0 +1,52 @@
+/** Environment before the user's file before the default, each with its source; a wrong file is named, never half read. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { isVpError } from '../core/errors.ts'
+import { loadConfig } from './config.ts'
+import { pathsFrom } from './paths.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'vp-config-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+const file = join(directory, 'config.json')
+
+const cases: [title: string, text: string | null, env: Record<string, string>, name: string, value: unknown, source: string][] = [
+  ['a default', null, {}, 'parallel', 2, 'default'],
+  ['the file before the default', '{"parallel":4}', {}, 'parallel', 4, file],
+  ['a default beside it', '{"parallel":4}', {}, 'max_attempts', 3, 'default'],
+  ['the environment before the file', '{"sandbox":"box"}', { VP_SANDBOX: 'landlock' }, 'sandbox', 'landlock', 'VP_SANDBOX'],
+  ['the file where the environment is silent', '{"sandbox":"box"}', {}, 'sandbox', 'box', file],
+]
+for (const [title, text, env, name, value, source] of cases)
+  test(`config: ${title}`, () => {
+    rmSync(file, { force: true })
+    if (text !== null) writeFileSync(file, text)
+    const { config, sources } = loadConfig(file, env)
+    assert.deepEqual([(config as unknown as Record<string, unknown>)[name], sources.find((one) => one.name === name)], [value, { name, value, source }])
+  })
+
+const wrong: [title: string, text: string, env: Record<string, string>][] = [
+  ['no JSON', '{', {}],
+  ['an unknown member', '{"paralel":4}', {}],
+  ['a value out of range', '{"parallel":0}', {}],
+  ['an unknown sandbox', '{}', { VP_SANDBOX: 'none' }],
+]
+for (const [title, text, env] of wrong)
+  test(`config refused: ${title}`, () => {
+    writeFileSync(file, text)
+    assert.throws(
+      () => loadConfig(file, env),
+      (error) => isVpError(error) && error.code === 'config.invalid',
+    )
+  })
+
+const places: [title: string, env: Record<string, string>, state: string, configFile: string][] = [
+  ['by HOME', { HOME: '/h' }, '/h/.local/state/vp', '/h/.config/vp/config.json'],
+  ['by XDG before HOME', { HOME: '/h', XDG_STATE_HOME: '/s', XDG_CONFIG_HOME: '/c' }, '/s/vp', '/c/vp/config.json'],
+  ['a relative XDG is none', { HOME: '/h', XDG_STATE_HOME: 's' }, '/h/.local/state/vp', '/h/.config/vp/config.json'],
+  ['our own variables before XDG', { HOME: '/h', XDG_STATE_HOME: '/s', VP_STATE_DIR: '/v', VP_CONFIG: '/v/c.json' }, '/v', '/v/c.json'],
+]
+for (const [title, env, state, configFile] of places)
+  test(`paths: ${title}`, () => assert.deepEqual([pathsFrom(env).state, pathsFrom(env).configFile], [state, configFile]))
