@@ -1,0 +1,436 @@
+/**
+ * One-line breaks of the product, each with the test that must turn red: `npm run test:mutants` holds every row to it.
+ * `from` stands exactly once in its file; `test.name` is the whole name, suites first: `suite > test`.
+ */
+export interface Mutant {
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  readonly test: { readonly file: string; readonly name: string }
+  /** What would be wrong, in a few words. */
+  readonly why: string
+}
+
+const at = (file: string, name: string): Mutant['test'] => ({ file, name })
+
+export const MUTANTS: readonly Mutant[] = [
+  // core
+  {
+    why: 'canonical JSON sorts as a language does',
+    file: 'src/core/json.ts',
+    from: '(a < b ? -1 : a > b ? 1 : 0)',
+    to: 'a.localeCompare(b)',
+    test: at('src/core/json.test.ts', 'by code unit, not as a language sorts'),
+  },
+  {
+    why: 'a conflict exits as an unexpected error does',
+    file: 'src/core/errors.ts',
+    from: 'const CONFLICT = { exit: 7,',
+    to: 'const CONFLICT = { exit: 1,',
+    test: at('src/core/errors.test.ts', 'patch.stale ends with 7'),
+  },
+
+  // store
+  {
+    why: 'a lost tail is taken for a whole ledger',
+    file: 'src/store/sqlite.ts',
+    from: 'want && have.tx < want.tx',
+    to: 'want && have.tx > want.tx',
+    test: at('src/store/sqlite.test.ts', 'a database put back from an older copy is incomplete'),
+  },
+  {
+    why: 'a torn write costs both slots of the anchor',
+    file: 'src/store/anchor.ts',
+    from: '(anchor.tx % 2) * SLOT',
+    to: '(anchor.tx % 1) * SLOT',
+    test: at('src/store/anchor.test.ts', 'anchor: a torn newest slot leaves the one before'),
+  },
+  {
+    why: 'the copy before a migration lacks the write-ahead log',
+    file: 'src/store/sqlite.ts',
+    from: "if (version > 0) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')",
+    to: "if (version > 1) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')",
+    test: at('src/store/sqlite.test.ts', 'a migration keeps a copy of the file and the sums of new columns'),
+  },
+  {
+    why: 'rows are counted, and not read',
+    file: 'src/store/sums.ts',
+    from: "want['rows'] !== have.rows || want['digest'] !== have.digest",
+    to: "want['rows'] !== have.rows",
+    test: at('src/store/sqlite.test.ts', 'changed in the file itself, where no page sum is: a byte of a value'),
+  },
+
+  // ledger
+  {
+    why: 'the chain is that of the columns, not of the bodies',
+    file: 'src/ledger/verify.ts',
+    from: 'receipt.prev !== prev || row.prev !== prev',
+    to: 'row.prev !== prev',
+    test: at('src/ledger/ledger.test.ts', 'altered, with every key made to fit: one body rewritten'),
+  },
+  {
+    why: 'a known key is as good as its signature',
+    file: 'src/ledger/verify.ts',
+    from: "key !== undefined && key.verify(Buffer.from(checkpointBytes(row)), Buffer.from(row.signature, 'base64url'))",
+    to: 'key !== undefined',
+    test: at('src/ledger/ledger.test.ts', 'a forged seal and a run that vanished are noticed'),
+  },
+  {
+    why: 'a checkpoint does not name the one before',
+    file: 'src/ledger/checkpoints.ts',
+    from: 'prev: last ? sha256(checkpointBytes(last)) : GENESIS',
+    to: 'prev: GENESIS',
+    test: at('src/ledger/ledger.test.ts', 'checkpoints are a chain: one that was taken out is noticed, each on its own is signed'),
+  },
+
+  // policy
+  {
+    why: "a repository's yes is enough where the user's lane asks",
+    file: 'src/policy/argv.ts',
+    from: "outer.effect === 'deny' || own.effect === 'allow' ? outer",
+    to: "outer.effect === 'deny' ? outer",
+    test: at('src/policy/policy.test.ts', 'a repository narrows and never widens'),
+  },
+  {
+    why: '`**` at the end does not reach the last part',
+    file: 'src/policy/glob.ts',
+    from: 'for (let at = first; at <= have.length; at++)',
+    to: 'for (let at = first; at < have.length; at++)',
+    test: at('src/policy/policy.test.ts', 'globs'),
+  },
+  {
+    why: "a token widens an agent's scopes",
+    file: 'src/policy/scopes.ts',
+    from: "actor === 'agent' ? named.filter((scope) => AGENT.includes(scope)) : named",
+    to: 'named',
+    test: at('src/policy/policy.test.ts', 'scopes'),
+  },
+  {
+    why: 'protected names are told apart by case',
+    file: 'src/policy/paths.ts',
+    from: '    .toLowerCase()',
+    to: '    .trimStart()',
+    test: at('src/policy/policy.test.ts', 'paths (68)'),
+  },
+  {
+    why: 'the end of the longer of two secrets stays',
+    file: 'src/policy/redact.ts',
+    from: 'last.to = Math.max(last.to, span.to)',
+    to: 'last.to = span.to',
+    test: at('src/policy/redact.test.ts', 'where secrets overlap nothing of either stays'),
+  },
+
+  // patch
+  {
+    why: 'the first of several places is taken',
+    file: 'src/patch/locate.ts',
+    from: 'if (places.length === 1) return places[0] ?? null',
+    to: 'if (places.length >= 1) return places[0] ?? null',
+    test: at('src/patch/dialects.test.ts', 'two places with enough to recognise, none stated'),
+  },
+  {
+    why: 'the good half of a bad patch is written',
+    file: 'src/patch/apply.ts',
+    from: 'changes: ok ? changes : []',
+    to: 'changes',
+    test: at('src/patch/patch.test.ts', 'a patch of two files, one of which does not fit, changes neither'),
+  },
+  {
+    why: 'a file without a final newline gains one',
+    file: 'src/patch/apply.ts',
+    from: "if (had === '') closed[closed.length - 1] = ''",
+    to: "if (had === '') closed[closed.length - 1] = usual",
+    test: at('src/patch/dialects.test.ts', 'no final newline stays so'),
+  },
+  {
+    why: 'two insertions at one place are put in some order',
+    file: 'src/patch/apply.ts',
+    from: 'if (isInside || isTwin) overlapping',
+    to: 'if (isInside) overlapping',
+    test: at('src/patch/dialects.test.ts', 'two insertions at one place, whose order would be a guess'),
+  },
+
+  // workspace
+  {
+    why: 'a folder that is a link is walked through',
+    file: 'src/workspace/open-beneath.ts',
+    from: 'last ? flags | O_NOFOLLOW : O_PATH | O_NOFOLLOW | O_DIRECTORY',
+    to: 'last ? flags | O_NOFOLLOW : O_PATH | O_DIRECTORY',
+    test: at('src/workspace/files.test.ts', 'walk > hostile and odd paths'),
+  },
+  {
+    why: 'a second name for a file outside is read',
+    file: 'src/workspace/files.ts',
+    from: 'if (found.nlink !== 1)',
+    to: 'if (found.nlink < 1)',
+    test: at('src/workspace/files.test.ts', 'openat2 > hostile and odd paths'),
+  },
+  {
+    why: 'undo writes over what changed since',
+    file: 'src/operations/runs/undo.ts',
+    from: 'else if (isNow !== row.after_sha)',
+    to: "else if (isNow === 'refused')",
+    test: at('src/operations/runs/undo.test.ts', 'undo: it was removed since'),
+  },
+  {
+    why: 'the write comes before the copy of what was there',
+    file: 'src/operations/before-images.ts',
+    from: 'if (!tree.inAttempt) for (const change of changes) if (files.exists(change.path)) keepBlob',
+    to: 'if (tree.inAttempt) for (const change of changes) if (files.exists(change.path)) keepBlob',
+    test: at('src/operations/runs/undo.test.ts', 'undo: nothing happened since'),
+  },
+  {
+    why: "a run is put over the person's unfinished work",
+    file: 'src/workspace/human-repository.ts',
+    from: "['read-tree', '-m', '-u',",
+    to: "['read-tree', '--reset', '-u',",
+    test: at('test/e2e/human-repository.test.ts', 'vp complete refuses while a file it would change has unfinished work, and changes nothing'),
+  },
+
+  // sandbox
+  {
+    why: 'what the probe does not tell counts as refused',
+    file: 'src/sandbox/self-test.ts',
+    from: "(report.attempts[attempt] ?? 'done') === 'done'",
+    to: "report.attempts[attempt] === 'done'",
+    test: at('src/sandbox/self-test.test.ts', 'self-test: an attempt was not told'),
+  },
+  {
+    why: 'without a network namespace sockets are allowed',
+    file: 'src/sandbox/landlock.ts',
+    from: "inet: request.network === 'host'",
+    to: 'inet: true',
+    test: at('src/sandbox/sandbox.test.ts', 'landlock > reaches no server of the host'),
+  },
+  {
+    why: 'the memory of all processes is not held',
+    file: 'src/sandbox/limits.ts',
+    from: 'residentBytes += stat.residentBytes',
+    to: 'residentBytes = stat.residentBytes',
+    test: at('src/sandbox/sandbox.test.ts', 'landlock > ends: memory of many'),
+  },
+  {
+    why: 'a lane may load a library into every program',
+    file: 'src/sandbox/environment.ts',
+    from: 'const NEVER = /^(PATH|HOME|PWD|TMPDIR|LD_.*|',
+    to: 'const NEVER = /^(PATH|HOME|PWD|TMPDIR|LD_|',
+    test: at('src/sandbox/sandbox.test.ts', 'landlock > a request that is no request is refused'),
+  },
+
+  // models
+  {
+    why: 'what leaves is not what was masked',
+    file: 'src/models/meter.ts',
+    from: 'provider.answer(outbound, place',
+    to: 'provider.answer(request, place',
+    test: at('src/models/meter.test.ts', 'a secret is masked before the request is sent, and before it is kept'),
+  },
+  {
+    why: 'the answer that may come is not held',
+    file: 'src/models/meter.ts',
+    from: 'tokens: tokens_in + request.max_tokens',
+    to: 'tokens: tokens_in',
+    test: at('src/models/meter.test.ts', 'the worst case is held: the whole answer that may come, at its price'),
+  },
+  {
+    why: 'a recording answers by place alone',
+    file: 'src/models/recorded.ts',
+    from: 'recorded.find((exchange) => exchange.request_sha === sha)',
+    to: 'recorded.at(0)',
+    test: at('src/models/recorded.test.ts', 'a place may hold several requests: each has its own answer'),
+  },
+  {
+    why: "the server's Retry-After is not heard",
+    file: 'src/models/retry.ts',
+    from: "typeof hint === 'number' ? hint : backoff",
+    to: 'backoff',
+    test: at('src/models/retry.test.ts', 'retry: a hint counts instead'),
+  },
+  {
+    why: 'a name that begins as this machine does needs no consent',
+    file: 'src/models/choose.ts',
+    from: '{1,3}$/.test(name)',
+    to: '{1,3}/.test(name)',
+    test: at('src/models/choose.test.ts', 'http://127.0.0.1.example.org/v1 is not this machine'),
+  },
+
+  // agent
+  {
+    why: 'the same call in a changed world counts as no progress',
+    file: 'src/agent/loop.ts',
+    from: '`${ports.world()}\\n${call.name}',
+    to: '`${call.name}',
+    test: at('src/agent/loop.test.ts', 'stop: the same call again and again while the files change'),
+  },
+  {
+    why: 'a reached budget is taken for a broken model',
+    file: 'src/agent/loop.ts',
+    from: "'budget.cap': 'budget',",
+    to: '',
+    test: at('src/agent/loop.test.ts', 'stop: budget.cap'),
+  },
+  {
+    why: 'the beginning of a long conversation is dropped',
+    file: 'src/agent/loop.ts',
+    from: 'messages: [...messages], tools: specs',
+    to: 'messages: messages.slice(-12), tools: specs',
+    test: at('src/agent/loop.test.ts', 'a conversation of many turns only grows'),
+  },
+
+  // plms
+  {
+    why: 'guesses are summed as if they were independent',
+    file: 'src/plms/embedded/estimate.ts',
+    from: 'sum(tasks.filter((one) => one.observations < 3)',
+    to: 'sum(tasks.filter((one) => one.observations < 0)',
+    test: at('test/plms-vectors.test.ts', 'a plan without evidence is ± 50 %; with evidence it is narrower; a local model costs nothing'),
+  },
+  {
+    why: 'a task may wait for itself',
+    file: 'src/plms/embedded/plan.ts',
+    from: 'if (cycle.length > 0) {',
+    to: 'if (cycle.length > 1) {',
+    test: at('src/plms/embedded/prd.test.ts', 'refused: a task that waits for itself'),
+  },
+  {
+    why: 'what a group waits for, its tasks do not',
+    file: 'src/plms/embedded/plan.ts',
+    from: '[...task.deps, ...inherited(task)]',
+    to: '[...task.deps]',
+    test: at('src/plms/embedded/prd.test.ts', 'what a group waits for, its tasks wait for; what waits for a group waits for all of it'),
+  },
+  {
+    why: 'a run starts before anybody approved it',
+    file: 'src/plms/embedded/lifecycle.ts',
+    from: "start: { from: ['approved',",
+    to: "start: { from: ['pending_approval', 'approved',",
+    test: at('src/plms/embedded/lifecycle.test.ts', 'pending_approval, start: refused'),
+  },
+
+  // pas
+  {
+    why: 'a task is released by the first of its dependencies',
+    file: 'src/pas/embedded/reducer/fairness.ts',
+    from: "task.card.deps.every((dep) => state.tasks[dep]?.status === 'succeeded')",
+    to: "task.card.deps.length === 0 || task.card.deps.some((dep) => state.tasks[dep]?.status === 'succeeded')",
+    test: at('src/pas/embedded/reducer/reduce.test.ts', 'a task waits for all of its dependencies'),
+  },
+  {
+    why: 'the budget guard looks at what is spent, not where it leads',
+    file: 'src/pas/embedded/reducer/budget.ts',
+    from: '(projected / input.cap_usd - 1 > 0.25 || input.spend_usd > input.cap_usd)',
+    to: 'input.spend_usd > input.cap_usd',
+    test: at('src/pas/embedded/reducer/reduce.test.ts', 'the budget guard pauses once; a raised cap resumes; kill terminates'),
+  },
+  {
+    why: 'a gate that is just met is failed',
+    file: 'src/pas/embedded/reducer/gates.ts',
+    from: 'return value >= rule.min',
+    to: 'return value > rule.min',
+    test: at('src/pas/embedded/reducer/vectors.test.ts', 'kpi-0: Threshold evaluation'),
+  },
+  {
+    why: 'a full lane takes one more',
+    file: 'src/pas/embedded/reducer/fairness.ts',
+    from: '(load.lanes[task.card.lane] ?? 0) < laneCap',
+    to: '(load.lanes[task.card.lane] ?? 0) <= laneCap',
+    test: at('src/pas/embedded/reducer/fairness.test.ts', 'next: every lane is full'),
+  },
+  {
+    why: 'the project with the largest share comes first',
+    file: 'src/pas/embedded/reducer/fairness.ts',
+    from: '0.1 * (1 - terms.fairshare_quota)',
+    to: '0.1 * terms.fairshare_quota',
+    test: at('src/pas/embedded/reducer/vectors.test.ts', 'score-0: Scheduler score'),
+  },
+  {
+    why: 'a worker without its lease writes all the same',
+    file: 'src/pas/embedded/attempt.ts',
+    from: 'if (!(await ports.queue.settle(tx, lease))) return',
+    to: 'await ports.queue.settle(tx, lease)',
+    test: at('src/pas/embedded/drive.test.ts', 'a worker that was silent too long writes nothing, whatever it comes back with'),
+  },
+  {
+    why: 'a worker that hangs keeps its task for ever',
+    file: 'src/pas/embedded/engines/local.ts',
+    from: 'lease.expires_at < now || lease.expires_at >',
+    to: 'lease.expires_at >',
+    test: at('src/pas/embedded/engines/local.test.ts', 'lease: a worker that is silent too long loses it'),
+  },
+  {
+    why: 'a deleted test is paid for by a new one anywhere',
+    file: 'src/pas/embedded/kpi/compare.ts',
+    from: '!before.has(id) && parents.has(parentOf(id)) &&',
+    to: '!before.has(id) &&',
+    test: at('src/pas/embedded/kpi/kpi.test.ts', 'compare: a green test is gone and one came elsewhere'),
+  },
+
+  // operations
+  {
+    why: 'the policy is asked before the scope',
+    file: 'src/operations/invoke.ts',
+    from: 'const STEPS = [validate, idempotency, scope, policy, approval, handle]',
+    to: 'const STEPS = [validate, idempotency, policy, scope, approval, handle]',
+    test: at('src/operations/wrapper/wrapper.test.ts', 'scope: whoever does not hold it is refused, before anything else is asked'),
+  },
+  {
+    why: 'a used key answers another request',
+    file: 'src/operations/wrapper/idempotency.ts',
+    from: 'if (row.request !== requestOf(call))',
+    to: "if (row.request === '')",
+    test: at('src/operations/wrapper/wrapper.test.ts', 'idempotency: the same key with other parameters is refused, and the first answer stays'),
+  },
+  {
+    why: 'a yes holds for what the same words mean later',
+    file: 'src/operations/wrapper/approval.ts',
+    from: 'operation.boundTo?.(params, scene) ?? null',
+    to: 'null',
+    test: at('src/operations/wrapper/wrapper.test.ts', 'approval: a yes holds for what the parameters meant'),
+  },
+
+  // surfaces
+  {
+    why: 'a run that stopped for its budget exits as a conflict',
+    file: 'src/pas/embedded/drive.ts',
+    from: "if (reason?.startsWith('budget')) return 6",
+    to: '',
+    test: at('src/pas/embedded/drive.test.ts', 'a run that is paused (budget_guard) exits 6'),
+  },
+  {
+    why: 'a failed gate is ok in the document',
+    file: 'src/surfaces/cli/envelope.ts',
+    from: 'if (exit === 0) return { ok: true',
+    to: 'if (exit === 0 || exit === 3) return { ok: true',
+    test: at('src/surfaces/cli/envelope.test.ts', 'envelope: a result with a gate that failed'),
+  },
+  {
+    why: 'escapes go into a pipe',
+    file: 'src/surfaces/cli/style.ts',
+    from: 'colour: tty && !colourless',
+    to: 'colour: !colourless',
+    test: at('src/surfaces/cli/style.test.ts', 'look: a pipe'),
+  },
+  {
+    why: 'the longest message is too long',
+    file: 'src/surfaces/rpc/framing.ts',
+    from: 'if (size <= maxBytes) kept.push(bytes)',
+    to: 'if (size < maxBytes) kept.push(bytes)',
+    test: at('src/surfaces/rpc/framing.test.ts', 'a line of the longest length'),
+  },
+  {
+    why: 'a deleted test goes through the gate of a real run',
+    file: 'src/pas/embedded/kpi/judge.ts',
+    from: 'const pass = failed.length === 0 && violations.length === 0',
+    to: 'const pass = failed.length === 0',
+    test: at('test/e2e/do.test.ts', 'vp do: the failing test deleted'),
+  },
+
+  // config
+  {
+    why: 'the file counts before the environment',
+    file: 'src/config/config.ts',
+    from: '...user, ...(pinned ? { sandbox: pinned } : {}) }',
+    to: '...(pinned ? { sandbox: pinned } : {}), ...user }',
+    test: at('src/config/config.test.ts', 'config: the environment before the file'),
+  },
+]
