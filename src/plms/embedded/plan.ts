@@ -39,52 +39,83 @@ function at(task: PlanTask): { where?: { file: string; line: number }; next: str
 
 /** Tasks that run: those that are nobody's parent, with dependencies on groups spelled out. */
 export function leafTasks(tasks: readonly PlanTask[]): PlanTask[] {
-  const parents = new Set(tasks.flatMap((task) => (task.parent_n === null ? [] : [task.parent_n])))
-  const leavesOf = (n: number): number[] => (parents.has(n) ? tasks.filter((task) => task.parent_n === n).flatMap((task) => leavesOf(task.n)) : [n])
-  const inherited = (task: PlanTask): number[] => {
-    const parent = tasks.find((one) => one.n === task.parent_n)
-    return parent ? [...parent.deps, ...inherited(parent)] : []
-  }
+  const byNumber = new Map(tasks.map((task) => [task.n, task]))
+  const children = Map.groupBy(tasks, (task) => task.parent_n)
+  const leavesOf = remembered((n: number): readonly number[] => children.get(n)?.flatMap((task) => leavesOf(task.n)) ?? [n])
+  const inherited = remembered((n: number): readonly number[] => {
+    const parent = byNumber.get(byNumber.get(n)?.parent_n ?? -1)
+    return parent ? [...parent.deps, ...inherited(parent.n)] : []
+  })
   return tasks
-    .filter((task) => !parents.has(task.n))
+    .filter((task) => !children.has(task.n))
     .map((task) => ({
       ...task,
-      deps: [...new Set([...task.deps, ...inherited(task)].flatMap(leavesOf))]
+      deps: [...new Set([...task.deps, ...inherited(task.n)].flatMap(leavesOf))]
         .filter((dep) => dep !== task.n || task.deps.includes(dep))
         .toSorted((a, b) => a - b),
     }))
 }
 
-/** A shortest way round a cycle, in waiting order; empty when there is none. */
+function remembered<Value>(of: (n: number) => Value): (n: number) => Value {
+  const known = new Map<number, Value>()
+  return (n) => {
+    const value = known.get(n) ?? of(n)
+    known.set(n, value)
+    return value
+  }
+}
+
+/** How many tasks the longest chain to each one holds, itself included; what waits in a circle has no depth. */
+function depths(leaves: readonly PlanTask[]): Map<number, number> {
+  const waiting = new Map(leaves.map((task) => [task.n, new Set(task.deps).size]))
+  const followers = new Map<number, number[]>()
+  for (const { n, deps } of leaves)
+    for (const dep of new Set(deps)) {
+      const known = followers.get(dep)
+      if (known) known.push(n)
+      else followers.set(dep, [n])
+    }
+  const depth = new Map(leaves.filter((task) => task.deps.length === 0).map((task) => [task.n, 1]))
+  // A map is walked in the order in which it grows, which is by depth: the last one that a task waits for is its deepest.
+  for (const [n, own] of depth)
+    for (const follower of followers.get(n) ?? []) {
+      const left = (waiting.get(follower) ?? 0) - 1
+      waiting.set(follower, left)
+      if (left === 0) depth.set(follower, own + 1)
+    }
+  return depth
+}
+
+/** A way round a cycle, in waiting order; empty when there is none. */
 function findCycle(tasks: readonly PlanTask[]): PlanTask[] {
   const leaves = leafTasksUnchecked(tasks)
-  const byNumber = new Map(leaves.map((task) => [task.n, task]))
-  const done = new Set<number>()
-  for (let grown = true; grown;) {
-    grown = false
-    for (const task of leaves)
-      if (!done.has(task.n) && task.deps.every((dep) => done.has(dep))) {
-        done.add(task.n)
-        grown = true
-      }
-  }
+  const done = depths(leaves)
   const stuck = leaves.find((task) => !done.has(task.n))
   if (!stuck) return []
-  const way: PlanTask[] = []
-  for (let task: PlanTask | undefined = stuck; task && !way.includes(task); task = byNumber.get(task.deps.find((dep) => !done.has(dep)) ?? -1)) way.push(task)
-  const last = way.at(-1)
-  const into = way.findIndex((task) => last?.deps.includes(task.n))
-  return way.slice(Math.max(0, into))
+  const byNumber = new Map(leaves.map((task) => [task.n, task]))
+  const way = new Set<PlanTask>()
+  let task: PlanTask | undefined = stuck
+  for (; task && !way.has(task); task = byNumber.get(task.deps.find((dep) => !done.has(dep)) ?? -1)) way.add(task)
+  const walked = [...way]
+  return walked.slice(
+    Math.max(
+      0,
+      walked.findIndex((one) => one === task),
+    ),
+  )
 }
 
 /** The same without following parents in circles: a group inside itself is a cycle too. */
 function leafTasksUnchecked(tasks: readonly PlanTask[]): PlanTask[] {
+  const byNumber = new Map(tasks.map((task) => [task.n, task]))
+  const sound = new Set<number>()
   const loops = tasks.some((task) => {
     const seen = new Set<number>()
-    for (let up: PlanTask | undefined = task; up; up = tasks.find((one) => one.n === up?.parent_n)) {
+    for (let up: PlanTask | undefined = task; up && !sound.has(up.n); up = byNumber.get(up.parent_n ?? -1)) {
       if (seen.has(up.n)) return true
       seen.add(up.n)
     }
+    for (const n of seen) sound.add(n)
     return false
   })
   return loops ? tasks.map((task) => ({ ...task, deps: task.parent_n === null ? task.deps : [...task.deps, task.parent_n] })) : leafTasks(tasks)
@@ -101,21 +132,14 @@ export interface PlanShape {
 
 export function planShape(tasks: readonly PlanTask[]): PlanShape {
   const leaves = leafTasks(tasks)
-  const depth = new Map<number, number>()
-  for (let grown = true; grown;) {
-    grown = false
-    for (const task of leaves)
-      if (!depth.has(task.n) && task.deps.every((dep) => depth.has(dep))) {
-        depth.set(task.n, 1 + Math.max(0, ...task.deps.map((dep) => depth.get(dep) ?? 0)))
-        grown = true
-      }
-  }
+  const depth = depths(leaves)
   const levels = new Map<number, number>()
   for (const level of depth.values()) levels.set(level, (levels.get(level) ?? 0) + 1)
   return {
     tasks: leaves.length,
     lanes: new Set(leaves.map((task) => task.pas_lane)).size,
-    longest_chain: Math.max(0, ...depth.values()),
+    // Levels have no gaps.
+    longest_chain: levels.size,
     width: Math.max(0, ...levels.values()),
   }
 }
