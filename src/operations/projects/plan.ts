@@ -2,7 +2,7 @@
  * `vp plan`: a PRD becomes a plan. One that lists its tasks is taken as it stands, without a model; prose is
  * clarified in at most five questions and decomposed by the model. The person's answers stay verbatim.
  */
-import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
 import { parseQuestions, parseTasks, questionsRequest, tasksRequest } from '../../agent/decompose.ts'
 import { isVpError, VpError } from '../../core/errors.ts'
@@ -56,6 +56,7 @@ export interface PlannedTask {
   readonly inferred: readonly string[]
 }
 
+const { O_NONBLOCK, O_RDONLY } = constants
 const USUAL_PLACES = ['docs/PRD.md', 'PRD.md', 'prd.md', '.vp/prd.md']
 
 /** Throws `prd.invalid`, `plan.*`, `project.state`, `model.*`, `budget.cap`; the plan before stays. */
@@ -136,7 +137,7 @@ export function plannedTask(task: PlanTask): PlannedTask {
 function firstReadable(root: string): string {
   for (const place of USUAL_PLACES) {
     try {
-      closeSync(openSync(join(root, place), 'r'))
+      closeSync(openSync(join(root, place), O_RDONLY | O_NONBLOCK))
       return place
     } catch {
       continue // the next place may have it; none at all is the error below
@@ -153,7 +154,8 @@ function readPrd(root: string, file: string): string {
   const shown = relative(root, path).startsWith('..') ? path : relative(root, path)
   let fd: number
   try {
-    fd = openSync(path, 'r')
+    // A pipe would wait for its writer.
+    fd = openSync(path, O_RDONLY | O_NONBLOCK)
   } catch (cause) {
     throw new VpError('prd.invalid', `${shown} cannot be read`, {
       cause,

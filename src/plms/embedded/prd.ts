@@ -28,7 +28,7 @@ export function readPrdBytes(bytes: Uint8Array, file: string): string {
 export type PrdTasks = { readonly kind: 'listed'; readonly tasks: PlanTask[]; readonly context: string } | { readonly kind: 'prose'; readonly context: string }
 
 const SECTION = /^##\s+(tasks|work|plan)\s*$/i
-const ITEM = /^(\s*)(?:(\d{1,4})[.)]|[-*]\s+\[[ xX]\])\s+(.{1,2000})$/
+const ITEM = /^(\s*)(?:(\d{1,6})[.)]|[-*]\s+\[[ xX]\])\s+(.{1,2000})$/
 
 /** Throws `plan.unknown_lane`, `plan.invalid` with the line. */
 export function tasksFromPrd(text: string, file = 'PRD'): PrdTasks {
