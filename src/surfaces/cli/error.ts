@@ -19,6 +19,8 @@ export interface ErrorJson {
   readonly where?: { readonly file: string; readonly line?: number }
   /** Commands as argument lists, the best first. */
   readonly next: readonly (readonly string[])[]
+  /** The best of what is no command, in words. */
+  readonly hint?: string
   readonly rule?: string
   readonly approval?: string
   readonly changed?: string
@@ -91,6 +93,7 @@ function stackLines(error: VpError): string[] {
 export function errorJson(thrown: unknown): ErrorJson {
   const error = asVpError(thrown)
   const { why, where, rule, approval, changed, data } = error.details
+  const hint = nextOf(error).find((command) => argvsOf(command).length === 0)
   return {
     code: error.code,
     message: error.message,
@@ -98,6 +101,7 @@ export function errorJson(thrown: unknown): ErrorJson {
     ...(why === undefined ? {} : { why }),
     ...(where === undefined ? {} : { where }),
     next: nextOf(error).flatMap(argvsOf),
+    ...(hint === undefined ? {} : { hint }),
     ...(rule === undefined ? {} : { rule }),
     ...(approval === undefined ? {} : { approval }),
     ...(changed === undefined ? {} : { changed }),
@@ -107,11 +111,11 @@ export function errorJson(thrown: unknown): ErrorJson {
 
 const PROGRAMS: ReadonlySet<string> = new Set(['vp', 'git', 'npm', 'npx', 'node', 'ollama', 'export', 'df', 'apt', 'cd', 'kill', 'ls', 'bwrap', 'sudo'])
 
-/** A command to copy as argument lists: `vp a, then vp b` is two. A hint that is no command gives none. */
+/** A command to copy as argument lists: `vp a, then vp b` is two, and what stands aside is none of it. A hint that is no command gives none. */
 export function argvsOf(command: string): string[][] {
   return command
     .split(/, then /)
-    .map(words)
+    .map((part) => words(part.split(/ {3,}/)[0] ?? ''))
     .filter((argv) => PROGRAMS.has(argv[0] ?? ''))
 }
 
