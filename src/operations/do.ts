@@ -21,7 +21,7 @@ import { completeRun, type Completed } from './runs/complete.ts'
 import { reportRun, type RunReport } from './runs/report.ts'
 import { driveSession, endError } from './runs/session.ts'
 import { runDirectory } from './runs/run-scene.ts'
-import { startRun } from './runs/start.ts'
+import { requireStart, startRun } from './runs/start.ts'
 
 export interface DoResult extends RunReport {
   readonly goal: string
@@ -60,6 +60,7 @@ export const runDo = operation({
   }),
   async handler(params, scene): Promise<DoResult> {
     const { kit, tree, caller } = scene
+    await requireStart(kit, tree.root)
     const { record, file } = await projectFor(scene, params.test ?? null)
     if (!file.test)
       throw new VpError('gate.unmeasured', 'no test command found, so “done” cannot be proved', {

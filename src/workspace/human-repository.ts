@@ -196,7 +196,7 @@ export async function humanIdentity(git: RunGit, repository: HumanRepository, en
     join(repository.commonDir, 'config'),
     env['GIT_CONFIG_GLOBAL'] ?? join(home, '.gitconfig'),
     join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'git', 'config'),
-    '/etc/gitconfig',
+    ...(env['GIT_CONFIG_NOSYSTEM'] ? [] : [env['GIT_CONFIG_SYSTEM'] ?? '/etc/gitconfig']),
   ]
   let name = env['GIT_AUTHOR_NAME']
   let email = env['GIT_AUTHOR_EMAIL'] ?? env['EMAIL']

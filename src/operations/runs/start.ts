@@ -16,7 +16,7 @@ import type { Caps, RunState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { PlanTask, ProjectFile } from '../../plms/contract/types.ts'
 import { leafTasks } from '../../plms/embedded/plan.ts'
-import { humanIdentity, openHumanRepository, requireBase } from '../../workspace/human-repository.ts'
+import { humanIdentity, openHumanRepository, requireBase, type HumanRepository } from '../../workspace/human-repository.ts'
 import { createRunRepository } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
 import { packagesOf } from '../program.ts'
@@ -34,18 +34,24 @@ export interface StartRequest {
   readonly only?: readonly number[]
 }
 
+/** What every run needs of the repository. Throws `workspace.*`, `usage.identity`; asked before anything is recorded. */
+export async function requireStart(kit: Kit, root: string): Promise<{ human: HumanRepository; base: string }> {
+  const human = await openHumanRepository(kit.git, root, kit.paths.views)
+  const { commit } = await requireBase(kit.git, human)
+  await humanIdentity(kit.git, human, kit.env)
+  return { human, base: commit }
+}
+
 /** Creates the run and returns it executing. Throws `workspace.*`, `usage.identity`, `sandbox.unavailable`, `run.passport`. */
 export async function startRun(kit: Kit, request: StartRequest): Promise<RunState> {
-  const human = await openHumanRepository(kit.git, request.root, kit.paths.views)
-  const base = await requireBase(kit.git, human)
-  await humanIdentity(kit.git, human, kit.env)
+  const { human, base } = await requireStart(kit, request.root)
   const sandbox = await kit.sandbox()
   const runId = mintRunId(kit.clock, kit.random)
   const directory = runDirectory(kit, runId)
   const cards = jobCards(kit, request, runId)
   const passport = await makePassport(kit, request, {
     runId,
-    commit: base.commit,
+    commit: base,
     backend: sandbox.backend.name,
     weaknesses: sandbox.weaknesses,
   })
@@ -54,7 +60,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<RunStat
   writeFileSync(join(directory, 'replay_passport.json.new'), printDocument(passport))
   renameSync(join(directory, 'replay_passport.json.new'), join(directory, 'replay_passport.json'))
   writeFileSync(join(directory, 'project.json'), printDocument(request.project))
-  createRunRepository(join(directory, 'repository.git'), human, { branch: branchOf(runId), commit: base.commit })
+  createRunRepository(join(directory, 'repository.git'), human, { branch: branchOf(runId), commit: base })
   kit.point('start.before')
   const started = await kit.store.transaction(
     async (tx) => {
@@ -64,7 +70,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<RunStat
         surface: 'engine',
         run_id: runId,
         outcome: 'ok',
-        summary: `passport of ${request.kind} run, base ${base.commit.slice(0, 7)}`,
+        summary: `passport of ${request.kind} run, base ${base.slice(0, 7)}`,
         detail: { passport: JSON.parse(printDocument(passport)) },
       })
       for (const card of cards)
@@ -79,7 +85,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<RunStat
           plan_version: request.plan.version,
           expect_tasks: cards.length,
           max_attempts: kit.config.max_attempts,
-          base: base.commit,
+          base,
         },
         ...cards.map((card) => ({ type: 'card_submitted' as const, card })),
         { type: 'run_started' },
