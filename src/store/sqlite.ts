@@ -18,6 +18,9 @@ const NETWORK_FS = new Map([
   [0xff534d42, 'CIFS'],
   [0xfe534d42, 'SMB2'],
   [0x5346414f, 'AFS'],
+  [0x6b414653, 'AFS'],
+  [0x0bd00bd0, 'Lustre'],
+  [0x47504653, 'GPFS'],
   [0x00c36400, 'Ceph'],
   [0x01021997, '9P'],
 ])
@@ -170,12 +173,20 @@ function translate<Result>(body: () => Result): Result {
   }
 }
 
+/** What a full disk says when the index of the write-ahead log cannot grow. */
+const IOERR_SHMSIZE = 10 | (19 << 8)
+
+function full(cause: unknown): VpError {
+  return new VpError('store.full', 'no space left on the disk for the ledger', { cause, next: ['df -h'] })
+}
+
 /** SQLite's result codes as ours. Source: sqlite.org/rescode.html (primary code = low byte). */
 function translated(error: unknown): unknown {
   if (isVpError(error)) return error
   const code = (error as { errcode?: number } | null)?.errcode
   if (code === undefined) return error
   const message = (error as Error).message
+  if (code === IOERR_SHMSIZE) return full(error)
   switch (code & 0xff) {
     case 5:
     case 6:
@@ -184,7 +195,7 @@ function translated(error: unknown): unknown {
         next: ['vp status'],
       })
     case 13:
-      return new VpError('store.full', 'no space left on the disk for the ledger', { cause: error, next: ['df -h'] })
+      return full(error)
     case 8:
     case 14:
       return new VpError('store.locked', `the ledger cannot be opened for writing: ${message}`, {
