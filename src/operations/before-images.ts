@@ -2,7 +2,7 @@
  * Every write outside an attempt keeps what was there: the bytes under their hash, and a row that names receipt,
  * path and both states. `vp undo` reads them back. Bytes are kept before the write, so a crash leaves one of the two.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync, existsSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync, existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
@@ -24,8 +24,11 @@ export function keepBlob(kit: Pick<Kit, 'paths' | 'random'>, bytes: Uint8Array):
   const temporary = `${path}.${hex(kit.random, 4)}`
   const fd = openSync(temporary, 'wx', 0o600)
   try {
-    writeSync(fd, bytes)
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
     fsyncSync(fd)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
   } finally {
     closeSync(fd)
   }
@@ -44,21 +47,44 @@ export function readBlob(kit: Pick<Kit, 'paths'>, sha: string): Buffer {
   throw new VpError('undo.not_found', `the kept copy ${sha.slice(0, 12)} is gone or damaged`, { next: ['vp doctor'] })
 }
 
-/** The one way in which an operation writes files. */
+/** The one way in which an operation writes files. Taken back when there is no room or no lock for the receipt. */
 export async function writeFiles(scene: Scene, changes: readonly FileChange[]): Promise<readonly FileWritten[]> {
   const { tree, kit } = scene
   const files = tree.files()
   for (const change of changes) refusePlaceholders(files, change)
-  if (!tree.inAttempt) for (const change of changes) if (files.exists(change.path)) keepBlob(kit, files.read(change.path).bytes)
+  const before = new Map<string, Uint8Array>()
+  if (!tree.inAttempt)
+    for (const { path } of changes) {
+      if (!files.exists(path)) continue
+      const { bytes } = files.read(path)
+      keepBlob(kit, bytes)
+      before.set(path, bytes)
+    }
+  // A ledger that is locked or full says so before the first file is touched.
+  if (!tree.inAttempt) await kit.store.transaction(async () => undefined)
   const written = files.writeAll(changes)
   tree.touched()
-  if (!tree.inAttempt) scene.onReceipt.push((tx) => recordImages(tx, scene.receiptId, tree.root, written))
+  if (!tree.inAttempt) {
+    scene.onReceipt.push((tx) => recordImages(tx, scene.receiptId, tree.root, written))
+    scene.onNoReceipt.push(() => takeBack(files, written, before))
+  }
   scene.notes['writes'] = written.map((one) => ({
     path: one.path,
     before: one.before?.sha ?? null,
     after: one.after?.sha ?? null,
   }))
   return written
+}
+
+function takeBack(files: Workspace, written: readonly FileWritten[], before: ReadonlyMap<string, Uint8Array>): void {
+  files.writeAll(
+    written.map((one) => ({
+      path: one.path,
+      bytes: before.get(one.path) ?? null,
+      expectSha: one.after?.sha ?? null,
+      ...(one.before ? { mode: one.before.mode } : {}),
+    })),
+  )
 }
 
 /** A mask that a reader was shown instead of a secret must never become the file's content. */

@@ -2,7 +2,7 @@
  * The one way to call an operation. No surface can skip a step, because surfaces have no steps:
  * validate → idempotency → scope → policy → approval → handler (over before-images) → redact → receipt.
  */
-import { asVpError, type VpError } from '../core/errors.ts'
+import { asVpError, VpError } from '../core/errors.ts'
 import { receiptId } from '../core/ids.ts'
 import type { Kit } from './kit.ts'
 import type { Caller, Operation } from './operation.ts'
@@ -41,6 +41,7 @@ export async function invoke(kit: Kit, operation: Operation, params: unknown, ca
       receiptId: receiptId(kit.clock, kit.random),
       signal: options.signal ?? new AbortController().signal,
       onReceipt: [],
+      onNoReceipt: [],
       notes: {},
     },
     decision: null,
@@ -55,12 +56,25 @@ export async function invoke(kit: Kit, operation: Operation, params: unknown, ca
     call.error = asVpError(thrown)
   }
   await redact(call)
+  // Who waited for the lock in vain does not wait for it once more to say so.
+  if (call.error?.code === 'store.locked') return { ok: false, error: takenBack(call, call.error), receipt: null }
   try {
     await receipt(call)
   } catch (thrown) {
     // What cannot be receipted has not happened as far as anybody may rely on it.
-    return { ok: false, error: asVpError(thrown), receipt: null }
+    return { ok: false, error: takenBack(call, asVpError(thrown)), receipt: null }
   }
   const id = call.receipt?.id ?? call.scene.receiptId
   return call.error ? { ok: false, error: call.error, receipt: id } : { ok: true, result: call.result, receipt: id, replayed: call.replayed }
+}
+
+/** The error as it was, or one that says what could not be taken back. */
+function takenBack({ scene }: Call, error: VpError): VpError {
+  try {
+    for (const undo of scene.onNoReceipt.toReversed()) undo()
+    return error
+  } catch (cause) {
+    const changed = `files were written without a receipt, and taking them back failed: ${asVpError(cause).message}`
+    return new VpError(error.code, error.message, { ...error.details, cause, changed })
+  }
 }

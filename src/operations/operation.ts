@@ -82,6 +82,8 @@ export interface Scene {
   readonly signal: AbortSignal
   /** Work for the transaction that writes the receipt. */
   readonly onReceipt: ((tx: Tx) => Promise<void>)[]
+  /** Takes back what was done, when the receipt cannot be written: then it has not happened. */
+  readonly onNoReceipt: (() => void)[]
   /** Facts for the receipt's `detail`. Never content. */
   readonly notes: Record<string, Json>
 }

@@ -427,3 +427,28 @@ test('receipt: what cannot be receipted has not happened: no answer, no receipt,
   await result(call(entry, { text: 'x' }, { options }))
   assert.equal(runs(), 2)
 })
+
+test('receipt: without one, what was done is taken back, last first; what cannot be is said', async () => {
+  const done: string[] = []
+  let fails = false
+  const { entry } = probe({
+    handler: async (_params, scene) => {
+      done.push('a', 'b')
+      scene.onNoReceipt.push(() => {
+        if (fails) throw new VpError('path.denied', 'read-only meanwhile')
+        done.splice(done.indexOf('a'), 1)
+      })
+      scene.onNoReceipt.push(() => assert.equal(done.pop(), 'b'))
+      scene.onReceipt.push(() => Promise.reject(new VpError('store.full', 'no space')))
+      return {}
+    },
+  })
+  const answer = await call(entry, { text: 'x' })
+  assert.ok(!answer.ok)
+  assert.deepEqual([answer.error.code, answer.error.details.changed, done], ['store.full', undefined, []])
+  fails = true
+  const worse = await call(entry, { text: 'x' })
+  assert.ok(!worse.ok)
+  assert.deepEqual([worse.error.code, done], ['store.full', ['a']])
+  assert.match(worse.error.details.changed ?? '', /taking them back failed: read-only meanwhile/)
+})
