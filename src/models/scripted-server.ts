@@ -31,7 +31,7 @@ export type ScriptedAnswer =
       readonly delayMs?: number
     }
   | { readonly fault: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
-  | { readonly fault: 'cut' | 'stall' | 'garbage' | 'html' | 'reset' }
+  | { readonly fault: 'silence' | 'cut' | 'stall' | 'garbage' | 'html' | 'reset' }
 
 export interface ScriptedServer {
   /** `http://127.0.0.1:PORT/v1` */
@@ -93,6 +93,8 @@ function fail(response: ServerResponse, answer: Extract<ScriptedAnswer, { fault:
       return
     case 'reset':
       response.destroy()
+      return
+    case 'silence':
       return
     default:
   }

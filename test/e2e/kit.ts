@@ -88,13 +88,16 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
   readonly stdin?: string
+  /** What starts `vp` in its place: the words before its arguments. */
+  readonly launch?: readonly string[]
   readonly onSpawn?: (child: ChildProcess) => void
 }
 
 /** One command of the product, to its end. */
 export function vp(place: Place, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const env = Object.fromEntries(Object.entries({ ...place.env, ...options.env }).filter(([, value]) => value !== undefined)) as Record<string, string>
-  const child = spawn(VP, args, { cwd: options.cwd ?? place.repository, env, stdio: ['pipe', 'pipe', 'pipe'] })
+  const [program = VP, ...words] = options.launch ?? []
+  const child = spawn(program, [...words, ...args], { cwd: options.cwd ?? place.repository, env, stdio: ['pipe', 'pipe', 'pipe'] })
   child.stdin.on('error', () => undefined)
   child.stdin.end(options.stdin ?? '')
   options.onSpawn?.(child)
@@ -126,7 +129,13 @@ export async function approvedProject(
 export interface Envelope {
   readonly ok: boolean
   readonly result?: Record<string, never> & Record<string, unknown>
-  readonly error?: { readonly code: string; readonly message: string; readonly next: readonly (readonly string[])[]; readonly approval?: string }
+  readonly error?: {
+    readonly code: string
+    readonly message: string
+    readonly next: readonly (readonly string[])[]
+    readonly hint?: string
+    readonly approval?: string
+  }
   readonly receipt?: string
 }
 
