@@ -11,7 +11,7 @@ import { VpError } from '../core/errors.ts'
 import type { OpenKit, SandboxInForce } from '../operations/kit.ts'
 import { parseLaneYaml } from '../policy/lane-file.ts'
 import { isLaneName, narrow, slugOf, type Lane } from '../policy/lane.ts'
-import { denyPath } from '../policy/paths.ts'
+import { denyPath, isWithin } from '../policy/paths.ts'
 import { createRedactor, redactJson, type KnownSecret } from '../policy/redact.ts'
 import { SHIPPED_LANES } from '../policy/shipped-lanes.ts'
 import { selectBackend } from '../sandbox/select.ts'
@@ -85,7 +85,10 @@ export function openKit(options: KitOptions): OpenKit {
       tools.set(key, found)
       return found
     },
-    openFiles: (root) => openWorkspace(root, { deny: (path, intent) => denyPath(path, intent) }),
+    openFiles: (root, fixed = []) =>
+      openWorkspace(root, {
+        deny: (path, intent) => denyPath(path, intent) ?? (intent === 'write' && isWithin(path, fixed) ? 'global/foreign-content' : null),
+      }),
     lane: (name, root) => laneOf(name, root),
     redactText: (text) => redact(text).text,
     redactJson: (value) => redactJson(value, redact),

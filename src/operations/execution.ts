@@ -136,6 +136,7 @@ function protectedIn(tree: TreeScene): string[] {
     .map((entry) => entry.path)
     .concat(['.git', '.vp'])
     .filter((name, index, all) => all.indexOf(name) === index && isProtectedPath(name) && existsSync(join(tree.root, name)))
+    .concat(tree.foreignFolders)
 }
 
 function dedupe(mounts: readonly Mount[]): Mount[] {

@@ -18,6 +18,8 @@ export interface TreeScene {
   files(): Workspace
   /** Id of the tree as it is now (git), or null outside a run: the measurement's key. */
   record(): Promise<string | null>
+  /** Submodules of the tree: shown to commands read-only, since nothing of them is recorded. */
+  readonly foreignFolders: readonly string[]
   /** Says that files changed; `world` counts it. */
   touched(): void
   world(): number

@@ -81,6 +81,12 @@ export function isProtectedPath(path: string): boolean {
   return path.split('/').some((part) => isProtectedName(foldName(part)))
 }
 
+/** One of `tops`, or below one. */
+export function isWithin(path: string, tops: readonly string[]): boolean {
+  const plain = path.startsWith('./') ? path.slice(2) : path
+  return tops.some((top) => plain === top || plain.startsWith(`${top}/`))
+}
+
 function shapeProblem(path: string): string | null {
   if (typeof path !== 'string' || path === '' || !path.isWellFormed()) return 'global/path-shape'
   if (/[\x00-\x1f\x7f]/.test(path)) return 'global/path-control-character'

@@ -3,11 +3,13 @@
  * objects are theirs (by symbolic link) and whose config is ours, made from an allowlist of their keys. What
  * git would run from config, hooks or attributes' drivers is simply not there. It gains refs only.
  */
-import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
-import { gitText, nulList, readRef, treeEntries, type Identity, type RunGit } from './git.ts'
+import { foreignContent } from './foreign.ts'
+import { resolveCommonDir, resolveGitDir } from './git-directory.ts'
+import { nulList, readRef, type Identity, type RunGit } from './git.ts'
 
 export interface HumanRepository {
   /** Top of the working tree, real path. */
@@ -97,37 +99,6 @@ function viewConfig(config: ReadonlyMap<string, string>, hasLogs: boolean): stri
   return lines.join('\n') + '\n'
 }
 
-function resolveGitDir(root: string): string {
-  const dotGit = join(root, '.git')
-  const stat = statSync(dotGit, { throwIfNoEntry: false })
-  if (!stat) throw notARepository(root)
-  if (stat.isDirectory()) return realpathSync(dotGit)
-  const named = /^gitdir: (.+)$/m.exec(readFileSync(dotGit, 'utf8'))?.[1]?.trim()
-  const target = named ? resolve(root, named) : ''
-  if (!named || !existsSync(join(target, 'HEAD'))) throw notARepository(root)
-  // A linked worktree names its tree back; what does not (a submodule, a planted file) is not followed.
-  const back = join(target, 'gitdir')
-  if (!existsSync(back) || realpathSync(dirname(resolve(target, readFileSync(back, 'utf8').trim()))) !== realpathSync(root))
-    throw new VpError('workspace.unsupported', 'the .git file points to a directory that does not point back (a submodule?)', {
-      where: { file: '.git' },
-      next: ['run vp in the repository above, or in a clone of its own'],
-    })
-  return realpathSync(target)
-}
-
-function resolveCommonDir(gitDir: string): string {
-  const file = join(gitDir, 'commondir')
-  if (!existsSync(file)) return gitDir
-  const named = readFileSync(file, 'utf8').trim()
-  return realpathSync(isAbsolute(named) ? named : join(gitDir, named))
-}
-
-function notARepository(root: string): VpError {
-  return new VpError('workspace.not_a_repository', `${root} is not a git repository`, {
-    next: ['git init && git add -A && git commit -m "start"'],
-  })
-}
-
 async function readConfig(git: RunGit, file: string): Promise<Map<string, string>> {
   const config = new Map<string, string>()
   if (!existsSync(file)) return config
@@ -163,26 +134,8 @@ export async function requireBase(git: RunGit, repository: HumanRepository): Pro
       next: ['git add -A && git commit -m "start"'],
     })
   if (state.busy) throw new VpError('workspace.busy', `${state.busy} is in progress in this repository`, { next: ['git status'] })
-  await refuseForeignContent(git, repository, state.head)
+  await foreignContent(git, { gitDir: repository.view, treeish: state.head }, { root: repository.root, scratch: repository.view })
   return { commit: state.head, branch: state.branch }
-}
-
-/** Submodules and LFS pointers are content that is elsewhere: refused before anything is spent. */
-async function refuseForeignContent(git: RunGit, repository: HumanRepository, commit: string): Promise<void> {
-  const listing = await treeEntries(git, repository.view, commit)
-  const gitlink = listing.find(({ mode }) => mode === '160000')
-  if (gitlink)
-    throw new VpError('workspace.unsupported', `submodule ${gitlink.path}: a run sees one repository`, {
-      next: ['run vp in a branch without the submodule, or vendor its files'],
-    })
-  for (const { path, id } of listing.filter((entry) => /(^|\/)\.gitattributes$/.test(entry.path))) {
-    const text = await gitText(git, ['cat-file', 'blob', id], { gitDir: repository.view })
-    if (/^[^#\n]*\bfilter=lfs\b/m.test(text))
-      throw new VpError('workspace.unsupported', 'this repository keeps files in Git LFS; a run would see pointers instead of files', {
-        where: { file: path },
-        next: ['git lfs migrate export --include="*"   (in a copy)'],
-      })
-  }
 }
 
 /**

@@ -4,9 +4,13 @@
  */
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { VpError } from '../core/errors.ts'
 import { gitText, nulList, type Identity, type RunGit } from './git.ts'
-import type { HumanRepository } from './human-repository.ts'
+
+/** Whose objects are borrowed. */
+export interface Lender {
+  readonly commonDir: string
+  readonly objectFormat: 'sha1' | 'sha256'
+}
 
 export interface RunRepository {
   readonly gitDir: string
@@ -31,7 +35,7 @@ export interface CommitDraft {
  * Made once; a second call finds it. With `start`, a new one has the branch there. Written by hand, in the layout that
  * gitrepository-layout(5) fixes: the folder is put into place when it is whole.
  */
-export function createRunRepository(gitDir: string, human: HumanRepository, start?: { readonly branch: string; readonly commit: string }): RunRepository {
+export function createRunRepository(gitDir: string, human: Lender, start?: { readonly branch: string; readonly commit: string }): RunRepository {
   if (!existsSync(join(gitDir, 'HEAD'))) {
     const fresh = `${gitDir}.new`
     rmSync(fresh, { recursive: true, force: true })
@@ -62,7 +66,7 @@ export async function checkOut(git: RunGit, repository: RunRepository, treeish: 
   await git(['read-tree', '--reset', '-u', treeish], call)
 }
 
-/** Records the files as they are now and returns the tree's id. Ignored files and `excluded` directories stay out. */
+/** Records the files as they are now and returns the tree's id. Ignored files stay out; what is `excluded` stays as it was. */
 export async function recordTree(git: RunGit, repository: RunRepository, at: AttemptTree, excluded: readonly string[] = []): Promise<string> {
   const call = { gitDir: repository.gitDir, workTree: at.directory, index: at.index }
   await git(['add', '--all', '--', '.', ...excluded.map((name) => `:(exclude,literal)${name}`)], call)
@@ -90,12 +94,6 @@ export function rawChanges(raw: Buffer): TreeChange[] {
     changes.push({ path: parts[index + 1] ?? '', status: status[0] as TreeChange['status'], oldMode, newMode })
   }
   return changes
-}
-
-/** Refuses what a commit of vp never holds: a repository in the repository, or a link that leaves it. */
-export function refuseForeignModes(changes: readonly TreeChange[]): void {
-  const gitlink = changes.find((change) => change.newMode === '160000')
-  if (gitlink) throw new VpError('workspace.unsupported', `${gitlink.path} became a repository of its own`)
 }
 
 /** Added and removed lines per path; null for binary files. */
@@ -157,7 +155,12 @@ export async function mergeTrees(git: RunGit, gitDir: string, sides: { base: str
 }
 
 /** Copies the commits after `base` up to `head` into the human's object store. */
-export async function handOver(git: RunGit, repository: RunRepository, human: HumanRepository, commits: { base: string; head: string }): Promise<void> {
+export async function handOver(
+  git: RunGit,
+  repository: RunRepository,
+  human: { readonly view: string },
+  commits: { base: string; head: string },
+): Promise<void> {
   if (commits.base === commits.head) return
   const pack = (
     await git(['pack-objects', '--revs', '--stdout', '-q', '--delta-base-offset'], {

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -22,13 +23,12 @@ const FILES: Files = {
 }
 const GOAL = 'fix the failing test'
 const MENDS: readonly ScriptedAnswer[] = [
-  call('test', {}),
+  call('read', { path: 'src/add.js' }),
   call('edit', { path: 'src/add.js', old: 'a - b', new: 'a + b' }),
-  call('test', {}),
   call('submit', { title: 'fix: add adds', summary: 'It subtracted.' }),
 ]
 
-/** Mends the tests in four turns, whoever asks. */
+/** Mends the tests in three turns, whoever asks. */
 const mender = () => startScriptedServer((request) => MENDS[turnOf(request).turn - 1] ?? { text: 'nothing is left to do' })
 
 async function serve(t: Cleanup): Promise<ScriptedServer> {
@@ -92,27 +92,43 @@ function stopped(place: Place, verb: string, side: string): void {
   assert.throws(() => git(place, verb, side), 'it stops for the conflict')
 }
 
+/** `lib`, which the tests read. */
 function addSubmodule(place: Place): void {
   const lib = join(place.root, 'lib')
-  cpSync(join(place.repository, '.git'), join(lib, '.git'), { recursive: true })
+  writeFiles(lib, { 'value.txt': '42' })
+  const inLib = (...args: string[]) => git(place, '-C', lib, '-c', 'user.name=Lib', '-c', 'user.email=lib@example.org', ...args)
+  git(place, 'init', '-q', '-b', 'main', lib)
+  inLib('add', '-A')
+  inLib('commit', '-qm', 'lib')
   git(place, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', lib, 'lib')
+  writeFiles(place.repository, {
+    'test/lib.test.js': `${READS}test('lib', () => assert.equal(readFileSync('lib/value.txt', 'utf8'), '42'))\n`,
+  })
+  git(place, 'add', '-A')
   git(place, 'commit', '-qm', 'a submodule')
 }
 
-function addPointer(place: Place): void {
+const READS = "import assert from 'node:assert/strict'\nimport { readFileSync } from 'node:fs'\nimport { test } from 'node:test'\n"
+const LARGE = Buffer.alloc(12_345, 'large ')
+
+/** `assets/a.bin`, kept in Git LFS; the tests read it. */
+function addPointer(place: Place): string {
+  const oid = createHash('sha256').update(LARGE).digest('hex')
   writeFiles(place.repository, {
     'assets/.gitattributes': '*.bin filter=lfs diff=lfs merge=lfs -text\n',
-    'assets/a.bin': `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 12345\n`,
+    'assets/a.bin': `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\nsize ${LARGE.length}\n`,
+    'test/large.test.js': `${READS}test('large', () => assert.equal(readFileSync('assets/a.bin').length, ${LARGE.length}))\n`,
   })
   git(place, 'add', '-A')
   git(place, 'commit', '-qm', 'a pointer')
+  return join('.git', 'lfs', 'objects', oid.slice(0, 2), oid.slice(2, 4), oid)
 }
 
 /** The whole of `vp do`, to a commit on the branch. */
 async function mends(place: Place, options: RunOptions = {}): Promise<void> {
   const result = await works(place, ['do', GOAL], options)
   assert.equal(result['status'], 'completed')
-  assert.match(readFileSync(join(options.cwd ?? place.repository, 'src/add.js'), 'utf8'), /a \+ b/)
+  assert.match(readFileSync(join(place.repository, 'src/add.js'), 'utf8'), /a \+ b/)
   await works(place, ['verify'], options)
 }
 
@@ -168,7 +184,8 @@ describe('bad input', { concurrency: 3 }, () => {
       for (const args of [['do', GOAL], ['status'], ['verify']]) await refuses(place, args, { code: 'store.newer', says: /schema 999/ })
       assert.ok(readFileSync(join(place.state, 'ledger.db')).equals(bytes))
       version(own)
-      await mends(place)
+      await works(place, ['verify'])
+      await works(place, ['fs', 'read', 'src/add.js'])
     })
 
     test('on a network file system is not made', async (t) => {
@@ -353,8 +370,22 @@ Date.now = () => now() + (existsSync(${JSON.stringify(file)}) ? 0 : 3600_000)
       ['with a merge in progress', (place) => stopped(place, 'merge', 'side'), 'workspace.busy', /a merge/],
       ['with a cherry-pick in progress', (place) => stopped(place, 'cherry-pick', 'side'), 'workspace.busy', /a cherry-pick/],
       ['with a bisection in progress', (place) => void git(place, 'bisect', 'start'), 'workspace.busy', /a bisection/],
-      ['with a submodule', (place) => addSubmodule(place), 'workspace.unsupported', /submodule lib/],
-      ['with LFS pointers', (place) => addPointer(place), 'workspace.unsupported', /LFS.*\.gitattributes/],
+      [
+        'with a submodule that is not checked out',
+        (place) => {
+          addSubmodule(place)
+          git(place, 'submodule', '--quiet', 'deinit', 'lib')
+        },
+        'workspace.unsupported',
+        /submodule lib.*"git","submodule","update","--init"/,
+      ],
+      ['with LFS pointers whose objects are elsewhere', (place) => void addPointer(place), 'workspace.unsupported', /assets\/a\.bin.*"git","lfs","pull"/],
+      [
+        'with an LFS object that is damaged',
+        (place) => writeFiles(place.repository, { [addPointer(place)]: 'short' }),
+        'workspace.unsupported',
+        /assets\/a\.bin is damaged/,
+      ],
       ['of nobody: no user.name', (place) => void git(place, 'config', '--unset', 'user.name'), 'usage.identity', /user\.name/],
       ['of nobody: no user.email', (place) => void git(place, 'config', '--unset', 'user.email'), 'usage.identity', /user\.email/],
     ]
@@ -382,11 +413,43 @@ Date.now = () => now() + (existsSync(${JSON.stringify(file)}) ? 0 : 3600_000)
       await works(place, ['verify'])
     })
 
-    test('a linked worktree whose name has blanks and umlauts just works', async (t) => {
-      const place = makePlace(t, FILES, await serve(t))
-      const tree = join(place.root, 'zweiter Baum ü')
-      git(place, 'worktree', 'add', '-q', '-b', 'other', tree)
-      await mends(place, { cwd: tree })
+    test('with a submodule that is checked out: a task reads it, and can neither write nor commit it', async (t) => {
+      const answers = [call('write', { path: 'lib/value.txt', content: '41' }), call('write', { path: 'lib/new.js', content: '' }), ...MENDS]
+      const server = await startScriptedServer((request) => answers[turnOf(request).turn - 1] as ScriptedAnswer)
+      t.after(() => server.close())
+      const place = makePlace(t, FILES, server)
+      addSubmodule(place)
+      const [link, lib] = [git(place, 'ls-tree', 'HEAD', 'lib'), git(place, '-C', 'lib', 'status', '--porcelain', '--branch')]
+      await mends(place)
+      assert.match(JSON.stringify(server.requests[1]?.messages.at(-1)), /path\.denied/)
+      assert.match(JSON.stringify(server.requests[2]?.messages.at(-1)), /path\.denied/)
+      assert.equal(git(place, 'diff', '--name-only', 'HEAD~2', '--', '.', ':!.vp'), 'src/add.js')
+      assert.equal(git(place, 'ls-tree', 'HEAD', 'lib'), link)
+      assert.equal(git(place, '-C', 'lib', 'status', '--porcelain', '--branch'), lib)
+      assert.equal(git(place, 'status', '--porcelain'), '')
+      assert.equal((await works(place, ['replay']))['equal'], true)
+    })
+
+    test('with LFS objects at hand: a task reads them, and what belongs to LFS does not become a plain file', async (t) => {
+      const attempts = [
+        [call('write', { path: 'assets/a.bin', content: 'small' }), call('write', { path: 'assets/b.bin', content: 'new\n' }), ...MENDS],
+        [
+          call('patch', { diff: '--- a/assets/b.bin\n+++ /dev/null\n@@ -1 +0,0 @@\n-new\n' }),
+          call('submit', { title: 'fix: add adds', summary: 'It subtracted.' }),
+        ],
+      ]
+      const server = await startScriptedServer((request) => {
+        const { turn, feedback } = turnOf(request)
+        return attempts[feedback === null ? 0 : 1]?.[turn - 1] as ScriptedAnswer
+      })
+      t.after(() => server.close())
+      const place = makePlace(t, FILES, server)
+      writeFiles(place.repository, { [addPointer(place)]: LARGE.toString(), 'assets/a.bin': LARGE.toString() })
+      await mends(place)
+      assert.match(JSON.stringify(server.requests[1]?.messages.at(-1)), /path\.denied/)
+      assert.match(turnOf(server.requests.at(-1) as never).feedback ?? '', /assets\/b\.bin is kept outside of this repository/)
+      assert.equal(git(place, 'diff', '--name-only', 'HEAD~2', 'HEAD', '--', '.', ':!.vp'), 'src/add.js')
+      assert.ok(readFileSync(join(place.repository, 'assets/a.bin')).equals(LARGE))
     })
   })
 

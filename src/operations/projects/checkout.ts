@@ -23,6 +23,7 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
     environmentHome: async () => root,
     files: () => (files ??= kit.openFiles(root)),
     record: async () => null,
+    foreignFolders: [],
     touched: () => void world++,
     world: () => world,
     inAttempt: false,

@@ -19,8 +19,9 @@ import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { JobCard, KpiResult, Violation } from '../../pas/contract/types.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import type { Tx } from '../../store/contract.ts'
+import { foreignChanges } from '../../workspace/foreign.ts'
 import { readRef } from '../../workspace/git.ts'
-import { commitTree, lineCounts, mergeTrees, moveRef, refuseForeignModes, treeChanges, treeOf } from '../../workspace/run-repository.ts'
+import { commitTree, lineCounts, mergeTrees, moveRef, treeChanges, treeOf } from '../../workspace/run-repository.ts'
 import { agentTools } from '../agent-tools.ts'
 import { environmentFor } from '../environment.ts'
 import { invoke } from '../invoke.ts'
@@ -80,7 +81,6 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
     },
     merge: async (ours, base, treeId) => mergeTrees(git, dir, { base, ours: await treeOf(git, dir, ours), theirs: treeId }),
     commit: async (state, task, draft) => {
-      refuseForeignModes(await treeChanges(git, dir, draft.parent, draft.treeId))
       const head = await kit.store.read((tx) => tx.get<{ n: number; key: string }>('SELECT n, key FROM heads WHERE run_id = ?', state.run_id))
       const message = commitMessage(kit.redactText(draft.title), kit.redactText(draft.summary), {
         run: state.run_id,
@@ -190,21 +190,33 @@ async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOptions, what
   )
   const gates = options.gates(task.card.lane)
   const verdict = judge(gates, base, now, task.task_id)
-  const settings = await changedSettings(kit, run, state, treeId)
-  const violations = [...verdict.violations, ...settings.map((name): Violation => ({ kind: 'setting changed', name, task_id: task.task_id, file: name }))]
-  if (settings.length === 0) return verdict
+  const forbidden = await forbiddenChanges(kit, run, state, treeId)
+  const [first] = forbidden
+  if (!first) return verdict
+  const violations = forbidden.map(({ kind, name }): Violation => ({ kind, name, task_id: task.task_id, file: name }))
   return {
     pass: false,
     kpis: verdict.kpis,
-    violations,
-    reason: `setting changed: ${settings[0]}`,
-    feedback: [`- ${settings.join(', ')} says how work is tested or what is allowed, and may not be changed by a task.`, verdict.feedback].join('\n'),
+    violations: [...verdict.violations, ...violations],
+    reason: `${first.kind}: ${first.name}`,
+    feedback: [...forbidden.map(({ kind, name }) => `- ${name} ${WHY[kind]}, and may not be changed by a task.`), verdict.feedback].join('\n'),
   }
 }
 
-/** Files that rule over the run itself: no task may touch them. */
-async function changedSettings(kit: Kit, run: RunScene, state: RunState, treeId: string): Promise<string[]> {
-  return (await treeChanges(kit.git, run.repository.gitDir, state.base, treeId)).map((change) => change.path).filter((path) => path.startsWith('.vp/'))
+const WHY = {
+  'setting changed': 'says how work is tested or what is allowed',
+  'foreign content changed': 'is kept outside of this repository (a submodule, or Git LFS)',
+} as const
+
+/** Files that rule over the run itself, and those whose content is kept elsewhere: no task may touch them. */
+async function forbiddenChanges(kit: Kit, run: RunScene, state: RunState, treeId: string): Promise<{ kind: keyof typeof WHY; name: string }[]> {
+  const { gitDir } = run.repository
+  const changed = (await treeChanges(kit.git, gitDir, state.base, treeId)).map(({ path }) => path)
+  const foreign = await foreignChanges(kit.git, gitDir, { base: state.base, now: treeId }, run.directory)
+  return [
+    ...changed.filter((path) => path.startsWith('.vp/')).map((name) => ({ kind: 'setting changed' as const, name })),
+    ...foreign.map((name) => ({ kind: 'foreign content changed' as const, name })),
+  ]
 }
 
 async function measure(

@@ -5,6 +5,7 @@ import { VpError } from '../../core/errors.ts'
 import { hex } from '../../core/ids.ts'
 import type { WorkTree } from '../../pas/embedded/attempt.ts'
 import type { Workspace } from '../../workspace/files.ts'
+import { foreignContent, outermost } from '../../workspace/foreign.ts'
 import { checkOut, recordTree } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
 import { PROJECT_FILE } from '../projects/project.ts'
@@ -26,12 +27,16 @@ export interface TreeRequest {
   environment(tree: TreeScene, signal: AbortSignal): Promise<string>
 }
 
-/** Throws `environment.missing`, so that it is said before anything else is tried. */
+/** Throws `environment.missing` and `workspace.unsupported`, so that they are said before anything else is tried. */
 export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest, signal: AbortSignal): Promise<RunTree> {
   const directory = join(run.directory, 'trees', `${request.name}-${hex(kit.random, 3)}`)
   const at = { directory: join(directory, 'tree'), index: join(directory, 'index') }
-  await checkOut(kit.git, run.repository, request.from, at)
-  const excluded = run.project.environment.reuse
+  const { git } = kit
+  const foreign = await foreignContent(git, { gitDir: run.repository.gitDir, treeish: request.from }, { root: run.human.root, scratch: run.directory })
+  await checkOut(git, run.repository, request.from, at)
+  const { reuse } = run.project.environment
+  const fixed = outermost(foreign)
+  const excluded = [...reuse, ...fixed.map(({ path }) => path)]
   let world = 0
   let files: Workspace | null = null
   const scene: TreeScene = {
@@ -40,8 +45,13 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     lane: request.lane,
     project: run.project,
     environmentHome: (now) => request.environment(scene, now),
-    files: () => (files ??= kit.openFiles(at.directory)),
-    record: () => recordTree(kit.git, run.repository, at, excluded),
+    files: () =>
+      (files ??= kit.openFiles(
+        at.directory,
+        foreign.map(({ path }) => path),
+      )),
+    record: () => recordTree(git, run.repository, at, excluded),
+    foreignFolders: fixed.filter(({ kind }) => kind === 'submodule').map(({ path }) => path),
     touched: () => void world++,
     world: () => world,
     inAttempt: true,
@@ -51,13 +61,14 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     rmSync(directory, { recursive: true, force: true })
   }
   try {
-    refuseTracked(at.directory, excluded)
+    refuseTracked(at.directory, reuse)
+    for (const one of foreign) await one.put(at.directory)
     await scene.environmentHome(signal)
   } catch (error) {
     await dispose()
     throw error
   }
-  return { base: request.base, scene, record: () => recordTree(kit.git, run.repository, at, excluded), dispose }
+  return { base: request.base, scene, record: () => recordTree(git, run.repository, at, excluded), dispose }
 }
 
 function refuseTracked(root: string, reuse: readonly string[]): void {

@@ -59,7 +59,7 @@ export interface KpiResult {
 
 /** A named breach: what it is comes before any number. */
 export interface Violation {
-  readonly kind: 'test deleted' | 'test skipped' | 'test broken' | 'test did not run' | 'kpi' | 'task failed' | 'setting changed'
+  readonly kind: 'test deleted' | 'test skipped' | 'test broken' | 'test did not run' | 'kpi' | 'task failed' | 'setting changed' | 'foreign content changed'
   readonly name: string
   readonly task_id: TaskId | null
   readonly file?: string
