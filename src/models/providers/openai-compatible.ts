@@ -2,51 +2,199 @@
  * Anything that speaks OpenAI's chat completions: Ollama, llama.cpp's server, vLLM, LM Studio, gateways. Servers
  * that answer a streaming request with one JSON document are understood, others than these two are refused.
  */
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
+import type { IncomingMessage } from 'node:http'
 import type { ModelSpec } from '../choose.ts'
-import type { Provider } from '../contract.ts'
-import { adaptLanguageModel } from './adapter.ts'
-import { eventStreamFetch } from './event-stream.ts'
+import type { Endpoint, Message, ModelRequest, Provider } from '../contract.ts'
+import { answerOf, nothingYet, usageOf, type Collected } from './answer.ts'
+import { eventData } from './event-lines.ts'
+import { brokeOff, notAModel, statusFailure } from './failures.ts'
+import { poster } from './http.ts'
 import type { ProviderOptions } from './index.ts'
 
 export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Provider {
-  const sdk = createOpenAICompatible({
-    name: 'openai_compatible',
-    baseURL: spec.baseUrl,
-    includeUsage: true,
-    fetch: eventStreamFetch(spec.endpoint.host, chunkOf),
-    ...(spec.apiKey ? { apiKey: spec.apiKey } : {}),
-  })
-  return adaptLanguageModel(sdk.chatModel(spec.model), {
-    name: 'openai_compatible',
-    endpoint: spec.endpoint,
-    ...options,
-  })
-}
-
-interface Completion {
-  readonly choices?: readonly {
-    readonly message?: { readonly tool_calls?: readonly object[] }
-    readonly finish_reason?: string
-  }[]
-}
-
-/** A whole completion in the form of the only chunk of a stream. */
-function chunkOf(whole: unknown): object | null {
-  const completion = whole as Completion | null
-  const choice = completion?.choices?.[0]
-  if (!completion || !choice?.message) return null
-  const { message } = choice
-  const calls = message.tool_calls?.map((call, index) => ({ index, ...call }))
+  const { endpoint } = spec
+  const post = poster(spec.baseUrl)
+  const headers = { 'content-type': 'application/json', ...(spec.apiKey ? { authorization: `Bearer ${spec.apiKey}` } : {}) }
   return {
-    ...completion,
-    object: 'chat.completion.chunk',
-    choices: [
-      {
-        index: 0,
-        finish_reason: choice.finish_reason ?? 'stop',
-        delta: { ...message, ...(calls ? { tool_calls: calls } : {}) },
-      },
-    ],
+    name: 'openai_compatible',
+    model: spec.model,
+    endpoint,
+    answer: (request, place, signal, onProgress) =>
+      answerOf(
+        async (until, heard) => {
+          const body = JSON.stringify(wireRequest(spec.model, request))
+          const response = await post({ url: `${spec.baseUrl}/chat/completions`, headers, body, signal: until })
+          heard(0)
+          return collect(response, endpoint, heard)
+        },
+        { endpoint, ...options },
+        request,
+        place,
+        { signal, onProgress },
+      ),
   }
+}
+
+function wireRequest(model: string, request: ModelRequest): object {
+  const tools = request.tools.map(({ name, description, schema }) => ({ type: 'function', function: { name, description, parameters: schema } }))
+  return {
+    model,
+    max_tokens: request.max_tokens,
+    temperature: request.temperature,
+    messages: request.messages.map(wireMessage),
+    ...(tools.length > 0 ? { tools } : {}),
+    stream: true,
+    stream_options: { include_usage: true },
+  }
+}
+
+function wireMessage(message: Message): object {
+  switch (message.role) {
+    case 'assistant': {
+      const calls = message.calls.map(({ id, name, arguments: args }) => ({ id, type: 'function', function: { name, arguments: JSON.stringify(args) } }))
+      return { role: 'assistant', content: calls.length > 0 && message.text === '' ? null : message.text, ...(calls.length > 0 ? { tool_calls: calls } : {}) }
+    }
+    case 'tool':
+      return { role: 'tool', tool_call_id: message.call_id, content: message.text }
+    default:
+      return { role: message.role, content: message.text }
+  }
+}
+
+/** What is looked at of a chunk, or of a whole completion; all of it may be missing or wrong. */
+interface Chunk {
+  readonly choices?: unknown
+  readonly error?: unknown
+  readonly usage?: {
+    readonly prompt_tokens?: unknown
+    readonly completion_tokens?: unknown
+    readonly prompt_tokens_details?: { readonly cached_tokens?: unknown } | null
+    readonly completion_tokens_details?: { readonly reasoning_tokens?: unknown } | null
+  } | null
+}
+interface Choice {
+  readonly delta?: Delta | null
+  readonly message?: Delta | null
+  readonly finish_reason?: unknown
+}
+interface Delta {
+  readonly content?: unknown
+  readonly reasoning_content?: unknown
+  readonly reasoning?: unknown
+  readonly tool_calls?: unknown
+}
+interface CallPart {
+  readonly index?: unknown
+  readonly id?: unknown
+  readonly function?: { readonly name?: unknown; readonly arguments?: unknown } | null
+}
+
+async function collect(response: IncomingMessage, endpoint: Endpoint, heard: (characters: number) => void): Promise<Collected> {
+  const status = response.statusCode ?? 0
+  const type = response.headers['content-type'] ?? ''
+  if (status >= 400) throw statusFailure(endpoint, status, errorWords(await whole(response)), { headers: response.headers })
+  if (status !== 200) throw notAModel(`${endpoint.host} answered ${status}${response.headers.location ? ', a redirect, which is not followed' : ''}`)
+  const all = nothingYet()
+  const fold = folding(all, endpoint, heard)
+  if (type.includes('text/event-stream')) {
+    // Left as it is, so that the connection serves the next turn too.
+    for await (const data of eventData(response.iterator({ destroyOnReturn: false }))) {
+      if (data === '[DONE]') break
+      fold(parsed(data, endpoint))
+    }
+    response.resume()
+    return all
+  }
+  if (!type.includes('json')) throw notAModel(`${endpoint.host} answered ${type || 'without a content type'}, not as a model does`)
+  const document = parsed(await whole(response), endpoint)
+  if (!Array.isArray(document.choices) || !(document.choices[0] as Choice | undefined)?.message)
+    throw notAModel(`${endpoint.host} answered JSON that is no answer of a model`)
+  fold(document)
+  all.finish ??= 'stop'
+  return all
+}
+
+/** Adds one chunk after another to `all`. */
+function folding(all: Collected, endpoint: Endpoint, heard: (characters: number) => void): (chunk: Chunk) => void {
+  const open = new Map<unknown, { id: string; call: Collected['calls'][number] }>()
+  let last: unknown
+  const addCall = (part: CallPart, position: number, isWhole: boolean) => {
+    const [name, id, args] = [text(part.function?.name), text(part.id), part.function?.arguments]
+    const key = isWhole ? position : (part.index ?? last)
+    last = key
+    let slot = open.get(key)
+    // Servers that count nothing, or say 0 for each, begin a call with a name: under another id, or without an index.
+    if (!slot || (name !== '' && slot.call.name !== '' && (id === '' ? part.index === undefined && !isWhole : id !== slot.id))) {
+      slot = { id, call: { name: '', input: '' } }
+      open.set(key, slot)
+      all.calls.push(slot.call)
+    }
+    if (slot.call.name === '') slot.call.name = name
+    const input = typeof args === 'object' && args !== null ? JSON.stringify(args) : text(args)
+    slot.call.input += input
+    return name.length + input.length
+  }
+  return (chunk) => {
+    if (chunk.error !== undefined && chunk.error !== null) throw brokeOff(endpoint, chunk.error)
+    if (!Array.isArray(chunk.choices)) throw notAModel(`${endpoint.host} sent an event that is no part of an answer`)
+    const { usage } = chunk
+    if (usage)
+      all.usage = usageOf({
+        input: usage.prompt_tokens,
+        output: usage.completion_tokens,
+        think: usage.completion_tokens_details?.reasoning_tokens,
+        cached: usage.prompt_tokens_details?.cached_tokens,
+      })
+    const choice = chunk.choices[0] as Choice | null | undefined
+    const delta = choice?.delta ?? choice?.message ?? {}
+    const think = text(delta.reasoning_content) || text(delta.reasoning)
+    all.text += text(delta.content)
+    all.think += think
+    const parts = Array.isArray(delta.tool_calls) ? (delta.tool_calls as (CallPart | null)[]) : []
+    const sizes = parts.map((part, position) => addCall(part ?? {}, position, choice?.message !== undefined))
+    if (typeof choice?.finish_reason === 'string') all.finish = finishOf(choice.finish_reason)
+    heard(text(delta.content).length + think.length + sizes.reduce((sum, size) => sum + size, 0))
+  }
+}
+
+function finishOf(word: string): Collected['finish'] {
+  if (word === 'stop' || word === 'length' || word === 'error') return word
+  return word === 'content_filter' ? 'refused' : 'other'
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+function parsed(data: string, endpoint: Endpoint): Chunk {
+  let value: unknown
+  try {
+    value = JSON.parse(data)
+  } catch {
+    // told below, like other values that are no chunk
+  }
+  if (typeof value !== 'object' || value === null) throw notAModel(`${endpoint.host} sent what is no JSON object: ${JSON.stringify(data.slice(0, 80))}`)
+  return value
+}
+
+const MAX_DOCUMENT = 4_000_000
+
+async function whole(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  let size = 0
+  for await (const part of response) {
+    parts.push(part as Buffer)
+    if ((size += (part as Buffer).length) > MAX_DOCUMENT) throw notAModel('the answer is larger than 4 MB')
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+/** The words of an error document, whichever of the usual forms it has; else its first line. */
+function errorWords(body: string): string {
+  try {
+    const { error, message, detail } = JSON.parse(body) as { error?: { message?: unknown } | string; message?: unknown; detail?: unknown }
+    const words = typeof error === 'object' ? error.message : (error ?? message ?? detail)
+    if (typeof words === 'string' && words !== '') return words
+  } catch {
+    // not JSON
+  }
+  return body.trim() === '' ? 'without a word' : body
 }

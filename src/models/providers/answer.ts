@@ -1,0 +1,125 @@
+/**
+ * What every wire has in common: what was collected from a stream becomes one answer or one typed outcome, and a
+ * silence that lasts too long ends the call. Half an answer is never returned.
+ */
+import { VpError } from '../../core/errors.ts'
+import type { Json } from '../../core/json.ts'
+import type { CallPlace, Endpoint, ModelAnswer, ModelRequest, ModelUsage, ToolCall } from '../contract.ts'
+import { estimateTokens } from '../prices.ts'
+import { failureOf } from './failures.ts'
+
+export interface WireOptions {
+  readonly endpoint: Endpoint
+  /** No news from the server for this long ends the call with `model.stalled`. */
+  readonly stallMs: number
+}
+
+export interface Collected {
+  text: string
+  think: string
+  calls: { name: string; input: string }[]
+  /** null: the stream ended without a word on why. */
+  finish: 'stop' | 'length' | 'refused' | 'error' | 'other' | null
+  /** null where the server does not tell. */
+  usage: ModelUsage | null
+}
+
+const MAX_CHARACTERS = 4_000_000
+const CHARACTERS_A_TOKEN = 3.6
+
+export const nothingYet = (): Collected => ({ text: '', think: '', calls: [], finish: null, usage: null })
+
+/** `heard` is to be called with the length of whatever comes; the signal ends when the caller or the silence says so. */
+export type Listen = (signal: AbortSignal, heard: (characters: number) => void) => Promise<Collected>
+
+/** Throws `cancelled`, `model.*`. */
+export async function answerOf(
+  listen: Listen,
+  { endpoint, stallMs }: WireOptions,
+  request: ModelRequest,
+  place: CallPlace,
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress?: ((tokens: number) => void) | undefined },
+): Promise<ModelAnswer> {
+  const stall = new AbortController()
+  let timer = setTimeout(() => stall.abort(), stallMs)
+  let isHeard = false
+  let size = 0
+  const heard = (characters: number) => {
+    isHeard = true
+    clearTimeout(timer)
+    timer = setTimeout(() => stall.abort(), stallMs)
+    size += characters
+    if (size > MAX_CHARACTERS) throw new VpError('model.protocol', 'the model answered more than 4 MB')
+    if (characters > 0) onProgress?.(Math.ceil(size / CHARACTERS_A_TOKEN))
+  }
+  try {
+    return toAnswer(await listen(AbortSignal.any([signal, stall.signal]), heard), request, place)
+  } catch (error) {
+    if (signal.aborted) throw new VpError('cancelled', 'the model call was cancelled', { cause: error })
+    if (stall.signal.aborted)
+      throw new VpError('model.stalled', `the model said nothing for ${Math.round(stallMs / 1000)}s`, { cause: error, next: ['vp resume'] })
+    throw failureOf(error, isHeard, endpoint)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function toAnswer(all: Collected, request: ModelRequest, place: CallPlace): ModelAnswer {
+  if (all.finish === null)
+    throw new VpError('model.cut', 'the answer stopped before its end', {
+      why: `${all.text.length} characters and ${all.calls.length} calls had come`,
+    })
+  if (all.finish === 'refused') throw new VpError('model.refused', 'the model refused the request')
+  if (all.finish === 'error') throw new VpError('model.server', 'the model ended with an error')
+  const calls = all.calls.map((call, index): ToolCall => ({
+    id: `t${place.turn}c${index + 1}`,
+    name: call.name,
+    arguments: parseArguments(call.input),
+  }))
+  return {
+    text: all.text,
+    calls,
+    finish: calls.length > 0 ? 'tool_calls' : all.finish,
+    usage: all.usage ?? estimatedUsage(request, all),
+    usage_source: all.usage ? 'provider' : 'estimated',
+  }
+}
+
+function parseArguments(input: string): ToolCall['arguments'] {
+  try {
+    return JSON.parse(input === '' ? '{}' : input) as Json
+  } catch {
+    return { malformed: input.slice(0, 2000) }
+  }
+}
+
+export interface ReportedTokens {
+  readonly input: unknown
+  readonly output: unknown
+  readonly think: unknown
+  readonly cached: unknown
+}
+
+/** What a server told of its use; null where it did not tell the two sums. `output` holds the thinking. */
+export function usageOf({ input, output, think, cached }: ReportedTokens): ModelUsage | null {
+  if (typeof input !== 'number' || typeof output !== 'number') return null
+  const whole = (value: unknown) => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0)
+  return {
+    tokens_in: whole(input),
+    tokens_out: Math.max(0, whole(output) - whole(think)),
+    tokens_think: whole(think),
+    tokens_cached: whole(cached),
+    tokens_tool_use: 0,
+  }
+}
+
+function estimatedUsage(request: ModelRequest, all: Collected): ModelUsage {
+  const out = all.text + all.calls.map((call) => call.name + call.input).join('')
+  return {
+    tokens_in: estimateTokens(JSON.stringify(request)),
+    tokens_out: estimateTokens(out),
+    tokens_think: estimateTokens(all.think),
+    tokens_cached: 0,
+    tokens_tool_use: 0,
+  }
+}
