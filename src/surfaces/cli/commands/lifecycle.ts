@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { VpError } from '../../../core/errors.ts'
 import { shortReceipt } from '../../../core/ids.ts'
+import { gitCommit } from '../../../operations/git.ts'
 import { plmsApprove, plmsCreate, plmsEstimate, plmsPlan, plmsSimulate } from '../../../operations/plms.ts'
 import type { Approved } from '../../../operations/projects/approve.ts'
 import type { Estimated, Simulated } from '../../../operations/projects/estimate.ts'
@@ -32,6 +33,11 @@ export const newCommand: Command = {
     requireRoot(context.cwd)
     const answer = await context.call(plmsCreate, { name })
     const result = answer.result as NewProject
+    const { files_written } = result
+    if (files_written.length > 0 && (await context.ask(`commit ${files_written.join(' ')}, so that your team has it too? y/n [n]`))) {
+      const committed = await context.call(gitCommit, { message: `chore(vp): the project ${name}`, paths: [...files_written] })
+      context.talk(`note  committed as ${(committed.result as { sha: string }).sha.slice(0, 7)}`)
+    }
     const next = ['vp plan --from-prd docs/PRD.md']
     const view = {
       ...result,
