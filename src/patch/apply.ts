@@ -154,7 +154,7 @@ function rejectAll(source: TextFile | null, patch: FilePatch, reason: RejectReas
 
 function locateAll(source: TextFile, hunks: readonly Hunk[], patch: FilePatch): Located[] {
   const budget = { left: WORK_LIMIT }
-  const index = indexLines(source.lines, budget)
+  const index = indexLines(source, budget)
   let known: Identity | undefined
   const identity = (): Identity => (known ??= identify(source, patch))
   const trusted = trustedStarts(hunks)
@@ -205,7 +205,11 @@ function changedRange(hunk: Hunk, at: number): [from: number, to: number] {
 function markOverlaps(hunks: readonly Hunk[], located: readonly Located[]): HunkOutcome[] {
   const ranges = located.flatMap((place, index) => {
     const hunk = hunks[index]
-    return place.kind === 'place' && hunk !== undefined ? [{ index, range: changedRange(hunk, place.at) }] : []
+    if (hunk === undefined || place.kind === 'rejected') return []
+    // What stands there already is somebody's result: a hunk that would change it again was meant for another place.
+    return place.kind === 'place'
+      ? [{ index, isNew: true, range: changedRange(hunk, place.at) }]
+      : [{ index, isNew: false, range: changedRange(reversed(hunk), place.line - 1) }]
   })
   const sorted = ranges.toSorted((a, b) => a.range[0] - b.range[0] || a.range[1] - b.range[1] || a.index - b.index)
   const overlapping = new Set<number>()
@@ -214,10 +218,18 @@ function markOverlaps(hunks: readonly Hunk[], located: readonly Located[]): Hunk
     // Two insertions at one place overlap as well: their order would be a guess.
     const isInside = previous !== undefined && current.range[0] < previous.range[1]
     const isTwin = previous !== undefined && current.range[0] === previous.range[0] && current.range[1] === previous.range[1]
-    if (isInside || isTwin) overlapping.add(current.index)
-    else previous = current
+    const isEdit = previous !== undefined && (current.isNew || previous.isNew)
+    if (isEdit && (isInside || isTwin)) {
+      overlapping.add(current.isNew ? current.index : (previous?.index ?? current.index))
+      if (!current.isNew) previous = current
+    } else if (!isInside) previous = current
   }
   return located.map((place, index) => (overlapping.has(index) ? { kind: 'rejected', reason: 'overlap' } : outcomeOf(place)))
+}
+
+function reversed(hunk: Hunk): Hunk {
+  const kinds = { '+': '-', '-': '+', ' ': ' ' } as const
+  return { ...hunk, lines: hunk.lines.map((line) => ({ ...line, kind: kinds[line.kind] })) }
 }
 
 function outcomeOf(place: Located): HunkOutcome {
@@ -269,15 +281,15 @@ function rebuild(source: TextFile, placed: readonly { hunk: Hunk; at: number }[]
     .map((item) => ({ ...item, range: changedRange(item.hunk, item.at) }))
     .toSorted((a, b) => a.range[0] - b.range[0] || a.range[1] - b.range[1])
   for (const { hunk, at, range } of order) {
-    const believed = endsAgree(source, hunk, at)
-    if (believed && range[1] >= source.lines.length) isFinalEndStated = true
+    const believed = believedEnds(source, hunk, at)
+    if (believed !== 'none' && range[1] >= source.lines.length) isFinalEndStated = true
     copy(range[0])
     let position = at
     for (const line of hunk.lines) {
       const isInside = position >= range[0] && (position < range[1] || line.kind === '+')
       if (line.kind === '+') {
         lines.push(line.text)
-        ends.push(believed ? line.end : neighbourEnd(source, position, usual))
+        ends.push(believed === 'all' || (believed === 'final' && line.end === '') ? line.end : neighbourEnd(source, position, usual))
         continue
       }
       if (line.kind === '-') cursor = position + 1
@@ -300,11 +312,16 @@ function closeEnds(source: TextFile, ends: LineEnd[], usual: LineEnd, isFinalEnd
   return closed
 }
 
-/** The patch's own line ends count only where all its old lines carry the ends that the file has there. */
-function endsAgree(source: TextFile, hunk: Hunk, at: number): boolean {
+/**
+ * The patch's own line ends count where all its old lines carry the ends that the file has there; what it says of a
+ * missing final newline counts already where they agree in which lines have an end at all.
+ */
+function believedEnds(source: TextFile, hunk: Hunk, at: number): 'all' | 'final' | 'none' {
   const old = hunk.lines.filter((line) => line.kind !== '+')
-  if (old.length === 0) return source.lines.length === 0
-  return old.every((line, offset) => line.end === source.ends[at + offset])
+  if (old.length === 0) return source.lines.length === 0 ? 'all' : 'none'
+  const agree = (same: (stated: LineEnd, found: LineEnd | undefined) => boolean) => old.every((line, offset) => same(line.end, source.ends[at + offset]))
+  if (agree((stated, found) => stated === found)) return 'all'
+  return agree((stated, found) => found !== undefined && (stated === '') === (found === '')) ? 'final' : 'none'
 }
 
 function neighbourEnd(source: TextFile, position: number, usual: LineEnd): LineEnd {

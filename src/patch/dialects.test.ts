@@ -86,6 +86,42 @@ const rows: readonly Row[] = [
   ['search and replace', 'src/t.ts\n```ts\n<<<<<<< SEARCH\n    sum += item\n=======\n    sum += item * 2\n>>>>>>> REPLACE\n```\n', WANT],
   ['search that fits twice', 'src/t.ts\n<<<<<<< SEARCH\n}\n=======\n};\n>>>>>>> REPLACE\n', null],
   ['V4A', `*** Begin Patch\n*** Update File: src/t.ts\n@@ export function total\n-    sum += item\n+    sum += item * 2\n*** End Patch\n`, WANT],
+  [
+    'already applied but for the blanks that it takes away',
+    `${HEAD}@@ -1,3 +1,3 @@\n alpha\n-beta gamma  \n+beta gamma\n delta epsilon\n`,
+    'alpha \nbeta gamma\ndelta epsilon\n',
+    'alpha \nbeta gamma  \ndelta epsilon\n',
+  ],
+  [
+    'the final newline alone is a change',
+    `${HEAD}@@ -1,2 +1,2 @@\n alpha beta\n-gamma delta\n\\ No newline at end of file\n+gamma delta\n`,
+    'alpha beta\ngamma delta\n',
+    'alpha beta\ngamma delta',
+  ],
+  [
+    'the final newline is taken from a file with other line ends',
+    `${HEAD}@@ -1,2 +1,2 @@\n alpha beta\n-gamma delta\n+gamma\n\\ No newline at end of file\n`,
+    'alpha beta\r\ngamma',
+    'alpha beta\r\ngamma delta\r\n',
+  ],
+  [
+    'a tail that goes, its context indented otherwise, is not there already',
+    `${HEAD}@@ -1,6 +1,3 @@\n function alpha() {\n     callBeta()\n-}\n-\n-function gamma() {\n }\n`,
+    'function alpha() {\n\tcallBeta()\n}\n',
+    'function alpha() {\n\tcallBeta()\n}\n\nfunction gamma() {\n}\n',
+  ],
+  [
+    'a function that moved up is not taken away from where it now stands',
+    `${HEAD}@@ -1,1 +1,5 @@\n const alpha = 1\n+\n+function parent() {\n+  return 1\n+}\n@@ -20,5 +24,1 @@\n-function parent() {\n-  return 1\n-}\n`,
+    null,
+    'const alpha = 1\n\nfunction parent() {\n  return 1\n}\nconst omega = 2\n',
+  ],
+  [
+    'one token off, and the result stands elsewhere',
+    `${HEAD}@@ @@\n use std::io;\n+use std::io::Read;\n uses std::fs::File;\n \n fn read() {\n`,
+    null,
+    'use std::io;\nuse std::fs::File;\n\nfn read() {\n}\n\nuse std::io;\nuse std::io::Read;\nuse std::fs::File;\n\nfn read() {\n',
+  ],
   ['no final newline stays so', `${HEAD}@@ -1,2 +1,3 @@\n a\n b\n+c\n`, 'a\nb\nc', 'a\nb'],
 ]
 

@@ -3,6 +3,8 @@
  * comparisons bounds hostile ones. Knows nothing of hunks' meaning: that is `locate.ts`.
  */
 
+import type { TextFile } from './text-file.ts'
+
 /** 0 equal; 1 trailing blanks aside; 2 indentation of context aside too; 3 one context line one token off as well. */
 export type Likeness = 0 | 1 | 2 | 3
 
@@ -10,6 +12,8 @@ export interface WantedLine {
   readonly text: string
   /** Only context may drift; removed lines may differ in trailing blanks at most. */
   readonly isContext: boolean
+  /** Of what a patch adds: it may stand there already only byte by byte. */
+  readonly isAdded?: true
 }
 
 export interface Budget {
@@ -18,6 +22,7 @@ export interface Budget {
 
 export interface LinesIndex {
   readonly lines: readonly string[]
+  readonly lacksFinalEnd: boolean
   fits(wanted: readonly WantedLine[], at: number, likeness: Likeness): boolean
   /** Up to `limit` 0-based places, ascending. */
   find(wanted: readonly WantedLine[], likeness: Likeness, limit: number): number[]
@@ -27,7 +32,7 @@ export interface LinesIndex {
 
 const MAX_TOKEN_LINE = 2000
 
-export function indexLines(lines: readonly string[], budget: Budget): LinesIndex {
+export function indexLines({ lines, ends }: Pick<TextFile, 'lines' | 'ends'>, budget: Budget): LinesIndex {
   const tables = new Map<number, Map<string, number[]>>()
   const places = (likeness: Likeness, text: string): readonly number[] => {
     const level = Math.min(likeness, 2)
@@ -62,12 +67,12 @@ export function indexLines(lines: readonly string[], budget: Budget): LinesIndex
     }
     return [...found].toSorted((a, b) => a - b)
   }
-  return { lines, fits, find, nearest: (wanted) => mostShared(wanted, lines.length, places) }
+  return { lines, lacksFinalEnd: ends.at(-1) === '', fits, find, nearest: (wanted) => mostShared(wanted, lines.length, places) }
 }
 
 function lineFits(want: WantedLine, have: string, likeness: Likeness): boolean {
   if (want.text === have) return true
-  if (likeness === 0) return false
+  if (likeness === 0 || want.isAdded) return false
   if (likeness === 1 || !want.isContext) return keyOf(want.text, 1) === keyOf(have, 1)
   return keyOf(want.text, 2) === keyOf(have, 2)
 }

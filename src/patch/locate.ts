@@ -29,32 +29,38 @@ export function locate(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identi
     const twin = findResult(index, hunk, sides)
     if (twin !== null && identity() !== 'before') {
       if (hunk.newStart !== null && twin === hunk.newStart - 1) return { kind: 'already_applied', line: twin + 1 }
-      if (!overlaps(sides, exact, twin))
-        return rejected(
-          index,
-          sides,
-          'ambiguous',
-          [exact, twin].toSorted((a, b) => a - b),
-        )
+      if (!overlaps(sides, exact, twin)) return rejected(index, sides, 'ambiguous', [exact, twin].toSorted(byNumber))
     }
   }
   if (exact !== null) return settle(index, sides, exact, 0, stated, identity)
-  const applied = findApplied(index, hunk, sides)
-  if (applied !== null) return { kind: 'already_applied', line: applied + 1 }
-  for (const likeness of [1, 2, 3] as const) {
-    if (likeness === 3 && !mayMissOne(sides)) break
-    const places = index.find(sides.before, likeness, MAX_CANDIDATES)
-    if (places.length === 0) continue
-    const place = onlyPlace(index, hunk, places)
-    if (place === null) return rejected(index, sides, 'ambiguous', places)
-    if (!enough(sides.before, ENOUGH_FUZZY) && place !== stated) break
-    if (likeness === 3 && !isHeldBothSides(index, sides, place)) break
-    return settle(index, sides, place, likeness, stated, identity)
+  // At each strength what the patch wants to find comes before what it wants to leave: the longer of two readings.
+  for (const likeness of [0, 1, 2, 3] as const) {
+    const place = likeness === 0 ? null : locateLike(index, hunk, sides, likeness, stated)
+    if (place !== null) return settle(index, sides, place, likeness, stated, identity)
+    const applied = likeness === 3 ? null : findApplied(index, hunk, sides, likeness)
+    if (applied !== null) return { kind: 'already_applied', line: applied + 1 }
   }
   return rejected(index, sides, 'not_found')
 }
 
+/** The one place that reads like the old lines; null where there is none that can be believed. */
+function locateLike(index: LinesIndex, hunk: Hunk, sides: Sides, likeness: 1 | 2 | 3, stated: number | null): Exact | null {
+  if (likeness === 3 && !mayMissOne(sides)) return null
+  const places = index.find(sides.before, likeness, MAX_CANDIDATES)
+  if (places.length === 0) return null
+  const place = onlyPlace(index, hunk, places)
+  if (place === null) return rejected(index, sides, 'ambiguous', places)
+  if (!enough(sides.before, ENOUGH_FUZZY) && place !== stated) return null
+  if (likeness === 3 && !isHeldBothSides(index, sides, place)) return null
+  // What is wanted stands elsewhere, as nearly as told: the patch may have been applied there.
+  const twin = sides.added > 0 ? index.find(sides.after, likeness, 1)[0] : undefined
+  if (twin !== undefined && !overlaps(sides, place, twin)) return rejected(index, sides, 'ambiguous', [place, twin].toSorted(byNumber))
+  return place
+}
+
 interface Sides {
+  /** Whether the last line has its end, before and after; null where the hunk does not change that. */
+  readonly finalEnd: { readonly before: boolean } | null
   readonly before: readonly WantedLine[]
   readonly after: readonly WantedLine[]
   readonly added: number
@@ -65,10 +71,14 @@ interface Sides {
 
 function sidesOf(hunk: Hunk): Sides {
   const wanted = (kinds: string): WantedLine[] =>
-    hunk.lines.filter((line) => kinds.includes(line.kind)).map((line) => ({ text: line.text, isContext: line.kind === ' ' }))
+    hunk.lines
+      .filter((line) => kinds.includes(line.kind))
+      .map(({ kind, text }) => (kind === '+' ? { text, isContext: false, isAdded: true } : { text, isContext: kind === ' ' }))
+  const hasEnd = (kinds: string) => hunk.lines.findLast((line) => kinds.includes(line.kind))?.end !== ''
   const firstChange = hunk.lines.findIndex((line) => line.kind !== ' ')
   const lastChange = hunk.lines.findLastIndex((line) => line.kind !== ' ')
   return {
+    finalEnd: hasEnd(' -') === hasEnd(' +') ? null : { before: hasEnd(' -') },
     before: wanted(' -'),
     after: wanted(' +'),
     added: hunk.lines.filter((line) => line.kind === '+').length,
@@ -110,10 +120,15 @@ function settle(index: LinesIndex, sides: Sides, place: Exact, likeness: Likenes
   }
   const span = sides.after.length - sides.before.length
   for (let at = place; at >= place - span && at >= 0; at--) {
-    if (!index.fits(sides.after, at, likeness)) continue
+    if (!index.fits(sides.after, at, likeness) || endSaysBefore(index, sides)) continue
     return identity() === 'before' ? located : { kind: 'already_applied', line: at + 1 }
   }
   return located
+}
+
+/** The hunk gives or takes the final newline, and the file still is as before. */
+function endSaysBefore(index: LinesIndex, sides: Sides): boolean {
+  return sides.finalEnd !== null && sides.finalEnd.before !== index.lacksFinalEnd
 }
 
 /** A removal whose lines stand there twice: only the file's identity tells whether the first is gone. */
@@ -129,23 +144,23 @@ function findResult(index: LinesIndex, hunk: Hunk, sides: Sides): number | null 
   return sides.added > 0 && enough(sides.after, ENOUGH_FUZZY) ? (index.find(sides.after, 0, 1)[0] ?? null) : null
 }
 
+const byNumber = (a: number, b: number): number => a - b
+
 function overlaps(sides: Sides, before: number, after: number): boolean {
   return after < before + sides.before.length && before < after + sides.after.length
 }
 
-function findApplied(index: LinesIndex, hunk: Hunk, sides: Sides): number | null {
+/** Where the new lines stand already: at their stated line, or at the only place that reads like them. */
+function findApplied(index: LinesIndex, hunk: Hunk, sides: Sides, likeness: 0 | 1 | 2): number | null {
   const { after } = sides
-  if (after.length === 0) return null
+  if (after.length === 0 || endSaysBefore(index, sides)) return null
   // Context alone proves a removal only if it closes over the gap.
   if (sides.added === 0 && (sides.lead === 0 || sides.trail === 0)) return null
   const stated = hunk.newStart === null || hunk.newStart === 0 ? null : hunk.newStart - 1
   if (stated !== null && index.fits(after, stated, 0)) return stated
   if (!enough(after, ENOUGH_FUZZY)) return null
-  for (const likeness of [0, 1, 2] as const) {
-    const places = index.find(after, likeness, 2)
-    if (places.length > 0) return places.length === 1 ? (places[0] ?? null) : null
-  }
-  return null
+  const places = index.find(after, likeness, 2)
+  return places.length === 1 ? (places[0] ?? null) : null
 }
 
 /** With one context line off, the removed lines or exact context on both sides must hold the place. */
