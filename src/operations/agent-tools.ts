@@ -101,9 +101,13 @@ function changeWords(answer: PatchAnswer): string {
   const fresh = answer.hunks.filter((hunk) => hunk.outcome === 'applied')
   if (fresh.length === 0) return 'Nothing to do: the file already reads so.'
   const files = [...new Set(fresh.map((hunk) => hunk.file))]
-  return files
-    .map((file) => `${file}: changed${lineWords(fresh.filter((hunk) => hunk.file === file).flatMap((hunk) => (hunk.line === null ? [] : [hunk.line])))}`)
-    .join('\n')
+  const changed = files.map(
+    (file) => `${file}: changed${lineWords(fresh.filter((hunk) => hunk.file === file).flatMap((hunk) => (hunk.line === null ? [] : [hunk.line])))}`,
+  )
+  const broken = (answer.broken ?? []).map(
+    ({ path, line, message }) => `${path} parsed before this change and does not now${line === null ? '' : `, line ${line}`}: ${message}`,
+  )
+  return [...changed, ...broken].join('\n')
 }
 
 function lineWords(lines: readonly number[]): string {

@@ -9,6 +9,7 @@ import { applyPatch, type PatchResult } from '../patch/apply.ts'
 import { explainHunk, explainParse, explainPatch } from '../patch/explain.ts'
 import { makeFileDiff, type MakeOptions } from '../patch/make.ts'
 import { parsePatch } from '../patch/parse.ts'
+import { brokenSyntax } from '../patch/syntax.ts'
 import { decode, encode, isBinary, joinLines, lineEndsOf, splitLines } from '../patch/text-file.ts'
 import type { FilePatch, HunkOutcome } from '../patch/types.ts'
 import type { FileChange, Workspace } from '../workspace/files.ts'
@@ -33,6 +34,8 @@ const patchResult = z.object({
   hunks: z.array(hunkShape),
   diff: z.string(),
   before_images: z.array(z.object({ path: z.string(), sha: z.nullable(z.string()) })),
+  /** Files that parsed before and do not any more. */
+  broken: z.optional(z.array(z.object({ path: z.string(), line: z.nullable(z.int()), message: z.string() }))),
 })
 export type PatchAnswer = z.infer<typeof patchResult>
 type HunkAnswer = z.infer<typeof hunkShape>
@@ -139,6 +142,7 @@ export const fsWrite = operation({
       hunks,
       diff,
       before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
+      ...brokenBy([{ path: params.path, before, bytes }]),
     }
   },
   say: (params) => params.path,
@@ -179,6 +183,7 @@ export const fsEdit = operation({
       diff,
       hunks: [{ file: params.path, line: lineOf(first), outcome: diff === '' ? 'already_applied' : 'applied', drift: 0 }],
       before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
+      ...brokenBy([{ path: params.path, before, bytes: after }]),
     }
   },
   say: (params, result) => `${params.path}${result.hunks[0]?.line ? `:${result.hunks[0].line}` : ''}`,
@@ -226,7 +231,14 @@ async function applyFilePatches(scene: Scene, patches: readonly FilePatch[], app
     hunks,
     diff,
     before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
+    ...brokenBy(result.changes),
   }
+}
+
+function brokenBy(changes: readonly { path: string; before: Uint8Array | null; bytes: Uint8Array | null }[]): Pick<PatchAnswer, 'broken'> {
+  const text = (bytes: Uint8Array | null) => (bytes && !isBinary(bytes) ? joinLines(decode(bytes)) : null)
+  const broken = changes.flatMap(({ path, before, bytes }) => brokenSyntax(path, text(before), text(bytes)) ?? [])
+  return broken.length > 0 ? { broken } : {}
 }
 
 /** The patch as its writer meant it, who saw placeholders where secrets stand. */

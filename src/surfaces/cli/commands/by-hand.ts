@@ -42,7 +42,7 @@ export const fsPatchCommand: Command = {
   flags: { apply: { type: 'boolean', help: 'write it' } },
   needsKit: true,
   exits: [0, 2, 4, 7],
-  json: 'applied, hunks[]{file,line,outcome,drift?,reason?}, diff, before_images',
+  json: 'applied, hunks[]{file,line,outcome,drift?,reason?}, diff, before_images, broken[]{path,line,message}',
   async run(context) {
     const file = context.positionals[0]
     if (file === undefined) throw new VpError('usage.flag', 'vp fs patch takes a file with a diff, or -', { next: ['vp fs patch fix.diff'] })
@@ -63,6 +63,7 @@ export const fsPatchCommand: Command = {
         ...(reason === undefined ? {} : { reason }),
         nearest: nearest?.[0]?.line ?? null,
       })),
+      ...(result.broken ? { broken: result.broken } : {}),
       receipt: shortReceipt(answer.receipt),
       next: apply ? [`vp undo ${shortReceipt(answer.receipt)}`] : [`vp fs patch ${file} --apply`],
     }

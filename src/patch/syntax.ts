@@ -1,0 +1,74 @@
+/**
+ * Whether a text still reads as its language, by the parsers that Node brings: JSON, JavaScript, TypeScript. Nothing
+ * is run. A language without a parser here, or a text that did not parse before, says nothing.
+ */
+import { stripTypeScriptTypes } from 'node:module'
+import { extname } from 'node:path'
+import * as vm from 'node:vm'
+
+export interface SyntaxBreak {
+  readonly path: string
+  /** 1-based; null where the parser does not tell. */
+  readonly line: number | null
+  readonly message: string
+}
+
+const hasModules = typeof (vm.SourceTextModule as unknown) === 'function'
+const MAX_CHARACTERS = 1_000_000
+
+type Parse = (text: string) => void
+
+/** V8's own parser where it may read modules (`--experimental-vm-modules`, as the launcher sets it): loading the other costs more than an edit. */
+const javaScript: Parse = (text) => {
+  try {
+    void new vm.Script(text)
+  } catch {
+    if (!hasModules) return typeScript(text)
+    try {
+      void new vm.SourceTextModule(text)
+    } catch (error) {
+      typeScript(text) // tells the line, which V8 does not
+      throw error
+    }
+  }
+}
+
+/** What Node cannot run without a compiler (an enum) is read all the same. */
+const typeScript: Parse = (text) => {
+  try {
+    stripTypeScriptTypes(text)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') throw error
+  }
+}
+
+const PARSERS: Readonly<Record<string, Parse>> = {
+  '.json': (text) => void JSON.parse(text),
+  '.js': javaScript,
+  '.mjs': javaScript,
+  '.cjs': javaScript,
+  '.ts': typeScript,
+  '.mts': typeScript,
+  '.cts': typeScript,
+}
+
+/** What a change broke; null when it parses, or did not before, or cannot be told. */
+export function brokenSyntax(path: string, before: string | null, after: string | null): SyntaxBreak | null {
+  const parse = PARSERS[extname(path)]
+  if (!parse || before === null || after === null || after.length > MAX_CHARACTERS || before.length > MAX_CHARACTERS) return null
+  const problem = problemOf(parse, after)
+  return problem && problemOf(parse, before) === null ? { path, ...problem } : null
+}
+
+function problemOf(parse: Parse, text: string): Omit<SyntaxBreak, 'path'> | null {
+  try {
+    parse(text)
+    return null
+  } catch (error) {
+    const { message, stack = '' } = error as Error
+    // JSON says `at position 12`, the others begin their stack with `file:3`.
+    const position = /at position (\d+)/.exec(message)?.[1]
+    const line = position === undefined ? /^[^\n]*:(\d+)\n/.exec(stack)?.[1] : text.slice(0, Number(position)).split('\n').length
+    return { line: line === undefined ? null : Number(line), message: (message.split('\n')[0] ?? '').slice(0, 120) }
+  }
+}
