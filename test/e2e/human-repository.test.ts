@@ -53,6 +53,8 @@ test("a whole lifecycle leaves the human's repository as it was, traps and unfin
   assert.ok(!existsSync(mark), existsSync(mark) ? readFileSync(mark, 'utf8') : '')
   const completed = await vpJson(place, ['complete'])
   assert.equal(completed.code, 0, JSON.stringify(completed.doc))
+  const tests = completed.doc.result?.['tests'] as unknown as { before: number; after: number }
+  assert.ok(tests.before > 0 && tests.after > 0, 'tests are counted before and after')
   assert.ok(!existsSync(mark), existsSync(mark) ? readFileSync(mark, 'utf8') : '')
   const after = manifest(place)
   for (const path of ['src/trim.js', 'notes.txt', 'staged.txt', 'link', '.git/config', ...HOOKS.map((hook) => `.git/hooks/${hook}`)])

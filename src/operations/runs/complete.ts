@@ -20,6 +20,7 @@ import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
 import { loadProject, saveProject } from '../projects/project.ts'
 import { learnFrom } from './learn.ts'
+import { keptEvidence } from './ports.ts'
 import { openRunScene, type RunScene } from './run-scene.ts'
 
 export interface Completed {
@@ -76,8 +77,14 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     ledger_head: sealed.head,
     gates,
     commits: Number(await gitText(kit.git, ['rev-list', '--count', `${state.base}..${to}`], { gitDir: run.human.view })),
-    tests: { before: null, after: null },
+    tests: { before: await testsAt(kit, run, state, state.base), after: await testsAt(kit, run, state, state.head) },
   }
+}
+
+/** How many tests the project's command reported at a commit of the run; null where it was not measured. */
+async function testsAt(kit: Kit, run: RunScene, state: RunState, commit: string): Promise<number | null> {
+  const evidence = await keptEvidence(kit, state, commit, run.project.test)
+  return evidence?.tests?.pass_rate === null ? null : (evidence?.tests?.report.tests.length ?? null)
 }
 
 /** Of the run's passport, `name:model`. */

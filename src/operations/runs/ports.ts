@@ -254,9 +254,8 @@ async function baseEvidence(
   command: RunScene['project']['test'],
   signal: AbortSignal,
 ): Promise<Evidence> {
-  const key = `base/${sha256(JSON.stringify([state.run_id, state.base, command?.argv ?? null, command?.report_args ?? null]))}`
-  const known = await kit.store.read((tx) => tx.get<{ body: string }>('SELECT body FROM measurements WHERE key = ?', key))
-  if (known) return JSON.parse(known.body) as Evidence
+  const known = await keptEvidence(kit, state, state.base, command)
+  if (known) return known
   const evidence = await withTree(
     kit,
     run,
@@ -265,10 +264,28 @@ async function baseEvidence(
     (scene) => measure(kit, operatorCaller(state, null), scene, run, command, signal),
     signal,
   )
-  await kit.store.transaction((tx) =>
-    tx.run('INSERT INTO measurements (key, receipt_id, body) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING', key, '', JSON.stringify(evidence)),
-  )
+  await keepEvidence(kit, state, state.base, command, evidence)
   return evidence
+}
+
+const evidenceKey = (state: RunState, commit: string, command: RunScene['project']['test']): string =>
+  `run/${sha256(JSON.stringify([state.run_id, commit, command?.argv ?? null, command?.report_args ?? null]))}`
+
+async function keepEvidence(kit: Kit, state: RunState, commit: string, command: RunScene['project']['test'], evidence: Evidence): Promise<void> {
+  await kit.store.transaction((tx) =>
+    tx.run(
+      'INSERT INTO measurements (key, receipt_id, body) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING',
+      evidenceKey(state, commit, command),
+      '',
+      JSON.stringify(evidence),
+    ),
+  )
+}
+
+/** What was measured at a commit of the run: its base, or the head that was validated. */
+export async function keptEvidence(kit: Kit, state: RunState, commit: string, command: RunScene['project']['test']): Promise<Evidence | null> {
+  const row = await kit.store.read((tx) => tx.get<{ body: string }>('SELECT body FROM measurements WHERE key = ?', evidenceKey(state, commit, command)))
+  return row ? (JSON.parse(row.body) as Evidence) : null
 }
 
 async function withTree<Result>(
@@ -317,6 +334,7 @@ export async function headVerdict(
     (scene) => measure(kit, operatorCaller(state, null), scene, run, run.project.test, signal),
     signal,
   )
+  await keepEvidence(kit, state, state.head, run.project.test, now)
   const codeLanes = state.order.some((id) => state.tasks[id]?.card.lane === 'Code-Impl')
   return judge(codeLanes ? options.gates('Code-Impl') : LANE_GATES['Data-Schema'], base, now, null)
 }

@@ -78,7 +78,7 @@ export const completeCommand: Command = {
       commits: Array.from({ length: result.commits }, () => ''),
       signed: false,
       gates: { hold: result.gates.held, of: result.gates.of },
-      tests: null,
+      tests: { ...result.tests, weakened: 0 }, // any weakened one is a violation, and then nothing is completed
       passport_path: `.vp/runs/${result.run_id}`,
       next: ['git log --stat', 'vp verify'],
     }
