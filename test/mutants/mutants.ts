@@ -145,8 +145,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'two insertions at one place are put in some order',
     file: 'src/patch/apply.ts',
-    from: 'if (isInside || isTwin) overlapping',
-    to: 'if (isInside) overlapping',
+    from: 'if (isEdit && (isInside || isTwin)) {',
+    to: 'if (isEdit && isInside) {',
     test: at('src/patch/dialects.test.ts', 'two insertions at one place, whose order would be a guess'),
   },
 
@@ -173,10 +173,10 @@ export const MUTANTS: readonly Mutant[] = [
     test: at('src/operations/runs/undo.test.ts', 'undo: it was removed since'),
   },
   {
-    why: 'the write comes before the copy of what was there',
+    why: 'no copy is kept of what was there',
     file: 'src/operations/before-images.ts',
-    from: 'if (!tree.inAttempt) for (const change of changes) if (files.exists(change.path)) keepBlob',
-    to: 'if (tree.inAttempt) for (const change of changes) if (files.exists(change.path)) keepBlob',
+    from: 'if (!files.exists(path)) continue',
+    to: 'if (files.exists(path)) continue',
     test: at('src/operations/runs/undo.test.ts', 'undo: nothing happened since'),
   },
   {
@@ -295,7 +295,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'what a group waits for, its tasks do not',
     file: 'src/plms/embedded/plan.ts',
-    from: '[...task.deps, ...inherited(task)]',
+    from: '[...task.deps, ...inherited(task.n)]',
     to: '[...task.deps]',
     test: at('src/plms/embedded/prd.test.ts', 'what a group waits for, its tasks wait for; what waits for a group waits for all of it'),
   },
@@ -353,8 +353,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'a worker that hangs keeps its task for ever',
     file: 'src/pas/embedded/engines/local.ts',
-    from: 'lease.expires_at < now || lease.expires_at >',
-    to: 'lease.expires_at >',
+    from: 'const silent = (lease: LeaseRow) => lease.expires_at < now',
+    to: 'const silent = (lease: LeaseRow) => lease.expires_at < 0',
     test: at('src/pas/embedded/engines/local.test.ts', 'lease: a worker that is silent too long loses it'),
   },
   {
