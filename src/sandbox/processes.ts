@@ -59,22 +59,46 @@ export function killLeftovers(marker: string): number {
 
 /**
  * The same for every marker that `isOrphaned` picks, in this process namespace only: from outside a container the
- * owners of what runs in it cannot be judged. What has a namespace of its own dies with its parent anyway.
+ * owners of what runs in it cannot be judged. What has a namespace of its own dies with its parent, but for a moment
+ * at its start: so first every box whose parent is gone.
  */
 export function killOrphans(isOrphaned: (marker: string) => boolean): number {
   const ours = namespaceOf('self')
+  lostBoxes().forEach(kill)
   return killUntilQuiet(() => processesWhere(isOrphaned).filter((pid) => namespaceOf(pid) === ours))
+}
+
+/**
+ * First processes of namespaces one below ours whose parent is not of the same run: the parent was killed before the
+ * child had asked to die with it.
+ */
+function lostBoxes(): number[] {
+  const depth = pidsOf('self').length
+  return processesWhere(() => true).filter((pid) => {
+    const pids = pidsOf(pid)
+    if (pids.length !== depth + 1 || pids.at(-1) !== '1') return false
+    const parent = /^PPid:\t(\d+)$/m.exec(read(`/proc/${pid}/status`))?.[1]
+    // A parent that cannot be read is no proof.
+    return parent === '1' || (read(`/proc/${parent}/environ`) !== '' && markerOf(parent ?? '') !== markerOf(pid))
+  })
+}
+
+/** Of one process in each namespace that has it, ours first. Source: proc(5), `NSpid`. */
+function pidsOf(pid: number | 'self'): string[] {
+  return (/^NSpid:\t(.*)$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? '').split('\t')
 }
 
 function processesWhere(isWanted: (marker: string) => boolean): number[] {
   return list('/proc')
     .filter((name) => /^[0-9]+$/.test(name))
     .filter((pid) => {
-      const marker = MARKER.exec(read(`/proc/${pid}/environ`))?.[1]
+      const marker = markerOf(pid)
       return marker !== undefined && isWanted(marker)
     })
     .map(Number)
 }
+
+const markerOf = (pid: number | string): string | undefined => MARKER.exec(read(`/proc/${pid}/environ`))?.[1]
 
 function killUntilQuiet(find: () => readonly number[]): number {
   const killed = new Set<number>()

@@ -342,6 +342,33 @@ for (const [title, kill] of killings)
     other?.kill('SIGKILL')
   })
 
+test('a box whose parent was killed before it asked to die with it is killed, one with a parent is not', async (t) => {
+  const [own, other] = [marker(), marker()]
+  const box = (value: string) => {
+    // Without --kill-child the namespace outlives unshare, as in the moment between clone and prctl.
+    const child = spawn('unshare', ['-rpf', 'sleep', '63'], { env: { PATH: '/usr/bin:/bin', VP_RUN_MARKER: value }, stdio: 'ignore' })
+    child.on('error', () => undefined)
+    return child
+  }
+  const [lost, kept] = [box(own), box(other)]
+  try {
+    for (let waited = 0; waited < 2000 && (markedProcesses(own).length < 2 || markedProcesses(other).length < 2) && lost.exitCode === null; waited += 20)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    if (markedProcesses(own).length === 0) return t.skip('no process namespaces for this user')
+    const gone = new Promise((resolve) => lost.once('close', resolve))
+    lost.kill('SIGKILL')
+    await gone
+    assert.equal(markedProcesses(own).length, 1)
+    killOrphans(() => false)
+    for (let waited = 0; waited < 2000 && markedProcesses(own).length > 0; waited += 20) await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.deepEqual([markedProcesses(own).length, markedProcesses(other).length], [0, 2])
+  } finally {
+    killLeftovers(own)
+    killLeftovers(other)
+    kept.kill('SIGKILL')
+  }
+})
+
 test('orphans of another process namespace are not judged', async (t) => {
   const own = marker()
   const inside = spawn('unshare', ['-rpf', '--kill-child', 'sleep', '63'], { env: { PATH: '/usr/bin:/bin', VP_RUN_MARKER: own }, stdio: 'ignore' })
