@@ -2,7 +2,8 @@
  * Title and body of a pull request, from what the ledger knows of a run: what was asked, what each task became, which
  * gates hold, how to check it. Pure text; no forge is asked, no path of this machine is in it.
  */
-import type { KpiResult, Threshold, Violation } from '../../pas/contract/types.ts'
+import { measured, threshold } from '../../core/gate-words.ts'
+import type { KpiResult, Violation } from '../../pas/contract/types.ts'
 
 export interface PullRequestFacts {
   readonly run_id: string
@@ -67,25 +68,14 @@ function taskLine(task: PullRequestFacts['tasks'][number]): string {
 }
 
 function gateLines({ tasks, violations }: PullRequestFacts): string[] {
-  const measured = tasks.flatMap((task) => task.gates.filter((gate) => gate.measured).map((gate) => ({ task, gate })))
-  const held = measured.filter(({ gate }) => gate.pass).length
+  const gates = tasks.flatMap((task) => task.gates.filter((gate) => gate.measured).map((gate) => ({ task, gate })))
+  const held = gates.filter(({ gate }) => gate.pass).length
   return [
-    `${held} of ${measured.length} measured gates hold.`,
+    `${held} of ${gates.length} measured gates hold.`,
     '',
-    ...measured.map(
-      ({ task, gate }) => `- ${gate.pass ? 'holds' : 'FAILS'}: T${task.n} ${gate.kpi_name} ${valueText(gate.value)} (${thresholdText(gate.threshold)})`,
-    ),
+    ...gates.map(({ task, gate }) => `- ${gate.pass ? 'holds' : 'FAILS'}: T${task.n} ${gate.kpi_name} ${measured(gate.value)} (${threshold(gate.threshold)})`),
     ...violations.map((violation) => `- FAILS: ${violation.kind}, “${oneLine(violation.name)}”`),
   ]
-}
-
-function valueText(value: KpiResult['value']): string {
-  return typeof value === 'number' ? String(Number(value.toFixed(4))) : String(value)
-}
-
-function thresholdText(threshold: Threshold): string {
-  const [[how = '', bound] = []] = Object.entries(threshold)
-  return `${{ min: '>=', max: '<=', lt: '<', expected: '=' }[how] ?? how} ${String(bound)}`
 }
 
 function proofLines(facts: PullRequestFacts): string[] {

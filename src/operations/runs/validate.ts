@@ -7,6 +7,7 @@ import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
 import { gatesOf } from './drive.ts'
 import { headVerdict } from './ports.ts'
+import { humanState } from '../../workspace/human-repository.ts'
 import { openRunScene, type RunScene } from './run-scene.ts'
 
 export interface ValidatedGate {
@@ -91,31 +92,34 @@ export async function validateRun(
   }
 }
 
-/** Where a vanished test stood and which commit lost it. */
+/** Where a vanished test stood, on which branch, and which commit lost it. */
 async function named(kit: Kit, run: RunScene, state: RunState, violation: Violation): Promise<Validated['violations'][number]> {
   const task = violation.task_id === null ? null : (state.tasks[violation.task_id] ?? null)
-  const words = violation.name.split(' > ').at(-1) ?? violation.name
   const vanished = violation.kind === 'test deleted' || violation.kind === 'test did not run'
-  const was = vanished ? await grepBase(kit, run, state.base, words) : null
+  const words = violation.name.split(' > ').at(-1) ?? violation.name
+  const found = vanished ? await grepBase(kit, run, state.base, words) : null
+  const place = violation.file ? { file: violation.file, line: violation.line ?? null } : found
+  // What was never committed is gone in no commit.
+  const lost = task?.commit ?? (state.head === state.base ? null : state.head)
   return {
     task: task ? `T${task.card.payload.n}` : null,
     kind: violation.kind,
     name: violation.name,
-    file: violation.file ?? null,
-    line: violation.line ?? null,
-    was_in: was,
-    gone_in: vanished ? (task?.commit ?? state.head) : null,
+    file: place?.file ?? null,
+    line: place?.line ?? null,
+    was_in: vanished && place ? ((await humanState(kit.git, run.human)).branch?.replace('refs/heads/', '') ?? state.base) : null,
+    gone_in: vanished ? lost : null,
     actual: violation.actual ?? null,
     expected: violation.expected ?? null,
   }
 }
 
-async function grepBase(kit: Kit, run: RunScene, base: string, words: string): Promise<string | null> {
+async function grepBase(kit: Kit, run: RunScene, base: string, words: string): Promise<{ file: string; line: number } | null> {
   if (words.length < 3) return null
   const { code, stdout } = await kit.git(['grep', '-n', '--fixed-strings', '--max-count=1', '-e', words.slice(0, 200), base, '--'], {
     gitDir: run.repository.gitDir,
     accept: [1],
   })
   const place = /^[0-9a-f]+:([^:]+):(\d+):/.exec(stdout.toString('utf8'))
-  return code === 0 && place ? `${place[1]}:${place[2]}` : null
+  return code === 0 && place ? { file: place[1] ?? '', line: Number(place[2]) } : null
 }

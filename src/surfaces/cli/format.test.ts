@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { measured, threshold } from '../../core/gate-words.ts'
 import * as f from './format.ts'
 
 const rows: [got: string, want: string][] = [
@@ -54,13 +55,13 @@ const rows: [got: string, want: string][] = [
   [f.bytes(38_000_000), '38 MB'],
   [f.bytes(61e9), '61 GB'],
   [f.bytes(1_500), '1.5 kB'],
-  [f.measured(0.83), '0.83'],
-  [f.measured(12.6), '12.6'],
-  [f.measured(null), 'not measured'],
-  [f.threshold({ min: 0.9 }), '>= 0.90'],
-  [f.threshold({ max: 12 }), '<= 12'],
-  [f.threshold({ lt: 3 }), '< 3'],
-  [f.threshold({ expected: true }), '= yes'],
+  [measured(0.83), '0.83'],
+  [measured(12.6), '12.6'],
+  [measured(null), 'not measured'],
+  [threshold({ min: 0.9 }), '>= 0.90'],
+  [threshold({ max: 12 }), '<= 12'],
+  [threshold({ lt: 3 }), '< 3'],
+  [threshold({ expected: true }), '= yes'],
   [f.count(1, 'task'), '1 task'],
   [f.count(1204, 'line'), '1,204 lines'],
   [f.ago(3 * 3_600_000 + 5), '3h ago'],

@@ -2,6 +2,7 @@
  * Quantities in words, by the table of design/cli.md section 2. Never the locale: only the zone of the local clock
  * is taken from outside. What was not measured is said, never shown as zero.
  */
+import { NOT_MEASURED } from '../../core/gate-words.ts'
 
 export interface EnergyBand {
   readonly lo: number
@@ -9,8 +10,6 @@ export interface EnergyBand {
   /** `estimate`, `meter`. */
   readonly source: string
 }
-
-export const NOT_MEASURED = 'not measured'
 
 /** `$2.31`, `<$0.01`, `$0`, `price unknown`; micro-USD. */
 export function money(microUsd: number | null): string {
@@ -171,25 +170,4 @@ export function bytes(count: number): string {
 /** `1 task`, `24 tasks`. */
 export function count(number: number, noun: string, plural = `${noun}s`): string {
   return `${grouped(number)} ${number === 1 ? noun : plural}`
-}
-
-/** `0.83` and `1.00` for shares, `true` as `yes`. */
-export function measured(value: number | boolean | string | null): string {
-  if (value === null) return NOT_MEASURED
-  if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  if (typeof value === 'string') return value
-  return value >= 0 && value <= 1 ? value.toFixed(2) : String(Math.round(value * 10) / 10)
-}
-
-/** `>= 0.90`, `<= 12`, `< 3`, `= yes`. */
-export function threshold(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return typeof value === 'number' ? `>= ${bound(value)}` : String(value)
-  const entry = Object.entries(value)[0]
-  if (!entry) return ''
-  const sign = { min: '>=', max: '<=', lt: '<', expected: '=' }[entry[0]] ?? entry[0]
-  return `${sign} ${typeof entry[1] === 'number' ? bound(entry[1]) : measured(entry[1] as boolean | string | null)}`
-}
-
-function bound(value: number): string {
-  return Number.isInteger(value) && value !== 1 && value !== 0 ? String(value) : value >= 0 && value <= 1 ? value.toFixed(2) : String(value)
 }

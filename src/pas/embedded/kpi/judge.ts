@@ -2,6 +2,7 @@
  * The verdict on a tree: KPI gates of the lane, and what became of the tests. What cannot be measured follows
  * contracts/pas.md section 11: unmeasurable on the base too, it gates nothing; measurable there, it is a violation.
  */
+import { measured, threshold } from '../../../core/gate-words.ts'
 import type { TaskId } from '../../../core/ids.ts'
 import type { KpiResult, Violation } from '../../contract/types.ts'
 import { kpiPasses, type Gate } from '../reducer/gates.ts'
@@ -81,7 +82,7 @@ function feedbackOf(failed: readonly KpiResult[], violations: readonly Violation
   const lines = violations
     .slice(0, 8)
     .map((violation) => `- ${violation.kind}: ${violation.name}${violation.file ? ` (${violation.file}${violation.line ? `:${violation.line}` : ''})` : ''}`)
-  for (const kpi of failed) lines.push(`- ${kpi.kpi_name} is ${String(kpi.value)}, the gate is ${JSON.stringify(kpi.threshold)}`)
+  for (const kpi of failed) lines.push(`- ${kpi.kpi_name} is ${measured(kpi.value)}, the gate is ${threshold(kpi.threshold)}`)
   const tests = failed.some((kpi) => kpi.kpi_name === 'test_pass_rate') || violations.length > 0 ? now.tests?.output : undefined
   const lint = failed.some((kpi) => kpi.kpi_name === 'linter_pass') ? now.lint?.output : undefined
   return [...lines, ...(tests ? [tests] : []), ...(lint ? [lint] : [])].join('\n').slice(0, 4000)

@@ -1,6 +1,7 @@
 /** `vp approve` for a plan: what the person signs, loosened gates first. */
 import type { ApprovalView } from '../../../operations/projects/approve.ts'
-import { count as counted, threshold, usd, usdBand } from '../format.ts'
+import { threshold } from '../../../core/gate-words.ts'
+import { count as counted, usd, usdBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, labelled, nextLines } from '../layout.ts'
 import { attention, strong } from '../style.ts'

@@ -1,6 +1,7 @@
 /** `vp estimate` and `vp simulate`: the price with its doubt, one picture for both. */
 import { cells } from '../cells.ts'
-import { count as counted, durationBand, energy, measured, roughly, threshold, tokenBand, usd, usdBand } from '../format.ts'
+import { measured, threshold } from '../../../core/gate-words.ts'
+import { count as counted, durationBand, energy, roughly, tokenBand, usd, usdBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, nextLines, table } from '../layout.ts'
 import { attention, hang, isNarrow, type Look } from '../style.ts'

@@ -1,5 +1,6 @@
 /** `vp validate` and `vp complete`: a violation names the thing before the number; the subject is the commit. */
-import { count as counted, measured, threshold } from '../format.ts'
+import { measured, threshold } from '../../../core/gate-words.ts'
+import { count as counted } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, nextLines } from '../layout.ts'
 import { bad, hang, isNarrow, type Look } from '../style.ts'
@@ -71,10 +72,14 @@ function kpiText(violation: ViolationView): string {
 
 function namedTexts(violation: ViolationView): string[] {
   const place = violation.file ? `${violation.file}${violation.line ? `:${violation.line}` : ''}` : null
-  const was = place === null ? null : `was ${place}${violation.was_in ? ` on ${violation.was_in}` : ''}`
-  const where = violation.gone_in ? [was, `gone in ${violation.gone_in}`].filter((part) => part !== null).join(', ') : place
+  const was = place === null ? null : `was ${place}${violation.was_in ? ` on ${short(violation.was_in)}` : ''}`
+  const gone = violation.gone_in ? `gone in ${short(violation.gone_in)}` : null
+  const where = violation.was_in || gone ? [was, gone].filter((part) => part !== null).join(', ') : place
   return [`“${violation.name}”`, ...(where === null ? [] : [where])]
 }
+
+/** A commit by its first letters, a branch by its name. */
+const short = (name: string): string => (/^[0-9a-f]{40,64}$/.test(name) ? name.slice(0, 7) : name)
 
 function unmeasuredLine(gate: GateResultView, look: Look): string {
   const task = gate.n === undefined || gate.n === null ? 'all' : `T${gate.n}`
