@@ -282,14 +282,14 @@ function rebuild(source: TextFile, placed: readonly { hunk: Hunk; at: number }[]
     .toSorted((a, b) => a.range[0] - b.range[0] || a.range[1] - b.range[1])
   for (const { hunk, at, range } of order) {
     const believed = believedEnds(source, hunk, at)
-    if (believed !== 'none' && range[1] >= source.lines.length) isFinalEndStated = true
+    if ((believed === 'all' || believed === 'final') && range[1] >= source.lines.length) isFinalEndStated = true
     copy(range[0])
     let position = at
     for (const line of hunk.lines) {
       const isInside = position >= range[0] && (position < range[1] || line.kind === '+')
       if (line.kind === '+') {
         lines.push(line.text)
-        ends.push(believed === 'all' || (believed === 'final' && line.end === '') ? line.end : neighbourEnd(source, position, usual))
+        ends.push(isBelieved(believed, line.end) ? line.end : neighbourEnd(source, position, usual))
         continue
       }
       if (line.kind === '-') cursor = position + 1
@@ -312,16 +312,25 @@ function closeEnds(source: TextFile, ends: LineEnd[], usual: LineEnd, isFinalEnd
   return closed
 }
 
+/** What a hunk's line ends are good for: all of them, all but the file's last, whether the last has one, or nothing. */
+type Believed = 'all' | 'inner' | 'final' | 'none'
+
 /**
- * The patch's own line ends count where all its old lines carry the ends that the file has there; what it says of a
- * missing final newline counts already where they agree in which lines have an end at all.
+ * The patch's own line ends count where all its old lines carry the ends that the file has there, be it but for a
+ * final newline that the file lacks; what it says of one counts already where they agree in which lines have an end.
  */
-function believedEnds(source: TextFile, hunk: Hunk, at: number): 'all' | 'final' | 'none' {
+function believedEnds(source: TextFile, hunk: Hunk, at: number): Believed {
   const old = hunk.lines.filter((line) => line.kind !== '+')
   if (old.length === 0) return source.lines.length === 0 ? 'all' : 'none'
   const agree = (same: (stated: LineEnd, found: LineEnd | undefined) => boolean) => old.every((line, offset) => same(line.end, source.ends[at + offset]))
   if (agree((stated, found) => stated === found)) return 'all'
+  if (agree((stated, found) => stated === found || (found === '' && old.length > 1))) return 'inner'
   return agree((stated, found) => found !== undefined && (stated === '') === (found === '')) ? 'final' : 'none'
+}
+
+function isBelieved(believed: Believed, end: LineEnd): boolean {
+  if (believed === 'all') return true
+  return end === '' ? believed === 'final' : believed === 'inner'
 }
 
 function neighbourEnd(source: TextFile, position: number, usual: LineEnd): LineEnd {

@@ -122,6 +122,30 @@ const rows: readonly Row[] = [
     null,
     'use std::io;\nuse std::fs::File;\n\nfn read() {\n}\n\nuse std::io;\nuse std::io::Read;\nuse std::fs::File;\n\nfn read() {\n',
   ],
+  [
+    'line ends alone are a change',
+    `${HEAD}@@ -1,2 +1,2 @@\n-alpha beta\r\n-gamma delta\r\n+alpha beta\n+gamma delta\n`,
+    'alpha beta\ngamma delta\n',
+    'alpha beta\r\ngamma delta\r\n',
+  ],
+  [
+    'line ends alone, changed already',
+    `${HEAD}@@ -1,2 +1,2 @@\n-alpha beta\r\n-gamma delta\r\n+alpha beta\n+gamma delta\n`,
+    'alpha beta\ngamma delta\n',
+    'alpha beta\ngamma delta\n',
+  ],
+  [
+    'line ends alone, of a file that has yet others',
+    `${HEAD}@@ -1,3 +1,3 @@\n-alpha beta\r\n-gamma delta\r\n-epsilon\r\n+alpha beta\n+gamma delta\n+epsilon\n`,
+    null,
+    'alpha beta\r\ngamma delta\nepsilon\n',
+  ],
+  [
+    'line ends change with the text, and the file lacks its final newline',
+    `${HEAD}@@ -1,2 +1,3 @@\n-alpha beta\n-gamma delta\n+alpha beta\r\n+new\r\n+gamma delta\r\n`,
+    'alpha beta\r\nnew\r\ngamma delta',
+    'alpha beta\ngamma delta',
+  ],
   ['no final newline stays so', `${HEAD}@@ -1,2 +1,3 @@\n a\n b\n+c\n`, 'a\nb\nc', 'a\nb'],
 ]
 

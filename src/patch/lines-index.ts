@@ -4,6 +4,7 @@
  */
 
 import type { TextFile } from './text-file.ts'
+import type { LineEnd } from './types.ts'
 
 /** 0 equal; 1 trailing blanks aside; 2 indentation of context aside too; 3 one context line one token off as well. */
 export type Likeness = 0 | 1 | 2 | 3
@@ -23,6 +24,8 @@ export interface Budget {
 export interface LinesIndex {
   readonly lines: readonly string[]
   readonly lacksFinalEnd: boolean
+  /** Whether the lines from `at` on end as told; a missing final newline agrees with any end. */
+  endsFit(ends: readonly LineEnd[], at: number): boolean
   fits(wanted: readonly WantedLine[], at: number, likeness: Likeness): boolean
   /** Up to `limit` 0-based places, ascending. */
   find(wanted: readonly WantedLine[], likeness: Likeness, limit: number): number[]
@@ -67,7 +70,8 @@ export function indexLines({ lines, ends }: Pick<TextFile, 'lines' | 'ends'>, bu
     }
     return [...found].toSorted((a, b) => a - b)
   }
-  return { lines, lacksFinalEnd: ends.at(-1) === '', fits, find, nearest: (wanted) => mostShared(wanted, lines.length, places) }
+  const endsFit = (wanted: readonly LineEnd[], at: number): boolean => wanted.every((end, offset) => ends[at + offset] === end || ends[at + offset] === '')
+  return { lines, lacksFinalEnd: ends.at(-1) === '', endsFit, fits, find, nearest: (wanted) => mostShared(wanted, lines.length, places) }
 }
 
 function lineFits(want: WantedLine, have: string, likeness: Likeness): boolean {

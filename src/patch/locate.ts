@@ -3,7 +3,7 @@
  * where it is unique, a place without enough text to recognise does not, and what is there already is not added again.
  */
 import type { Likeness, LinesIndex, WantedLine } from './lines-index.ts'
-import type { Hunk, HunkOutcome, QuotedLine, RejectReason } from './types.ts'
+import type { Hunk, HunkOutcome, LineEnd, QuotedLine, RejectReason } from './types.ts'
 
 /** `at` is 0-based, before the first old line. */
 export type Place = { readonly kind: 'place'; readonly at: number; readonly drift: number }
@@ -61,6 +61,8 @@ function locateLike(index: LinesIndex, hunk: Hunk, sides: Sides, likeness: 1 | 2
 interface Sides {
   /** Whether the last line has its end, before and after; null where the hunk does not change that. */
   readonly finalEnd: { readonly before: boolean } | null
+  /** Where the hunk changes nothing but line ends: those of its old and of its new lines. */
+  readonly onlyEnds: { readonly before: readonly LineEnd[]; readonly after: readonly LineEnd[] } | null
   readonly before: readonly WantedLine[]
   readonly after: readonly WantedLine[]
   readonly added: number
@@ -79,6 +81,7 @@ function sidesOf(hunk: Hunk): Sides {
   const lastChange = hunk.lines.findLastIndex((line) => line.kind !== ' ')
   return {
     finalEnd: hasEnd(' -') === hasEnd(' +') ? null : { before: hasEnd(' -') },
+    onlyEnds: onlyEnds(hunk),
     before: wanted(' -'),
     after: wanted(' +'),
     added: hunk.lines.filter((line) => line.kind === '+').length,
@@ -86,6 +89,12 @@ function sidesOf(hunk: Hunk): Sides {
     lead: Math.max(firstChange, 0),
     trail: hunk.lines.length - 1 - lastChange,
   }
+}
+
+function onlyEnds(hunk: Hunk): Sides['onlyEnds'] {
+  const [before, after] = [' -', ' +'].map((kinds) => hunk.lines.filter((line) => kinds.includes(line.kind)))
+  const isSame = before?.length === after?.length && before?.every((line, at) => line.text === after?.[at]?.text && line.end !== '') === true
+  return isSame && before && after ? { before: before.map((line) => line.end), after: after.map((line) => line.end) } : null
 }
 
 /** A hunk without old lines has only its stated line to go by, or an empty file. */
@@ -115,6 +124,10 @@ function locateExact(index: LinesIndex, hunk: Hunk, sides: Sides, stated: number
 function settle(index: LinesIndex, sides: Sides, place: Exact, likeness: Likeness, stated: number | null, identity: () => Identity): Located {
   if (typeof place !== 'number') return place
   const located: Place = { kind: 'place', at: place, drift: stated === null ? 0 : place - stated }
+  if (sides.onlyEnds !== null) {
+    if (index.endsFit(sides.onlyEnds.before, place)) return located
+    return index.endsFit(sides.onlyEnds.after, place) ? { kind: 'already_applied', line: place + 1 } : rejected(index, sides, 'not_found')
+  }
   if (sides.added === 0 || sides.after.length < sides.before.length) {
     return identityMatters(index, sides, place) && identity() === 'after' ? { kind: 'already_applied', line: place + 1 } : located
   }
