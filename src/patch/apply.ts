@@ -154,7 +154,8 @@ function rejectAll(source: TextFile | null, patch: FilePatch, reason: RejectReas
 
 function locateAll(source: TextFile, hunks: readonly Hunk[], patch: FilePatch): Located[] {
   const budget = { left: WORK_LIMIT }
-  const index = indexLines(source, budget)
+  const asked = hunks.flatMap((hunk) => hunk.lines.map((line) => line.text))
+  const index = indexLines(source, asked, budget)
   let known: Identity | undefined
   const identity = (): Identity => (known ??= identify(source, patch))
   const trusted = trustedStarts(hunks)

@@ -35,13 +35,14 @@ export interface LinesIndex {
 
 const MAX_TOKEN_LINE = 2000
 
-export function indexLines({ lines, ends }: Pick<TextFile, 'lines' | 'ends'>, budget: Budget): LinesIndex {
+/** `asked`: every text that will be looked for; the places of others are not kept, so that a large file costs no large table. */
+export function indexLines({ lines, ends }: Pick<TextFile, 'lines' | 'ends'>, asked: readonly string[], budget: Budget): LinesIndex {
   const tables = new Map<number, Map<string, number[]>>()
   const places = (likeness: Likeness, text: string): readonly number[] => {
     const level = Math.min(likeness, 2)
     let table = tables.get(level)
     if (table === undefined) {
-      table = tabulate(lines, level)
+      table = tabulate(lines, asked, level)
       tables.set(level, table)
     }
     return table.get(keyOf(text, level)) ?? []
@@ -111,14 +112,9 @@ function mostShared(wanted: readonly WantedLine[], total: number, places: (l: Li
   return best === null ? null : Math.min(Math.max(best[0], 0), Math.max(total - 1, 0))
 }
 
-function tabulate(lines: readonly string[], level: number): Map<string, number[]> {
-  const table = new Map<string, number[]>()
-  for (let index = 0; index < lines.length; index++) {
-    const key = keyOf(lines[index] ?? '', level)
-    const list = table.get(key)
-    if (list === undefined) table.set(key, [index])
-    else list.push(index)
-  }
+function tabulate(lines: readonly string[], asked: readonly string[], level: number): Map<string, number[]> {
+  const table = new Map(asked.map((text) => [keyOf(text, level), [] as number[]]))
+  for (let index = 0; index < lines.length; index++) table.get(keyOf(lines[index] ?? '', level))?.push(index)
   return table
 }
 
