@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: what vp takes beside the bare Node it runs on, measured in the same minutes. Ratios are the claim,
  * milliseconds only the picture. Runs are interleaved, so that a busy moment meets all of them.
+ * `npm run bench -- patch` measures the patch engine instead.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -8,29 +9,34 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { measureDo, type DoFigures } from './small-change.ts'
 import { writeLedger } from './ledger.ts'
+import { benchPatch } from './patch.ts'
 
 const VP = join(import.meta.dirname, '..', 'bin', 'vp')
 const ROUNDS = Number(process.env['VP_BENCH_ROUNDS'] ?? 30)
 const RECEIPTS = 100_000
 
-const root = mkdtempSync(join(tmpdir(), 'vp-bench-'))
-const env = { PATH: process.env['PATH'] ?? '', HOME: root, VP_STATE_DIR: join(root, 'state'), XDG_CACHE_HOME: join(root, 'cache'), LANG: 'C.UTF-8' }
+if (process.argv[2] === 'patch') benchPatch()
+else await benchProgram()
 
-try {
-  const repository = join(root, 'repository')
-  mkdirSync(repository)
-  execFileSync('git', ['init', '-q', '-b', 'main'], { cwd: repository, env })
-  spawnSync(VP, ['--version'], { env }) // builds, where the bundle is older than the source
-  process.stderr.write(`writing a ledger of ${RECEIPTS.toLocaleString('en')} receipts\n`)
-  await writeLedger(env.VP_STATE_DIR, repository, RECEIPTS)
-  const starts = startTimes(repository)
-  const small = await measureDo(VP, { ...env, VP_STATE_DIR: join(root, 'state-do') }, root, Math.max(5, Math.round(ROUNDS / 3)))
-  print(starts, small)
-} finally {
-  rmSync(root, { recursive: true, force: true })
+async function benchProgram(): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), 'vp-bench-'))
+  const env = { PATH: process.env['PATH'] ?? '', HOME: root, VP_STATE_DIR: join(root, 'state'), XDG_CACHE_HOME: join(root, 'cache'), LANG: 'C.UTF-8' }
+  try {
+    const repository = join(root, 'repository')
+    mkdirSync(repository)
+    execFileSync('git', ['init', '-q', '-b', 'main'], { cwd: repository, env })
+    spawnSync(VP, ['--version'], { env }) // builds, where the bundle is older than the source
+    process.stderr.write(`writing a ledger of ${RECEIPTS.toLocaleString('en')} receipts\n`)
+    await writeLedger(env.VP_STATE_DIR, repository, RECEIPTS)
+    const starts = startTimes(repository, env)
+    const small = await measureDo(VP, { ...env, VP_STATE_DIR: join(root, 'state-do') }, root, Math.max(5, Math.round(ROUNDS / 3)))
+    print(starts, small)
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
 }
 
-function startTimes(cwd: string): Record<'node' | 'version' | 'status', number> {
+function startTimes(cwd: string, env: NodeJS.ProcessEnv): Record<'node' | 'version' | 'status', number> {
   const commands = { node: [process.execPath, '-e', '0'], version: [VP, '--version'], status: [VP, 'status'] } as const
   const times = { node: [] as number[], version: [] as number[], status: [] as number[] }
   for (let round = -2; round < ROUNDS; round++)
