@@ -2,7 +2,8 @@
  * A terminal process: streams, signals, exit status, and the edges of one command. Everything that a verb means is
  * in its command file; everything that it does is an operation.
  */
-import { basename, dirname, join } from 'node:path'
+import { statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { nodeCrypto } from '../core/node-crypto.ts'
 import { asVpError, CODES, VpError } from '../core/errors.ts'
@@ -66,7 +67,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
   const { pause, stop, stdout, dispose } = signals(host)
   const opened: { close(): void }[] = []
   const interactive = command.needsKit && !parsed.json && flags['no-input'] !== true && host.stdin.isTTY === true && host.stderr.isTTY === true
-  const cwd = textFlag(flags, 'cwd') ?? host.cwd()
+  const cwd = directoryOf(textFlag(flags, 'cwd')) ?? host.cwd()
   // What only some commands need is loaded when it is asked for: a status must stay as cheap as its reads.
   const lazy = command.needsKit ? await import('./edges.ts') : null
   const need = () => {
@@ -157,6 +158,12 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     dispose()
     for (const one of opened) one.close()
   }
+}
+
+/** Throws `usage.flag` where `--cwd` names no directory. */
+function directoryOf(cwd: string | undefined): string | undefined {
+  if (cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) return cwd === undefined ? undefined : resolve(cwd)
+  throw new VpError('usage.flag', `--cwd ${cwd} is no directory`, { next: ['vp help'] })
 }
 
 /** `make`, at its first call only. */

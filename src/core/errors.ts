@@ -130,6 +130,37 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(CODES, text)
 }
 
+/** What every error of a code can be answered with, where whoever threw it knows no better. Commands to copy, or words. */
+const NEXT: Partial<Record<ErrorCode, readonly string[]>> = {
+  internal: ['vp doctor', 'run it again with --debug and keep the output'],
+  'usage.flag': ['vp help'],
+  'usage.params': ['vp help'],
+  'path.invalid': ['name it from the repository’s root, like src/a.ts'],
+  'path.denied': ['name a file of the repository that is neither a link nor protected'],
+  'path.not_found': ['git ls-files'],
+  'path.not_regular': ['name a file'],
+  'path.too_large': ['read a part of it'],
+  'policy.denied': ['vp policy explain -- ARGV'],
+  'approval.not_found': ['vp status'],
+  'undo.not_found': ['vp logs'],
+  'bundle.invalid': ['vp export RUN'],
+  'run.none': ['vp status'],
+  'gate.failed': ['vp validate'],
+  'gate.unmeasured': ['add --test COMMAND'],
+  'patch.parse': ['write a unified diff: --- a/PATH, +++ b/PATH, @@, and lines that begin with a blank, - or +'],
+  'patch.rejected': ['read the file again and rebuild the patch'],
+  'store.locked': ['vp status'],
+  'limit.reached': ['vp logs'],
+  cancelled: ['vp resume'],
+}
+
+/** What the thrower said, else the way to the approval, else what fits the code. */
+export function nextSteps(error: VpError): readonly string[] {
+  const { next, approval } = error.details
+  if (next !== undefined && next.length > 0) return next.slice(0, 3)
+  return approval === undefined ? (NEXT[error.code] ?? []) : [`vp approve ${approval}`]
+}
+
 export interface ErrorDetails {
   /** As far as known, why it happened: one sentence. */
   readonly why?: string

@@ -324,6 +324,16 @@ Date.now = () => now() + (existsSync(${JSON.stringify(file)}) ? 0 : 3600_000)
         await refuses(place, ['plan', '--from-prd', file], { code, ...(says ? { says } : {}) })
       })
 
+    test('a link out of the repository is refused, whoever put it there; a file elsewhere is a person’s to name', async (t) => {
+      const outside = join(place.root, 'outside.md')
+      const link = join(place.repository, 'docs.md')
+      writeFileSync(outside, '# Mine\n\n## Tasks\n\n1. A secret task\n')
+      symlinkSync(outside, link)
+      t.after(() => [outside, link].forEach((file) => rmSync(file)))
+      await refuses(place, ['plan', '--from-prd', 'docs.md'], { code: 'path.denied', says: /symlink/ })
+      await works(place, ['plan', '--from-prd', outside])
+    })
+
     const plans: [title: string, tasks: string[], code: ErrorCode, says: RegExp][] = [
       ['a cycle', ['1. A (depends on: 2)', '2. B (depends on: 3)', '3. C (depends on: 1)'], 'plan.cycle', /bad\.md/],
       ['a task that depends on itself', ['1. A', '2. B (depends on: 2)'], 'plan.cycle', /T2/],
@@ -352,6 +362,15 @@ Date.now = () => now() + (existsSync(${JSON.stringify(file)}) ? 0 : 3600_000)
 
   /** Repositories in a state that a run cannot start from; each is made from the one before the test. */
   describe('a repository', { concurrency: 2 }, () => {
+    test('whose .vp leads elsewhere is refused', async (t) => {
+      const place = makePlace(t, FILES)
+      const outside = join(place.root, 'outside')
+      mkdirSync(outside)
+      symlinkSync(outside, join(place.repository, '.vp'))
+      await refuses(place, ['new', '--name', 'cart'], { code: 'path.denied', says: /symlink/, blind: true })
+      assert.equal(existsSync(join(outside, 'project.json')), false)
+    })
+
     const busy: [title: string, make: (place: Place) => void, code: ErrorCode, says?: RegExp][] = [
       ['that is none', (place) => rmSync(join(place.repository, '.git'), { recursive: true }), 'workspace.not_a_repository', /"git","init"/],
       [

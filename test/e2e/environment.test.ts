@@ -84,7 +84,9 @@ async function pausedForIt(place: Place, args: readonly string[]): Promise<{ id:
 }
 
 async function approvedAndResumed(place: Place, id: string): Promise<void> {
-  assert.equal((await vp(place, ['approve', id])).code, 0)
+  const unanswered = await vpJson(place, ['approve', id])
+  assert.deepEqual([unanswered.code, unanswered.doc.error?.code], [5, 'approval.needed'], 'without a terminal nobody answers')
+  assert.equal((await vp(place, ['approve', id, '--for', 'call'])).code, 0)
   const { code, doc, stderr } = await vpJson(place, ['resume'])
   assert.equal(code, 0, `${JSON.stringify(doc)}\n${stderr}`)
   assert.equal(doc.result?.['status'], 'completed')
@@ -147,7 +149,7 @@ describe('an npm workspace', { concurrency: 3 }, () => {
     rmSync(join(place.repository, 'vendor/plain-1.0.0.tgz'))
     git(place, 'commit', '-q', '-a', '-m', 'lose a package')
     const { id } = await pausedForIt(place, ['do', 'fix the failing test'])
-    assert.equal((await vp(place, ['approve', id])).code, 0)
+    assert.equal((await vp(place, ['approve', id, '--for', 'call'])).code, 0)
     for (const attempt of [1, 2]) {
       const { code, doc } = await vpJson(place, ['resume'])
       assert.deepEqual([code, doc.error?.code], [7, 'environment.setup_failed'], JSON.stringify(doc))

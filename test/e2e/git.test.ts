@@ -44,7 +44,7 @@ async function pushed(place: Place, args: readonly string[] = []): Promise<Await
   assert.equal(asked.code, 5, JSON.stringify(asked.doc))
   const approval = asked.doc.error?.approval
   assert.ok(approval, 'the question has an id')
-  assert.equal((await vpJson(place, ['approve', approval])).code, 0)
+  assert.equal((await vpJson(place, ['approve', approval, '--for', 'call'])).code, 0)
   return vpJson(place, ['git', 'push', ...args])
 }
 
@@ -322,7 +322,7 @@ test('git.push asks, binds the yes to the commit, and never forces', async (t) =
   assert.equal((await pushed(place)).doc.result?.['up_to_date'], true)
 
   const asked = await vpJson(place, ['git', 'push'])
-  assert.equal((await vpJson(place, ['approve', String(asked.doc.error?.approval)])).code, 0)
+  assert.equal((await vpJson(place, ['approve', String(asked.doc.error?.approval), '--for', 'call'])).code, 0)
   writeFiles(place.repository, { 'a.txt': 'more\n' })
   assert.equal((await vpJson(place, ['git', 'commit', '-m', 'more', 'a.txt'])).code, 0)
   const stale = await vpJson(place, ['git', 'push'])

@@ -54,7 +54,7 @@ async function failed(client: RpcClient, method: string, params: unknown): Promi
 async function approved(place: Place, client: RpcClient, method: string, params: unknown): Promise<Record<string, never> & Record<string, unknown>> {
   const error = await failed(client, method, params)
   assert.deepEqual([error.code, error.data.code, error.data['approval'] === undefined], [-32002, 'approval.needed', false], JSON.stringify(error))
-  assert.equal((await vp(place, ['approve', String(error.data['approval'])])).code, 0)
+  assert.equal((await vp(place, ['approve', String(error.data['approval']), '--for', 'call'])).code, 0)
   return ok(client, method, params)
 }
 

@@ -2,7 +2,7 @@
  * `vp new`: finds tests, linter and environment once, writes `.vp/project.json`, makes the project's record. Also
  * used by `vp do` on a repository without a project, where nothing is written into the tree.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import { isoUtc } from '../../core/ports.ts'
@@ -11,6 +11,7 @@ import { detectProject, type Detected } from '../../workspace/detect.ts'
 import { treePaths } from '../../workspace/git.ts'
 import { humanState, openHumanRepository } from '../../workspace/human-repository.ts'
 import type { Kit } from '../kit.ts'
+import { writeOwnFile } from './own-files.ts'
 import { createProjectRecord, PROJECT_FILE, readProjectFile, requireProject, type ProjectRecord } from './project.ts'
 
 export interface NewProject {
@@ -42,8 +43,7 @@ export async function newProject(kit: Kit, root: string, name: string): Promise<
     durable: true,
   })
   const file = projectFile(record.id, name, detected, null)
-  mkdirSync(join(root, '.vp'), { recursive: true })
-  writeFileSync(join(root, PROJECT_FILE), `${JSON.stringify(file, null, 2)}\n`)
+  writeOwnFile(root, PROJECT_FILE, `${JSON.stringify(file, null, 2)}\n`)
   return {
     project_id: record.id,
     name,

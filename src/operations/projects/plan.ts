@@ -2,7 +2,7 @@
  * `vp plan`: a PRD becomes a plan. One that lists its tasks is taken as it stands, without a model; prose is
  * clarified in at most five questions and decomposed by the model. The person's answers stay verbatim.
  */
-import { closeSync, constants, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
 import { parseQuestions, parseTasks, questionsRequest, tasksRequest } from '../../agent/decompose.ts'
 import { isVpError, VpError } from '../../core/errors.ts'
@@ -16,10 +16,12 @@ import { MAX_PRD_BYTES, readPrdBytes, tasksFromPrd } from '../../plms/embedded/p
 import { treePaths } from '../../workspace/git.ts'
 import { openHumanRepository, requireBase } from '../../workspace/human-repository.ts'
 import { openModel } from '../models.ts'
+import type { Workspace } from '../../workspace/files.ts'
 import type { Scene } from '../operation.ts'
 import { priceOf } from '../runs/drive.ts'
 import { meterPorts } from '../runs/spend.ts'
 import { savePlan } from './plans.ts'
+import { writeOwnFile } from './own-files.ts'
 import { requireProject, saveProject } from './project.ts'
 
 export interface PlanRequest {
@@ -64,8 +66,8 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
   const { kit, tree } = scene
   const before = await kit.store.read((tx) => requireProject(tx, project.project_id))
   const planning = transition(before.status, 'plan')
-  const file = request.prd ?? firstReadable(tree.root)
-  const text = readPrd(tree.root, file)
+  const file = request.prd ?? firstReadable(tree.files())
+  const text = readPrd(scene, file)
   const read = tasksFromPrd(text, file)
   const human = await openHumanRepository(kit.git, tree.root, kit.paths.views)
   const base = await requireBase(kit.git, human)
@@ -105,8 +107,7 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
     },
     { durable: true },
   )
-  mkdirSync(join(tree.root, '.vp'), { recursive: true })
-  writeFileSync(join(tree.root, '.vp', 'prd.md'), prd)
+  writeOwnFile(tree.root, '.vp/prd.md', prd)
   return {
     prd_path: '.vp/prd.md',
     plan_version: plan.version,
@@ -134,47 +135,42 @@ export function plannedTask(task: PlanTask): PlannedTask {
   }
 }
 
-function firstReadable(root: string): string {
-  for (const place of USUAL_PLACES) {
-    try {
-      closeSync(openSync(join(root, place), O_RDONLY | O_NONBLOCK))
-      return place
-    } catch {
-      continue // the next place may have it; none at all is the error below
-    }
-  }
+function firstReadable(files: Workspace): string {
+  const place = USUAL_PLACES.find((name) => files.exists(name))
+  if (place) return place
   throw new VpError('prd.invalid', 'no PRD was named and none lies in docs/PRD.md or PRD.md', {
     next: ['vp plan --from-prd FILE'],
   })
 }
 
-/** Reads one byte more than is allowed, never the whole of a large file. */
-function readPrd(root: string, file: string): string {
-  const path = isAbsolute(file) ? file : join(root, file)
-  const shown = relative(root, path).startsWith('..') ? path : relative(root, path)
-  let fd: number
+/**
+ * What lies in the repository is read as everything there is: no link leads out. A file elsewhere is one that a person
+ * at a terminal named. Never more than a byte over what is allowed.
+ */
+function readPrd({ tree, caller }: Scene, file: string): string {
+  const path = isAbsolute(file) ? file : join(tree.root, file)
+  const inside = relative(tree.root, path)
+  const isInside = inside !== '' && !inside.startsWith('..') && !isAbsolute(inside)
+  const shown = isInside ? inside : path
   try {
-    // A pipe would wait for its writer.
-    fd = openSync(path, O_RDONLY | O_NONBLOCK)
-  } catch (cause) {
-    throw new VpError('prd.invalid', `${shown} cannot be read`, {
-      cause,
-      where: { file: shown },
-      next: ['vp plan --from-prd FILE'],
-    })
+    if (isInside) return readPrdBytes(tree.files().read(inside, { maxBytes: MAX_PRD_BYTES }).bytes, shown)
+    if (caller.surface !== 'cli') throw new VpError('path.denied', `${shown} lies outside the repository`, { rule: 'workspace-only' })
+    return readPrdBytes(readElsewhere(path), shown)
+  } catch (error) {
+    if (isVpError(error) && (error.code === 'prd.invalid' || error.code === 'path.denied')) throw error
+    const what = isVpError(error) ? (error.code === 'path.too_large' ? 'is larger than 1 MiB' : 'is not a file that can be read') : 'cannot be read'
+    throw new VpError('prd.invalid', `${shown} ${what}`, { cause: error, where: { file: shown }, next: ['vp plan --from-prd docs/PRD.md'] })
   }
+}
+
+function readElsewhere(path: string): Buffer {
+  const fd = openSync(path, O_RDONLY | O_NONBLOCK) // a pipe would wait for its writer
   try {
+    if (!fstatSync(fd).isFile()) throw new VpError('path.not_regular', `${path} is not a file`)
     const bytes = Buffer.alloc(MAX_PRD_BYTES + 1)
     let length = 0
     for (let got = -1; got !== 0 && length < bytes.length; length += got) got = readSync(fd, bytes, length, bytes.length - length, null)
-    return readPrdBytes(bytes.subarray(0, length), shown)
-  } catch (error) {
-    if (isVpError(error)) throw error
-    throw new VpError('prd.invalid', `${shown} is not a file`, {
-      cause: error,
-      where: { file: shown },
-      next: ['vp plan --from-prd FILE'],
-    })
+    return bytes.subarray(0, length)
   } finally {
     closeSync(fd)
   }

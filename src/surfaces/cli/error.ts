@@ -2,7 +2,7 @@
  * An error as a person reads it and as a program does. The cause once, where it is, what to type next, what changed;
  * never a secret (the thrower's promise), never a stack without `--debug`. design/cli.md section 1.6.
  */
-import { asVpError, type VpError } from '../../core/errors.ts'
+import { asVpError, nextSteps, type VpError } from '../../core/errors.ts'
 import { cleanText, column, type Screen } from './finish.ts'
 import { bad, hang, strong, toCopy } from './style.ts'
 
@@ -46,7 +46,7 @@ function detailLines(error: VpError): string[] {
   if (why !== undefined) lines.push(detail('why:', why))
   if (where !== undefined) lines.push(detail('where:', place(where)))
   if (rule !== undefined && !error.message.includes(rule)) lines.push(detail('rule:', rule))
-  const commands = nextOf(error)
+  const commands = nextSteps(error)
   const [first, ...rest] = commands
   if (first === undefined) return changed === '' ? lines : [...lines, detail('', changed)]
   const together = rest.length > 0 && rest.every((command) => command.length < 28) && first.length < 28
@@ -63,13 +63,6 @@ function detailLines(error: VpError): string[] {
 /** A hint in words may be broken, a command may not. */
 function shownNext(next: string): string {
   return (argvsOf(next).length === 0 ? strong : toCopy)(cleanText(next))
-}
-
-/** What the thrower said, else what every such error can be answered with. */
-function nextOf(error: VpError): readonly string[] {
-  const { next, approval } = error.details
-  if (next !== undefined && next.length > 0) return next.slice(0, 3)
-  return approval === undefined ? [] : [`vp approve ${approval}`]
 }
 
 function detail(label: string, text: string): string {
@@ -93,14 +86,14 @@ function stackLines(error: VpError): string[] {
 export function errorJson(thrown: unknown): ErrorJson {
   const error = asVpError(thrown)
   const { why, where, rule, approval, changed, data } = error.details
-  const hint = nextOf(error).find((command) => argvsOf(command).length === 0)
+  const hint = nextSteps(error).find((command) => argvsOf(command).length === 0)
   return {
     code: error.code,
     message: error.message,
     retryable: error.retryable,
     ...(why === undefined ? {} : { why }),
     ...(where === undefined ? {} : { where }),
-    next: nextOf(error).flatMap(argvsOf),
+    next: nextSteps(error).flatMap(argvsOf),
     ...(hint === undefined ? {} : { hint }),
     ...(rule === undefined ? {} : { rule }),
     ...(approval === undefined ? {} : { approval }),

@@ -1,11 +1,11 @@
 /** An error as JSON-RPC says it: the code of the one table, and beside it what a client can act on. */
 import { createJSONRPCErrorResponse, type JSONRPCErrorResponse, type JSONRPCID } from 'json-rpc-2.0'
-import { CODES, type VpError } from '../../core/errors.ts'
+import { CODES, nextSteps, type VpError } from '../../core/errors.ts'
 
 /** `data` as in contracts/vp.md section 2. `hint` is a command to copy where there is one, else the reason. */
 export function errorResponse(id: JSONRPCID, error: VpError, receipt: string | null): JSONRPCErrorResponse {
-  const { why, where, next, rule, approval, changed, data } = error.details
-  const hint = next?.[0] ?? why
+  const { why, where, rule, approval, changed, data } = error.details
+  const hint = nextSteps(error)[0] ?? why
   return createJSONRPCErrorResponse(id, CODES[error.code].rpc, error.message, {
     code: error.code,
     retryable: error.retryable,

@@ -1,5 +1,6 @@
 /** `vp new`, `plan`, `estimate`, `simulate`, `approve`: from an idea to a yes. */
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { VpError } from '../../../core/errors.ts'
 import { shortReceipt } from '../../../core/ids.ts'
 import { gitCommit } from '../../../operations/git.ts'
@@ -68,7 +69,7 @@ export const planCommand: Command = {
     const prd = textFlag(context.flags, 'from-prd')
     const answers = textFlag(context.flags, 'answers')
     const answer = await context.call(plmsPlan, {
-      ...(prd ? { prd } : {}),
+      ...(prd ? { prd: resolve(context.cwd, prd) } : {}),
       ...(answers ? { answers: readAnswers(answers) } : {}),
     })
     const result = answer.result as Planned
@@ -176,13 +177,17 @@ function suggested(result: Simulated): string {
   return high >= 1 ? String(Math.ceil(high)) : Math.max(0.1, Math.ceil(high * 10) / 10).toFixed(2)
 }
 
-/** The same prompt as in the run, opened here. Without a terminal, typing the id is the yes to this one call. */
+/** The same prompt as in the run, opened here. Without a terminal nobody is asked, and nothing is answered. */
 async function askedNow(context: CommandContext, typed: string): Promise<string> {
-  if (!context.caller.confirm) return 'call'
   const question = await pendingQuestion(context.kit(), typed)
-  const answer = await context.caller.confirm(question)
+  const answer = context.caller.confirm ? await context.caller.confirm(question) : 'later'
   if (answer !== 'later') return answer
-  throw new VpError('approval.needed', `${question.approval} stays pending`, { approval: question.approval, next: [`vp approve ${question.approval}`] })
+  const words = `vp approve ${question.approval}`
+  throw new VpError('approval.needed', `${question.approval} stays pending`, {
+    why: `${question.ask.wants} · ${question.decision.rule}`,
+    approval: question.approval,
+    next: context.caller.confirm ? [words] : [`${words} --for call`, `${words} --deny`],
+  })
 }
 
 export const approveCommand: Command = {

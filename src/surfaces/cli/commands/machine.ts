@@ -4,12 +4,12 @@ import { readFile, rename, writeFile, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { loadConfig } from '../../../config/config.ts'
 import { pathsFrom } from '../../../config/paths.ts'
-import { asVpError, isVpError, VpError } from '../../../core/errors.ts'
+import { asVpError, VpError } from '../../../core/errors.ts'
 import { chooseModel, LOCAL_PRESETS, offeredModels } from '../../../models/choose.ts'
 import { answers } from '../../../operations/models.ts'
 import type { OpenKit } from '../../../operations/kit.ts'
 import { findRepositoryRoot, humanIdentity, openHumanRepository } from '../../../workspace/human-repository.ts'
-import type { Command, CommandContext } from '../command.ts'
+import type { Command, CommandContext, Outcome } from '../command.ts'
 import { configScreen, doneScreen } from '../screens/by-hand.ts'
 import { doctorScreen, type DoctorCheck } from '../screens/doctor.ts'
 import { modelListScreen } from '../screens/models.ts'
@@ -25,31 +25,50 @@ export const doctorCommand: Command = {
   exits: [0, 3, 4, 8],
   json: 'ready, checks[]{name,status,detail,fix[]}, sandbox{backend,refused[],not_refused[]}',
   async run(context) {
-    const checks = [await nodeCheck(context), await gitCheck(context), await sandboxCheck(context), await modelCheck(context), await ledgerCheck(context)]
-    const missing = checks.filter((check) => check.status === 'missing')
+    const ledger = await ledgerCheck(context)
+    // Where the ledger cannot be opened nothing else can be tried, and its own row says what to do.
+    if (ledger.status === 'missing' && !canOpen(context)) return verdict([ledger], null)
+    const checks = [await nodeCheck(context), await gitCheck(context), await sandboxCheck(context), await modelCheck(context), ledger]
     const sandbox = await context
       .kit()
       .sandbox()
       .catch(() => null)
-    const result = {
-      ready: missing.length === 0,
-      checks,
-      sandbox: {
-        backend: sandbox?.backend.name ?? null,
-        refused: sandbox ? ['write outside', 'read keys', 'connect'] : [],
-        not_refused: sandbox?.weaknesses ?? [],
-      },
-    }
-    const worst = missing[0]
-    const code = worst?.name === 'model' ? 'model.none' : worst?.name === 'ledger' ? 'store.damaged' : 'sandbox.unavailable'
-    const exit = missing.length === 0 ? 0 : code === 'model.none' ? 8 : code === 'store.damaged' ? 3 : 4
-    return {
-      result,
-      exit,
-      ...(worst ? { error: new VpError(code, worst.detail, { next: [...worst.fix] }) } : {}),
-      screen: (look) => doctorScreen(result, look),
-    }
+    return verdict(checks, sandbox)
   },
+}
+
+function verdict(
+  checks: readonly DoctorCheck[],
+  sandbox: { readonly backend: { readonly name: string }; readonly weaknesses: readonly string[] } | null,
+): Outcome {
+  const missing = checks.filter((check) => check.status === 'missing')
+  const result = {
+    ready: missing.length === 0,
+    checks,
+    sandbox: {
+      backend: sandbox?.backend.name ?? null,
+      refused: sandbox ? ['write outside', 'read keys', 'connect'] : [],
+      not_refused: sandbox?.weaknesses ?? [],
+    },
+  }
+  const worst = missing[0]
+  const code = worst?.name === 'model' ? 'model.none' : worst?.name === 'ledger' ? 'store.damaged' : 'sandbox.unavailable'
+  const exit = missing.length === 0 ? 0 : code === 'model.none' ? 8 : code === 'store.damaged' ? 3 : 4
+  return {
+    result,
+    exit,
+    ...(worst ? { error: new VpError(code, worst.detail, { next: [...worst.fix] }) } : {}),
+    screen: (look) => doctorScreen(result, look),
+  }
+}
+
+function canOpen(context: CommandContext): boolean {
+  try {
+    context.kit()
+    return true
+  } catch {
+    return false // said by the ledger's own check
+  }
 }
 
 async function nodeCheck(context: CommandContext): Promise<DoctorCheck> {
@@ -148,31 +167,32 @@ async function modelCheck(context: CommandContext): Promise<DoctorCheck> {
 }
 
 async function ledgerCheck(context: CommandContext): Promise<DoctorCheck> {
-  const kit = context.kit()
+  const { ledger, state } = pathsFrom(context.env)
+  // What is moved away is kept; what it holds can still be read with the program that wrote it.
+  const setAside = [`mv ${ledger} ${ledger}.damaged`, `mv ${state} ${state}.damaged`]
   try {
-    const problems = (kit as OpenKit).check()
+    const kit = context.kit() as OpenKit
+    const problems = kit.check()
     const count = (await kit.store.read((tx) => tx.get<{ n: number }>('SELECT COUNT(*) AS n FROM receipts')))?.n ?? 0
     if (problems[0])
       return {
         name: 'ledger',
         status: 'missing',
         detail: `${problems[0].kind}: ${problems[0].detail}`,
-        fix: ['vp verify', `cp -a ${kit.paths.state} ${kit.paths.state}.damaged`],
+        fix: ['vp verify', ...setAside.slice(0, 1)],
       }
-    const free = statfsSync(kit.paths.state)
+    await kit.store.transaction(async () => undefined) // a ledger that cannot be written is none
+    const free = statfsSync(state)
     return {
       name: 'ledger',
       status: 'ok',
-      detail: `${count} receipts, unaltered · ${megabytes(statSync(kit.paths.ledger).size)}, disk has ${megabytes(free.bavail * free.bsize)} free`,
+      detail: `${count} receipts, unaltered · ${megabytes(statSync(ledger).size)}, disk has ${megabytes(free.bavail * free.bsize)} free`,
       fix: [],
     }
   } catch (error) {
-    return {
-      name: 'ledger',
-      status: 'missing',
-      detail: isVpError(error) ? error.message : String(error),
-      fix: ['vp verify'],
-    }
+    const known = asVpError(error)
+    const fix = known.code === 'store.damaged' ? setAside : (known.details.next ?? []).filter((step) => step !== 'vp doctor')
+    return { name: 'ledger', status: 'missing', detail: known.message, fix: fix.length > 0 ? fix : [`ls -ld ${state}`] }
   }
 }
 
