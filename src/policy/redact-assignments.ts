@@ -1,94 +1,10 @@
 /**
- * Values assigned to secret-like names: `API_KEY=…`, `"password": "…"`. A name counts by whole segments, so `keyboard`
- * and `tokens_in` do not. Code that merely names things (types, calls, member paths) keeps its text.
+ * Values assigned to secret-like names: `API_KEY=…`, `"password": "…"`. Which names those are is in `redact-names.ts`.
+ * Code that merely names things (types, calls, member paths) keeps its text; a line of a shell or a dotenv has no code.
  */
+import { isHighEntropy, isPasswordName, isPlainKey, isSecretName, isWeakName, looksRandom, neededChars } from './redact-names.ts'
 import type { Span } from './redact-patterns.ts'
 
-const SECRET_SEGMENTS: ReadonlySet<string> = new Set([
-  'api',
-  'apikey',
-  'secret',
-  'secrets',
-  'token',
-  'key',
-  'password',
-  'passwd',
-  'pwd',
-  'credential',
-  'credentials',
-  'passphrase',
-])
-const SHORT_ENDINGS: ReadonlySet<string> = new Set(['key', 'apikey', 'token', 'secret', 'password', 'passwd'])
-const PASSWORDS: ReadonlySet<string> = new Set(['password', 'passwd', 'pwd', 'passphrase'])
-/** A name that ends like this holds something about a secret, not one. */
-const HARMLESS_ENDINGS: ReadonlySet<string> = new Set([
-  'url',
-  'uri',
-  'path',
-  'file',
-  'dir',
-  'name',
-  'id',
-  'ids',
-  'type',
-  'count',
-  'limit',
-  'size',
-  'length',
-  'len',
-  'ttl',
-  'expiry',
-  'expires',
-  'in',
-  'out',
-  'endpoint',
-  'header',
-  'prefix',
-  'suffix',
-  'version',
-  'regex',
-  'pattern',
-  'field',
-  'param',
-  'class',
-  'format',
-  'algorithm',
-  'title',
-  'label',
-  'hash',
-  'base',
-  'host',
-  'port',
-  'docs',
-  'group',
-  'error',
-  'message',
-  'env',
-  'var',
-  'code',
-  'codes',
-  'map',
-  'index',
-  'usage',
-  'budget',
-  'max',
-  'min',
-])
-const PLAIN_KEYS: ReadonlySet<string> = new Set([
-  'primary',
-  'foreign',
-  'sort',
-  'partition',
-  'cache',
-  'public',
-  'row',
-  'map',
-  'object',
-  'group',
-  'unique',
-  'query',
-  'i18n',
-])
 const TYPE_WORDS: ReadonlySet<string> = new Set([
   'string',
   'number',
@@ -122,7 +38,7 @@ const TYPE_WORDS: ReadonlySet<string> = new Set([
 ])
 const MAX_NAME = 80
 /** How much of a value is looked at to judge it. */
-const MAX_JUDGED = 512
+const MAX_JUDGED = 200
 
 export function assignmentSpans(text: string): Span[] {
   const spans: Span[] = []
@@ -130,33 +46,20 @@ export function assignmentSpans(text: string): Span[] {
   // Where the current run without white space ends: looked for once per run, to stay linear.
   let runEnd = 0
   for (let match = separators.exec(text); match !== null; match = separators.exec(text)) {
+    if (text[match.index - 1] === match[0]) continue
     const name = nameBefore(text, match.index)
-    if (name === null || !isSecretName(name)) continue
-    const value = valueAfter(text, match.index, runEnd)
-    if (value === null) continue
-    if (!value.isQuoted) runEnd = value.to
+    if (name === null || !(isSecretName(name) || isWeakName(name))) continue
+    const value = valueAfter(text, match.index, name, runEnd)
+    // `passphrase?: BinaryLike` is a type.
+    if (value === null || (!value.isQuoted && text[match.index - 1] === '?')) continue
+    if (!value.isQuoted && !value.isEnvLine) runEnd = value.to
     separators.lastIndex = Math.max(separators.lastIndex, value.to)
-    if (isSecretValue(name, value)) spans.push({ from: value.from, to: value.to, label: 'ENV_SECRET' })
+    const label = labelOfValue(name, value)
+    if (label !== null) spans.push({ from: value.from, to: value.to, label })
     // A value left alone may hold an assignment of its own.
     else if (!value.isQuoted) separators.lastIndex = value.from
   }
   return spans
-}
-
-/** True for a name with a secret-like segment that is not a counter, a place or a kind of secret. */
-export function isSecretName(name: string): boolean {
-  const parts = segments(name)
-  return parts.some((part) => SECRET_SEGMENTS.has(part)) && !HARMLESS_ENDINGS.has(parts.at(-1) ?? '')
-}
-
-/** Split at `_ - .` and where camel case steps up. */
-export function segments(name: string): string[] {
-  return name
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .replace(/([A-Z])([A-Z][a-z])/g, '$1_$2')
-    .toLowerCase()
-    .split(/[_\-. ]+/)
-    .filter((part) => part !== '')
 }
 
 interface Value {
@@ -166,6 +69,8 @@ interface Value {
   readonly isQuoted: boolean
   /** Blanks around the separator: code rather than a shell's or a dotenv's line. */
   readonly isSpaced: boolean
+  /** `NAME=value` as a shell or a dotenv has it: no code. */
+  readonly isEnvLine: boolean
 }
 
 function nameBefore(text: string, at: number): string | null {
@@ -179,68 +84,95 @@ function nameBefore(text: string, at: number): string | null {
   return from === end ? null : text.slice(from, end)
 }
 
-function valueAfter(text: string, separator: number, runEnd: number): Value | null {
+function valueAfter(text: string, separator: number, name: string, runEnd: number): Value | null {
   let from = separator + 1
   while (text[from] === '=' || text[from] === '>') from++
   const start = from
   while (from - start < 8 && (text[from] === ' ' || text[from] === '\t')) from++
   const isSpaced = from > start || text[separator - 1] === ' '
-  const prefix = /^(?:[rbuf]{1,2})?(["'`])/i.exec(text.slice(from, from + 3))
+  const isEnvLine = !isSpaced && text[separator] === '=' && isEnvName(text, separator, name)
+  const block = blockStart(text, from)
+  if (block !== null) from = block
+  const prefix = /^(?:[rbuf]{1,2})?(\\?["'`])/i.exec(text.slice(from, from + 4))
   if (prefix) {
     const open = from + prefix[0].length
     const to = closingQuote(text, open, prefix[1] ?? '"')
-    return { from: open, to, text: text.slice(open, to), isQuoted: true, isSpaced }
+    return { from: open, to, text: text.slice(open, to), isQuoted: true, isSpaced, isEnvLine }
   }
-  let to = Math.max(from, runEnd)
-  while (to < text.length && !isValueEnd(text.charCodeAt(to))) to++
-  return to === from ? null : { from, to, text: text.slice(from, to), isQuoted: false, isSpaced }
+  const isQuery = isQueryStart(text, separator, name)
+  let to = isEnvLine || isQuery ? from : Math.max(from, runEnd)
+  const isEnd = isEnvLine ? isBlank : isQuery ? isQueryEnd : isValueEnd
+  while (to < text.length && !isEnd(text.charCodeAt(to))) to++
+  return to === from ? null : { from, to, text: text.slice(from, to), isQuoted: false, isSpaced, isEnvLine }
 }
 
+/** An upper-case name at the beginning of its line, or of a command that is given its environment. */
+function isEnvName(text: string, separator: number, name: string): boolean {
+  if (!/^[A-Z][A-Z0-9_]*$/.test(name)) return false
+  const start = separator - name.length
+  return /(?:^|\n)[ \t+>-]*(?:(?:export|set|ENV|ARG|-e|--env)[ \t]+)?$/.test(text.slice(Math.max(0, start - 24), start))
+}
+
+function isQueryStart(text: string, separator: number, name: string): boolean {
+  const before = text[separator - name.length - 1]
+  return before === '?' || before === '&'
+}
+
+/** YAML's `|` and `>`: the value begins on the next line. */
+function blockStart(text: string, at: number): number | null {
+  if (text[at] !== '|' && text[at] !== '>') return null
+  const head = /^[|>][+-]?\d?[ \t]{0,8}\r?\n[ \t]{1,40}/.exec(text.slice(at, at + 64))
+  return head ? at + head[0].length : null
+}
+
+/** `quote` may be an escaped one, as in JSON within JSON. */
 function closingQuote(text: string, from: number, quote: string): number {
   for (let at = from; at < text.length; at++) {
-    const char = text[at]
-    if (char === '\\') at++
-    else if (char === quote || char === '\n') return at
+    if (text.startsWith(quote, at) || text[at] === '\n') return at
+    if (text[at] === '\\') at++
   }
   return text.length
 }
 
-function isSecretValue(name: string, value: Value): boolean {
+/** What the name says of the value, or null. */
+export function labelOfValue(name: string, value: Pick<Value, 'text' | 'isQuoted' | 'isSpaced' | 'isEnvLine'>): string | null {
   const text = value.text.slice(0, MAX_JUDGED)
-  if (text === '' || isTemplate(text) || text.includes('[REDACTED') || /^[\d.,_+-]+$/.test(text)) return false
-  const parts = segments(name)
-  const last = parts.at(-1) ?? ''
-  const isPassword = PASSWORDS.has(last)
-  const needed = isPassword ? 1 : SHORT_ENDINGS.has(last) ? 8 : 12
-  if (text.length < needed || /^sha(?:1|256|384|512)[-:]/.test(text)) return false
-  if (!value.isQuoted && isCode(value, isPassword)) return false
-  if (value.isQuoted && /\s/.test(text) && !isPassword) return false
-  // A bare `key`, or a table's or cache's, is more often a field's name than a secret: ask for the look of one.
-  const isPlainKey = last === 'key' && (parts.length === 1 || PLAIN_KEYS.has(parts.at(-2) ?? ''))
-  return isPlainKey ? looksRandom(text) : true
+  if (text === '' || isTemplate(text) || text.includes('[REDACTED') || /^[\d.,_+-]+$/.test(text)) return null
+  if (!isSecretName(name)) return isHighEntropy(text) ? 'ENTROPY' : null
+  const isPassword = isPasswordName(name)
+  if (text.length < neededChars(name) || /^sha(?:1|256|384|512)[-:]/.test(text)) return null
+  if (!value.isQuoted && isCode(value, isPassword)) return null
+  if (value.isQuoted && /\s/.test(text) && !isPassword) return null
+  return isPlainKey(name) && !looksRandom(text) ? null : 'ENV_SECRET'
 }
 
 function isTemplate(text: string): boolean {
-  return /^(?:\$|\{\{|<[A-Za-z]|%[({]|#\{|\*+$|x{3,}$|\.\.\.)/i.test(text)
+  return /^(?:…|[a-z][a-z0-9+.-]*:\/\/|\$[{(]|\$[A-Za-z_]\w*$|\{\{|<[A-Za-z]|%[({]|%\w+%$|#\{|\*+$|x{3,}$|\.\.\.)/i.test(text)
 }
 
-function isCode(value: Value, isPassword: boolean): boolean {
+function isCode(value: Pick<Value, 'text' | 'isSpaced' | 'isEnvLine'>, isPassword: boolean): boolean {
   const { isSpaced } = value
   const text = value.text.slice(0, MAX_JUDGED)
+  if (value.isEnvLine) return /^(?:[A-Za-z_][\w.]*)?[([]|^(?:process|os|env)\./.test(text)
   if (/[({[]|=>|\)$/.test(text) || text.startsWith('&') || text.startsWith('*')) return true
-  if (TYPE_WORDS.has(text.toLowerCase().replace(/[|?)\]}]+$/, ''))) return true
+  if (TYPE_WORDS.has(text.toLowerCase().replace(/[|?)\]}:>]+$/, ''))) return true
   if (/^[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*)+[)\]}]*$/.test(text) && (isSpaced || /^(?:process|os|env|self|this|config|import|settings)\b/.test(text)))
     return true
   // `token: CancellationToken`, `key = itemKey`: letters alone name something.
-  return isSpaced && !isPassword && /^[A-Za-z_$]+[)\]}|?]*$/.test(text)
-}
-
-function looksRandom(text: string): boolean {
-  return text.length >= 16 && /\d/.test(text) && /[A-Za-z]/.test(text) && !/[\s/]/.test(text) && !/^[a-z]+(?:[-_.][a-z0-9]+)*$/.test(text)
+  return isSpaced && !isPassword && /^[A-Za-z_$]+(?:<[\w$<>.,|[\]]*)?[)\]}|?:>]*$/.test(text)
 }
 
 function isNameChar(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 || code === 45 || code === 46
+}
+
+function isBlank(code: number): boolean {
+  return code <= 32
+}
+
+/** Of a parameter in an address. */
+function isQueryEnd(code: number): boolean {
+  return code === 38 || code === 35 || isValueEnd(code)
 }
 
 function isValueEnd(code: number): boolean {

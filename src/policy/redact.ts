@@ -2,13 +2,11 @@
  * The one secrets filter: known values exactly, vendor patterns, secret-like names. Idempotent, linear in the text.
  * Never applied to files on disk. With `numbered` the same value keeps the same placeholder, and `restore` undoes it.
  */
-import { assignmentSpans, segments } from './redact-assignments.ts'
+import { assignmentSpans } from './redact-assignments.ts'
+import { knownIndex, type KnownIndex, type KnownSecret } from './redact-known.ts'
+import { segments } from './redact-names.ts'
+import { pairSpans } from './redact-pairs.ts'
 import { patternSpans, type Span } from './redact-patterns.ts'
-
-export interface KnownSecret {
-  readonly label: string
-  readonly value: string
-}
 
 export interface Hit {
   readonly label: string
@@ -29,57 +27,87 @@ export interface RedactorOptions {
 
 export interface Redactor {
   (text: string): Redacted
-  /** Placeholders that this redactor made, back to their values; others stay. */
+  /** Where secrets stand, ascending, without overlap. */
+  spans(text: string): Span[]
+  /** Only the secrets at `spans`, which must be of this text, ascending and without overlap. */
+  mask(text: string, spans: readonly Span[]): Redacted
+  /** Placeholders that this redactor made, back to their values; others stay. Only with `numbered`. */
   restore(text: string): string
+  /** The value of a placeholder that this redactor made. */
+  valueOf(placeholder: string): string | undefined
+  /** From now on this value is masked wherever it stands. */
+  learn(secret: KnownSecret): void
 }
 
-const MIN_KNOWN_CHARS = 6
 /** What stands where a secret was. */
 export const PLACEHOLDER = /\[REDACTED(?::[A-Z0-9_]{1,64})?(?::\d{1,9})?\]/g
 
 export function createRedactor(options: RedactorOptions = {}): Redactor {
-  const known = (options.known ?? []).filter((secret) => secret.value.length >= MIN_KNOWN_CHARS).toSorted((a, b) => b.value.length - a.value.length)
-  const numbers = new Map<string, string>()
-  const values = new Map<string, string>()
-  const counts = new Map<string, number>()
-  const placeholder = (label: string, value: string): string => {
-    if (options.numbered !== true) return `[REDACTED:${label}]`
-    const key = `${label}\0${value}`
-    const existing = numbers.get(key)
-    if (existing !== undefined) return existing
-    const count = (counts.get(label) ?? 0) + 1
-    counts.set(label, count)
-    const made = `[REDACTED:${label}:${count}]`
-    numbers.set(key, made)
-    values.set(made, value)
-    return made
+  const known = knownIndex(options.known ?? [])
+  const names = options.numbered === true ? numberedNames() : plainNames()
+  const redact = (text: string): Redacted => {
+    names.reserve(text)
+    return mask(text, secretSpans(text, known), names.of)
   }
-  const redact = (text: string): Redacted => mask(text, secretSpans(text, known), placeholder)
   return Object.assign(redact, {
-    restore: (text: string) => text.replace(PLACEHOLDER, (found) => values.get(found) ?? found),
+    spans: (text: string) => secretSpans(text, known),
+    mask: (text: string, spans: readonly Span[]) => {
+      names.reserve(text)
+      return mask(text, spans, names.of)
+    },
+    restore: (text: string) => text.replace(PLACEHOLDER, (found) => names.valueOf(found) ?? found),
+    valueOf: names.valueOf,
+    learn: known.add,
   })
 }
 
-/** Where the secrets of a text stand, ascending, without overlap. For restoring placeholders in patches. */
-export function secretSpans(text: string, known: readonly KnownSecret[] = []): Span[] {
-  const taken: Span[] = []
-  // Earlier listed kinds count first: exact values, then the table's order, then names.
-  for (const span of [...knownSpans(text, known), ...patternSpans(text), ...assignmentSpans(text)]) taken.push(span)
-  return withoutOverlap(taken, placeholders(text))
+interface Names {
+  of(label: string, value: string): string
+  /** Placeholders that a text brings along are nobody's number. */
+  reserve(text: string): void
+  valueOf(placeholder: string): string | undefined
 }
 
-function knownSpans(text: string, known: readonly KnownSecret[]): Span[] {
-  const spans: Span[] = []
-  for (const { label, value } of known) {
-    if (value.length < MIN_KNOWN_CHARS) continue
-    for (let at = text.indexOf(value); at >= 0; at = text.indexOf(value, at + value.length)) {
-      spans.push({ from: at, to: at + value.length, label })
-    }
+function plainNames(): Names {
+  return { of: (label) => `[REDACTED:${label}]`, reserve: () => undefined, valueOf: () => undefined }
+}
+
+/** Numbers by first appearance, for each label from 1. */
+function numberedNames(): Names {
+  const given = new Map<string, string>()
+  const values = new Map<string, string>()
+  const counts = new Map<string, number>()
+  const reserved = new Set<string>()
+  return {
+    of(label, value) {
+      // The value alone: what one rule finds here may be another's there.
+      const existing = given.get(value)
+      if (existing !== undefined) return existing
+      let made: string
+      do {
+        const count = (counts.get(label) ?? 0) + 1
+        counts.set(label, count)
+        made = `[REDACTED:${label}:${count}]`
+      } while (reserved.has(made))
+      given.set(value, made)
+      values.set(made, value)
+      return made
+    },
+    reserve(text) {
+      if (!text.includes('[REDACTED')) return
+      for (const [placeholder] of text.matchAll(PLACEHOLDER)) if (!values.has(placeholder)) reserved.add(placeholder)
+    },
+    valueOf: (placeholder) => values.get(placeholder),
   }
-  return spans
+}
+
+/** Earlier listed kinds count first: exact values, then the table's order, then names. */
+function secretSpans(text: string, known: KnownIndex): Span[] {
+  return withoutOverlap([...known.spans(text), ...patternSpans(text), ...assignmentSpans(text), ...pairSpans(text)], placeholders(text))
 }
 
 function placeholders(text: string): Span[] {
+  if (!text.includes('[REDACTED')) return []
   return [...text.matchAll(PLACEHOLDER)].map((match) => ({
     from: match.index,
     to: match.index + match[0].length,
@@ -87,9 +115,20 @@ function placeholders(text: string): Span[] {
   }))
 }
 
+/** Placeholders in a text, by label. */
+export function maskedIn(text: string): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  if (!text.includes('[REDACTED')) return counts
+  for (const [placeholder] of text.matchAll(PLACEHOLDER)) {
+    const label = /^\[REDACTED:([A-Z0-9_]*[A-Z_][A-Z0-9_]*)/.exec(placeholder)?.[1] ?? 'SECRET'
+    counts[label] = (counts[label] ?? 0) + 1
+  }
+  return counts
+}
+
 /**
- * Overlapping spans become one, labelled by the first listed, so that no part of either stays. Spans inside a
- * placeholder are dropped: that is what makes the filter idempotent.
+ * Overlapping spans become one, labelled by the first listed, so that no part of either stays. Spans that begin
+ * inside of a placeholder are dropped: that is what makes the filter idempotent.
  */
 function withoutOverlap(spans: readonly Span[], masked: readonly Span[]): Span[] {
   const ordered = spans.map((span, rank) => ({ ...span, rank })).toSorted((a, b) => a.from - b.from || b.to - a.to)
@@ -98,7 +137,7 @@ function withoutOverlap(spans: readonly Span[], masked: readonly Span[]): Span[]
   for (const span of ordered) {
     while (at < masked.length && (masked[at]?.to ?? 0) <= span.from) at++
     const inside = masked[at]
-    if (inside !== undefined && inside.from <= span.from && span.to <= inside.to) continue
+    if (inside !== undefined && inside.from <= span.from && (span.to <= inside.to || inside.from < span.from)) continue
     const last = merged.at(-1)
     if (last === undefined || span.from >= last.to) {
       merged.push(span)
@@ -158,4 +197,12 @@ function isSecretKey(key: string): boolean {
 
 function isExempt(member: unknown): boolean {
   return member === null || typeof member === 'number' || typeof member === 'boolean' || member === ''
+}
+
+/** A copy with every text masked by what it says alone; names of members mean nothing here. */
+export function redactTexts<Value>(value: Value, redact: (text: string) => string): Value {
+  if (typeof value === 'string') return redact(value) as Value
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item: unknown) => redactTexts(item, redact)) as Value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redactTexts(member as unknown, redact)])) as Value
 }
