@@ -33,7 +33,10 @@ async function drive(
     monotonic: () => 0,
     chance: () => 0.5,
     sleep: async () => {},
-    redact: (text) => ({ text: text.replaceAll('hunter22', '[REDACTED]'), hits: text.includes('hunter22') ? 1 : 0 }),
+    mask: {
+      text: (text) => text.replaceAll('hunter22', '[REDACTED]'),
+      json: (value) => JSON.parse(JSON.stringify(value).replaceAll('hunter22', '[REDACTED]')),
+    },
     recall: async (place, sha) => recorded.get(`${place.turn}${sha}`) ?? null,
     hold: async () => 'h',
     settle: async (_hold, settlement) => void settled.push(settlement),

@@ -9,16 +9,16 @@ import { loadConfig } from '../config/config.ts'
 import { pathsFrom } from '../config/paths.ts'
 import { VpError } from '../core/errors.ts'
 import type { OpenKit, SandboxInForce } from '../operations/kit.ts'
+import { createMasking } from '../operations/masking.ts'
 import { parseLaneYaml } from '../policy/lane-file.ts'
 import { isLaneName, narrow, slugOf, type Lane } from '../policy/lane.ts'
 import { denyPath, isWithin } from '../policy/paths.ts'
-import { createRedactor, redactJson } from '../policy/redact.ts'
-import type { KnownSecret } from '../policy/redact-known.ts'
 import { SHIPPED_LANES } from '../policy/shipped-lanes.ts'
 import { selectBackend } from '../sandbox/select.ts'
 import { resolveToolchain, type Toolchain } from '../sandbox/toolchain.ts'
 import { openWorkspace } from '../workspace/files.ts'
 import { gitRunner, rememberingGit } from '../workspace/git.ts'
+import { environmentSecrets, fileSecrets, workspaceSecrets } from './known-secrets.ts'
 import { openLedger } from './ledger.ts'
 import { isWorkerAlive, workerName } from './process.ts'
 
@@ -37,8 +37,8 @@ export function openKit(options: KitOptions): OpenKit {
   const ledger = openLedger(paths)
   const { config } = loadConfig(paths.configFile, env)
   const worker = workerName(process.pid)
-  const redactor = createRedactor({ known: knownSecrets(env) })
-  const redact = (text: string) => redactor(text)
+  const known = [...environmentSecrets(env), ...fileSecrets(config.secrets.files, env)]
+  const base = createMasking({ known })
   const ports = {
     clock: { now: () => Date.now(), monotonic: () => performance.now() },
     random: { bytes: (count: number) => randomFillSync(new Uint8Array(count)) },
@@ -91,8 +91,9 @@ export function openKit(options: KitOptions): OpenKit {
         deny: (path, intent) => denyPath(path, intent) ?? (intent === 'write' && isWithin(path, fixed) ? 'global/foreign-content' : null),
       }),
     lane: (name, root) => laneOf(name, root),
-    redactText: (text) => redact(text).text,
-    redactJson: (value) => redactJson(value, redact),
+    redactText: base.text,
+    redactJson: base.json,
+    masking: (roots, asked) => createMasking({ known: [...known, ...[...new Set(roots)].flatMap(workspaceSecrets)], ...asked }),
     check: () => ledger.store.check(),
     close: () => ledger.store.close(),
   }
@@ -133,13 +134,6 @@ function rememberedVersions(file: string): { get(key: string): string | undefine
       }
     },
   }
-}
-
-/** Values of the environment that must not leave: whatever is named like a secret and long enough to be one. */
-function knownSecrets(env: KitOptions['env']): KnownSecret[] {
-  return Object.entries(env).flatMap(([name, value]) =>
-    value !== undefined && value.length >= 8 && /(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?$/i.test(name) ? [{ label: name, value }] : [],
-  )
 }
 
 function findProgram(name: string, env: KitOptions['env']): string {

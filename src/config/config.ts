@@ -25,6 +25,7 @@ const schema = z.strictObject({
   allow_unknown_price: z.optional(z.boolean()),
   prices: z.optional(z.record(z.string(), price)),
   bell: z.optional(z.enum(['on', 'off'])),
+  secrets: z.optional(z.strictObject({ files: z.optional(z.array(z.string()).check(z.maxLength(32))) })),
 })
 
 type UserFile = z.infer<typeof schema>
@@ -43,6 +44,8 @@ export interface Config {
   /** Model name → USD per million tokens, in and out. */
   readonly prices: Readonly<Record<string, z.infer<typeof price>>>
   readonly bell: 'on' | 'off'
+  /** Files like a `.env` whose values are masked wherever they stand: `/…` or `~/…`. */
+  readonly secrets: { readonly files: readonly string[] }
 }
 
 const DEFAULTS: Config = {
@@ -58,6 +61,7 @@ const DEFAULTS: Config = {
   allow_unknown_price: false,
   prices: {},
   bell: 'on',
+  secrets: { files: [] },
 }
 
 export interface Sourced {
@@ -77,7 +81,7 @@ export function loadConfig(file: string, env: Environment): LoadedConfig {
   const pinned = env['VP_SANDBOX']
   if (pinned !== undefined && !['bwrap', 'box', 'landlock'].includes(pinned))
     throw new VpError('config.invalid', `VP_SANDBOX is bwrap, box or landlock, not ${JSON.stringify(pinned)}`)
-  const config = { ...DEFAULTS, ...user, ...(pinned ? { sandbox: pinned } : {}) } as Config
+  const config = { ...DEFAULTS, ...user, secrets: { ...DEFAULTS.secrets, ...user.secrets }, ...(pinned ? { sandbox: pinned } : {}) } as Config
   const sources = Object.entries(config).map(([name, value]): Sourced => ({
     name,
     value,

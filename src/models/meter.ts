@@ -18,12 +18,17 @@ export interface Settlement {
   readonly error: VpError | null
   readonly usage: Usage
   readonly duration_ms: number
-  readonly masked: number
+}
+
+/** The secrets filter, over words and over the arguments of calls. */
+export interface Mask {
+  text(text: string): string
+  json(value: unknown): unknown
 }
 
 export interface MeterPorts extends Omit<RetryPorts, 'onFailure'> {
   monotonic(): number
-  redact(text: string): { text: string; hits: number }
+  readonly mask: Mask
   /** The answer already recorded for this place and request, or null. */
   recall(place: CallPlace, sha: string): Promise<ModelAnswer | null>
   /** Holds the worst case; throws `budget.cap` when it does not fit. Returns what `settle` gives back. */
@@ -46,7 +51,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
   return {
     ...provider,
     async answer(request, place, signal, onProgress) {
-      const { request: outbound, masked } = redactRequest(ports, request)
+      const outbound = maskRequest(ports.mask, request)
       const sha = requestSha(outbound)
       const known = await ports.recall(place, sha)
       if (known) return known
@@ -66,7 +71,6 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
           error,
           usage: usageOf(answer, options, duration_ms),
           duration_ms,
-          masked,
         })
       }
       try {
@@ -105,13 +109,13 @@ function usageOf(answer: ModelAnswer | null, options: MeterOptions, durationMs: 
   }
 }
 
-function redactRequest(ports: Pick<MeterPorts, 'redact'>, request: ModelRequest): { request: ModelRequest; masked: number } {
-  let masked = 0
-  const clean = (text: string): string => {
-    const { text: safe, hits } = ports.redact(text)
-    masked += hits
-    return safe
-  }
-  const messages = request.messages.map((message): Message => ({ ...message, text: clean(message.text) }))
-  return { request: { ...request, messages }, masked }
+/** What leaves: every text, and what a model said to call, since the next model may be another's. */
+export function maskRequest(mask: Mask, request: ModelRequest): ModelRequest {
+  const messages = request.messages.map((message): Message => {
+    const text = mask.text(message.text)
+    return message.role === 'assistant'
+      ? { ...message, text, calls: message.calls.map((call) => ({ ...call, arguments: mask.json(call.arguments) as typeof call.arguments })) }
+      : { ...message, text }
+  })
+  return { ...request, messages }
 }

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { hex } from '../core/ids.ts'
+import { PLACEHOLDER } from '../policy/redact.ts'
 import type { FileChange, FileWritten, Workspace } from '../workspace/files.ts'
 import type { Kit } from './kit.ts'
 import type { Scene } from './operation.ts'
@@ -89,14 +90,20 @@ function takeBack(files: Workspace, written: readonly FileWritten[], before: Rea
 
 /** A mask that a reader was shown instead of a secret must never become the file's content. */
 function refusePlaceholders(files: Workspace, change: FileChange): void {
-  const mask = '[REDACTED'
-  if (!change.bytes || !Buffer.from(change.bytes).includes(mask)) return
-  if (files.exists(change.path) && files.read(change.path).bytes.includes(mask)) return
+  const masks = placeholdersIn(change.bytes)
+  if (masks.length === 0) return
+  const there = new Set(files.exists(change.path) ? placeholdersIn(files.read(change.path).bytes) : [])
+  if (masks.every((mask) => there.has(mask))) return
   throw new VpError(
     'patch.rejected',
     `${change.path}: a [REDACTED] placeholder stands for a value that is not shown; leave that line as it is and change others`,
     { changed: 'nothing was written' },
   )
+}
+
+function placeholdersIn(bytes: Uint8Array | null): string[] {
+  const text = bytes && Buffer.from(bytes).includes('[REDACTED') ? Buffer.from(bytes).toString('utf8') : ''
+  return [...text.matchAll(PLACEHOLDER)].map(([placeholder]) => placeholder)
 }
 
 export async function recordImages(

@@ -12,10 +12,11 @@ import { parsePatch } from '../patch/parse.ts'
 import { brokenSyntax } from '../patch/syntax.ts'
 import { decode, encode, isBinary, joinLines, lineEndsOf, splitLines } from '../patch/text-file.ts'
 import type { FilePatch, HunkOutcome } from '../patch/types.ts'
+import { hasPlaceholder } from '../policy/redact.ts'
 import type { FileChange, Workspace } from '../workspace/files.ts'
 import { writeFiles } from './before-images.ts'
 import { operation, type Scene } from './operation.ts'
-import { hasPlaceholder, unmaskContent, unmaskPatch, type Mask } from './unmask.ts'
+import { unmaskContent, unmaskPatch, type Mask } from './unmask.ts'
 
 const MAX_READ = 2 * 1024 * 1024
 

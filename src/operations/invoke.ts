@@ -35,7 +35,7 @@ export async function invoke(kit: Kit, operation: Operation, params: unknown, ca
     idempotencyKey: options.idempotencyKey ?? null,
     startedAt: kit.clock.monotonic(),
     scene: {
-      kit,
+      kit: withFilterOf(kit, tree),
       caller,
       tree,
       receiptId: receiptId(kit.clock, kit.random),
@@ -66,6 +66,11 @@ export async function invoke(kit: Kit, operation: Operation, params: unknown, ca
   }
   const id = call.receipt?.id ?? call.scene.receiptId
   return call.error ? { ok: false, error: call.error, receipt: id } : { ok: true, result: call.result, receipt: id, replayed: call.replayed }
+}
+
+/** What leaves by this call passes the tree's own filter, which is opened when something has to. */
+function withFilterOf(kit: Kit, tree: TreeScene): Kit {
+  return { ...kit, redactText: (text) => tree.masking().text(text), redactJson: (value) => tree.masking().json(value) }
 }
 
 /** The error as it was, or one that says what could not be taken back. */

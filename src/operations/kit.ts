@@ -11,6 +11,7 @@ import type { Toolchain } from '../sandbox/toolchain.ts'
 import type { Store } from '../store/contract.ts'
 import type { Workspace } from '../workspace/files.ts'
 import type { RunGit } from '../workspace/git.ts'
+import type { Masking } from './masking.ts'
 
 export interface SandboxInForce {
   readonly backend: Backend
@@ -37,6 +38,8 @@ export interface Kit {
   lane(name: string, root: string): Lane
   redactText(text: string): string
   redactJson(value: unknown): unknown
+  /** The filter of the trees at `roots`: also what their `.env` files hold. `numbered` for one task attempt. */
+  masking(roots: readonly string[], options?: { readonly numbered: boolean }): Masking
   /** This process, and whether another is alive. */
   readonly worker: string
   isAlive(worker: string): boolean

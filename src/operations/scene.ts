@@ -4,6 +4,7 @@
  */
 import type { ProjectFile } from '../plms/contract/types.ts'
 import type { Workspace } from '../workspace/files.ts'
+import type { Masking } from './masking.ts'
 
 export interface TreeScene {
   /** Absolute; '' where there is no tree (operations on the machine). */
@@ -16,6 +17,8 @@ export interface TreeScene {
   readonly project: ProjectFile | null
   /** Opens the files once; throws `usage.project` where there is no tree. */
   files(): Workspace
+  /** The filter for what leaves from here; made once. */
+  masking(): Masking
   /** Id of the tree as it is now (git), or null outside a run: the measurement's key. */
   record(): Promise<string | null>
   /** Submodules of the tree: shown to commands read-only, since nothing of them is recorded. */

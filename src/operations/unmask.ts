@@ -4,7 +4,7 @@
  * unclear stays a placeholder, which no write accepts. Pure; the mask comes in. Source: contracts/vp.md, Masking.
  */
 import type { FilePatch, Hunk } from '../patch/types.ts'
-import { PLACEHOLDER } from '../policy/redact.ts'
+import { hasPlaceholder, PLACEHOLDER } from '../policy/redact.ts'
 
 export type Mask = (text: string) => string
 
@@ -13,8 +13,6 @@ interface SeenFile {
   readonly real: readonly string[]
   readonly masked: readonly string[]
 }
-
-export const hasPlaceholder = (text: string): boolean => text.includes('[REDACTED')
 
 export function unmaskPatch(patch: FilePatch, lines: readonly string[], mask: Mask): FilePatch {
   if (!patch.hunks.some((hunk) => hunk.lines.some((line) => hasPlaceholder(line.text)))) return patch

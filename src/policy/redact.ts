@@ -42,6 +42,9 @@ export interface Redactor {
 /** What stands where a secret was. */
 export const PLACEHOLDER = /\[REDACTED(?::[A-Z0-9_]{1,64})?(?::\d{1,9})?\]/g
 
+/** Quick to say: no mask without it. */
+export const hasPlaceholder = (text: string): boolean => text.includes('[REDACTED')
+
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const known = knownIndex(options.known ?? [])
   const names = options.numbered === true ? numberedNames() : plainNames()
@@ -94,7 +97,7 @@ function numberedNames(): Names {
       return made
     },
     reserve(text) {
-      if (!text.includes('[REDACTED')) return
+      if (!hasPlaceholder(text)) return
       for (const [placeholder] of text.matchAll(PLACEHOLDER)) if (!values.has(placeholder)) reserved.add(placeholder)
     },
     valueOf: (placeholder) => values.get(placeholder),
@@ -107,7 +110,7 @@ function secretSpans(text: string, known: KnownIndex): Span[] {
 }
 
 function placeholders(text: string): Span[] {
-  if (!text.includes('[REDACTED')) return []
+  if (!hasPlaceholder(text)) return []
   return [...text.matchAll(PLACEHOLDER)].map((match) => ({
     from: match.index,
     to: match.index + match[0].length,
@@ -118,7 +121,7 @@ function placeholders(text: string): Span[] {
 /** Placeholders in a text, by label. */
 export function maskedIn(text: string): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {}
-  if (!text.includes('[REDACTED')) return counts
+  if (!hasPlaceholder(text)) return counts
   for (const [placeholder] of text.matchAll(PLACEHOLDER)) {
     const label = /^\[REDACTED:([A-Z0-9_]*[A-Z_][A-Z0-9_]*)/.exec(placeholder)?.[1] ?? 'SECRET'
     counts[label] = (counts[label] ?? 0) + 1

@@ -2,6 +2,7 @@
 import type { Workspace } from '../../workspace/files.ts'
 import { findRepositoryRoot } from '../../workspace/human-repository.ts'
 import type { Kit } from '../kit.ts'
+import type { Masking } from '../masking.ts'
 import type { TreeScene } from '../scene.ts'
 import { VpError } from '../../core/errors.ts'
 import { readProjectFile } from './project.ts'
@@ -14,6 +15,7 @@ export interface Checkout extends TreeScene {
 export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checkout {
   const root = findRepositoryRoot(from) ?? from
   let files: Workspace | null = null
+  let masking: Masking | null = null
   let world = 0
   return {
     root,
@@ -22,6 +24,7 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
     project: readProjectFile(root),
     environmentHome: async () => root,
     files: () => (files ??= kit.openFiles(root)),
+    masking: () => (masking ??= kit.masking([root])),
     record: async () => null,
     foreignFolders: [],
     touched: () => void world++,

@@ -189,7 +189,7 @@ async function planner(
     project_id: project.project_id,
     cap_micro_usd: Math.round(kit.config.before_approval_usd * 1e6),
   } as const
-  const provider = meteredProvider(meterPorts(kit, purse, model.provider), model.provider, {
+  const provider = meteredProvider(meterPorts(kit, purse, model.provider, tree.masking()), model.provider, {
     price,
     tier: model.tier,
     allowUnknownPrice: kit.config.allow_unknown_price,

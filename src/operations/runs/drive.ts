@@ -69,10 +69,10 @@ export async function portsOptions(kit: Kit, request: DriveRequest): Promise<Run
     onActivity: request.watcher.onActivity,
     ...(request.confirm ? { confirm: request.confirm } : {}),
     ...(request.yes ? { yes: true } : {}),
-    providerFor: async (task) => {
+    providerFor: async (task, mask) => {
       const purse = { kind: 'run', run_id: request.state.run_id, task_id: task.task_id, attempt: task.attempt } as const
       const allowUnknownPrice = kit.config.allow_unknown_price || request.state.caps.micro_usd === null
-      return meteredProvider(meterPorts(kit, purse, request.provider), request.provider, {
+      return meteredProvider(meterPorts(kit, purse, request.provider, mask), request.provider, {
         price,
         tier: request.tier,
         allowUnknownPrice,

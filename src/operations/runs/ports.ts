@@ -2,6 +2,7 @@
  * The engine's ports filled in: trees from git, work by the agent, judgement by the project's own commands,
  * commits by the operator. Everything a task does passes here once.
  */
+import { asVpError } from '../../core/errors.ts'
 import { sha256 } from '../../core/json.ts'
 import { runAgent, type AgentActivity } from '../../agent/loop.ts'
 import { SYSTEM_PROMPT } from '../../agent/prompt.ts'
@@ -17,6 +18,7 @@ import type { LintMeasurement, TestMeasurement } from '../../pas/embedded/kpi/me
 import { kpiViolation, LANE_GATES, openViolations, type Gate } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { JobCard, KpiResult, Violation } from '../../pas/contract/types.ts'
+import { redactTexts } from '../../policy/redact.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import type { Tx } from '../../store/contract.ts'
 import { foreignChanges } from '../../workspace/foreign.ts'
@@ -26,6 +28,7 @@ import { agentTools } from '../agent-tools.ts'
 import { environmentFor } from '../environment.ts'
 import { invoke } from '../invoke.ts'
 import type { Kit } from '../kit.ts'
+import { maskedError, type Masking } from '../masking.ts'
 import type { Caller, Operation } from '../operation.ts'
 import type { TreeScene } from '../scene.ts'
 import type { Asker } from '../wrapper/approval.ts'
@@ -34,11 +37,11 @@ import { taskGoal } from './goal.ts'
 import type { RunScene } from './run-scene.ts'
 import { publishBranch, recordEnd } from './end.ts'
 import { startOf } from './start-tree.ts'
-import { openRunTree, type RunTree, type TreeRequest } from './trees.ts'
+import { attemptScene, openRunTree, type RunTree, type TreeRequest } from './trees.ts'
 
 export interface RunPortsOptions {
-  /** The metered provider for one attempt. */
-  providerFor(task: TaskState): Promise<Provider>
+  /** The metered provider for one attempt, behind the attempt's own filter. */
+  providerFor(task: TaskState, mask: Masking): Promise<Provider>
   readonly gates: (lane: JobCard['lane']) => readonly Gate[]
   readonly prd: string | null
   readonly confirm?: Caller['confirm']
@@ -64,13 +67,15 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
     point: kit.point,
     sleep: kit.sleep,
     onState: options.onState,
-    openTree: async (state, task, signal) => {
+    openTree: told(kit, async (state, task, signal) => {
       const name = `T${task.card.payload.n}-${task.attempt}`
       const start = await startOf(git, dir, state, task)
       return openRunTree(kit, run, { name, lane: task.card.lane, ...start, environment: environmentOf(kit, options, state, task) }, signal)
-    },
-    work: (state, task, tree, signal) => work(kit, run, options, state, task, tree, signal),
-    judge: (state, task, treeId, tree, signal) => judgeTree(kit, run, options, { state, task, treeId, tree }, signal),
+    }),
+    work: told(kit, (state, task, tree, signal) => work(kit, run, options, state, task, tree, signal)),
+    judge: told(kit, async (state, task, treeId, tree, signal) =>
+      redactTexts(await judgeTree(kit, run, options, { state, task, treeId, tree }, signal), kit.redactText),
+    ),
     lines: async (base, treeId) => {
       const counts = await lineCounts(git, dir, base, treeId)
       return {
@@ -99,8 +104,19 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
     moveBranch: (_state, to, from) => moveRef(git, dir, run.branch, to, from),
     publish: (state, head) => publishBranch(kit, run, state, head),
     ended: (tx, state) => recordEnd(tx, kit, state),
-    receipt: (tx, lease, outcome) => writeAttemptReceipt(tx, kit, lease, outcome),
+    receipt: (tx, lease, outcome) => writeAttemptReceipt(tx, kit, lease, { ...outcome, reason: kit.redactText(outcome.reason) }),
     validate: (state, signal) => validateRunHead(kit, run, options, state, signal),
+  }
+}
+
+/** Its errors are written into the run's story as reasons: they pass the filter first. */
+function told<Args extends readonly unknown[], Result>(kit: Kit, port: (...args: Args) => Promise<Result>): (...args: Args) => Promise<Result> {
+  return async (...args) => {
+    try {
+      return await port(...args)
+    } catch (thrown) {
+      throw maskedError(asVpError(thrown), { text: kit.redactText, json: kit.redactJson })
+    }
   }
 }
 
@@ -148,10 +164,12 @@ async function work(
     attempt: task.attempt,
   }
   const goal = await taskGoal(kit, run, task, tree.base, options.prd)
+  const scene = attemptScene(kit, tree)
+  const mask = scene.masking()
   const outcome = await runAgent(
     {
-      provider: await options.providerFor(task),
-      tools: agentTools(kit, caller, tree.scene),
+      provider: await options.providerFor(task, mask),
+      tools: agentTools(kit, caller, scene),
       world: () => String(tree.scene.world()),
       onActivity: (activity) => options.onActivity(task, activity),
     },
@@ -164,8 +182,8 @@ async function work(
     },
     signal,
   )
-  if (outcome.kind === 'submitted') return outcome
-  return { kind: 'stopped', reason: outcome.reason, message: outcome.message, error: outcome.error }
+  if (outcome.kind === 'submitted') return { ...outcome, title: mask.text(outcome.title), summary: mask.text(outcome.summary) }
+  return { kind: 'stopped', reason: outcome.reason, message: mask.text(outcome.message), error: outcome.error && maskedError(outcome.error, mask) }
 }
 
 interface TreeToJudge {
@@ -355,7 +373,7 @@ async function writeAttemptReceipt(
     task_id: lease.task_id,
     attempt: lease.attempt,
     outcome: status,
-    summary: kit.redactText(outcome.kind === 'merged' ? `commit ${outcome.commit?.slice(0, 7)}` : outcome.reason),
+    summary: outcome.kind === 'merged' ? `commit ${outcome.commit?.slice(0, 7)}` : outcome.reason,
     detail: { kpis: outcome.kpis.map((kpi) => ({ ...kpi })), commit: outcome.commit },
   })
   if (outcome.kind === 'waiting' || outcome.kind === 'released') return

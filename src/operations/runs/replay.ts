@@ -8,6 +8,7 @@ import { runAgent } from '../../agent/loop.ts'
 import { SYSTEM_PROMPT } from '../../agent/prompt.ts'
 import { isVpError, type VpError } from '../../core/errors.ts'
 import type { Provider } from '../../models/contract.ts'
+import { maskRequest } from '../../models/meter.ts'
 import { recordedProvider } from '../../models/recorded.ts'
 import { reduce } from '../../pas/embedded/reducer/reduce.ts'
 import type { RunEvent, RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
@@ -22,7 +23,7 @@ import type { Bundle } from './bundle.ts'
 import { taskGoal } from './goal.ts'
 import type { RunScene } from './run-scene.ts'
 import { startOf } from './start-tree.ts'
-import { openRunTree, type RunTree, type TreeRequest } from './trees.ts'
+import { attemptScene, openRunTree, type RunTree, type TreeRequest } from './trees.ts'
 
 export interface Divergence {
   readonly task_id: string
@@ -160,7 +161,7 @@ async function replayAttempt(
 }
 
 async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskState, tree: RunTree, signal: AbortSignal): Promise<VpError | null> {
-  const { scene } = tree
+  const scene = attemptScene(kit, tree)
   const { payload } = task.card
   const caller: Caller = {
     actor: 'agent',
@@ -172,7 +173,9 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskS
     confirm: async ({ ask }) => (wasApproved(bundle, ask.wants) ? 'call' : 'deny'),
   }
   const goal = await taskGoal(kit, run, task, tree.base, bundle.prd)
-  const provider = endingProvider(recordedProvider(bundle.exchanges, 'recorded'), bundle, `T${payload.n}`, task.attempt)
+  const recorded = endingProvider(recordedProvider(bundle.exchanges, 'recorded'), bundle, `T${payload.n}`, task.attempt)
+  // What was recorded is what left: behind the filter.
+  const provider: Provider = { ...recorded, answer: (request, place, stop) => recorded.answer(maskRequest(scene.masking(), request), place, stop) }
   const outcome = await runAgent(
     { provider, tools: agentTools(kit, caller, scene), world: () => String(scene.world()) },
     {

@@ -7,11 +7,12 @@ import { hex, type RunId, type TaskId } from '../../core/ids.ts'
 import { canonicalJson, type Json } from '../../core/json.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
-import type { MeterPorts, Settlement } from '../../models/meter.ts'
+import type { Mask, MeterPorts, Settlement } from '../../models/meter.ts'
 import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
 import { appendEvents, requireRun } from '../../pas/embedded/run-store.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { Kit } from '../kit.ts'
+import { maskedCounts } from '../masking.ts'
 import { requireProject, saveProject } from '../projects/project.ts'
 
 /** Whose money: a run's, or a project's before it has been approved. */
@@ -19,16 +20,13 @@ export type Purse =
   | { readonly kind: 'run'; readonly run_id: RunId; readonly task_id: TaskId; readonly attempt: number }
   | { readonly kind: 'project'; readonly project_id: number; readonly cap_micro_usd: number }
 
-export function meterPorts(kit: Kit, purse: Purse, provider: Provider): MeterPorts {
+export function meterPorts(kit: Kit, purse: Purse, provider: Provider, mask: Mask): MeterPorts {
   const scope = purse.kind === 'run' ? purse.run_id : `project:${purse.project_id}`
   return {
     monotonic: () => kit.clock.monotonic(),
     chance: () => (kit.random.bytes(1)[0] ?? 128) / 255,
     sleep: (ms, signal) => kit.sleep(ms, signal),
-    redact: (text) => {
-      const clean = kit.redactText(text)
-      return { text: clean, hits: clean === text ? 0 : 1 }
-    },
+    mask,
     recall: (place, sha) => recall(kit, scope, place, sha),
     hold: (worst) =>
       kit.store.transaction(async (tx) => {
@@ -41,7 +39,7 @@ export function meterPorts(kit: Kit, purse: Purse, provider: Provider): MeterPor
       kit.store.transaction(async (tx) => {
         kit.point('model.settle')
         await tx.run('DELETE FROM holds WHERE id = ?', hold)
-        await writeSettlement(tx, kit, purse, scope, provider, settlement)
+        await writeSettlement(tx, kit, { purse, scope, provider, mask }, settlement)
       }),
     failedTry: async (place, error, attempt, delayMs) => {
       await kit.store.transaction((tx) =>
@@ -51,7 +49,7 @@ export function meterPorts(kit: Kit, purse: Purse, provider: Provider): MeterPor
           actor: 'operator',
           surface: 'engine',
           outcome: 'retry',
-          error: { code: error.code, message: kit.redactText(error.message) },
+          error: { code: error.code, message: mask.text(error.message) },
           summary: `${provider.model} · ${error.code}, again in ${Math.round(delayMs / 100) / 10}s`,
           detail: {
             try: attempt,
@@ -116,7 +114,14 @@ function receiptPlace(purse: Purse, place: CallPlace): { run_id?: string; task_i
   return purse.kind === 'run' ? { run_id: purse.run_id, task_id: purse.task_id, attempt: purse.attempt, turn: place.turn } : { turn: place.turn }
 }
 
-async function writeSettlement(tx: Tx, kit: Kit, purse: Purse, scope: string, provider: Provider, settlement: Settlement): Promise<void> {
+interface Outlet {
+  readonly purse: Purse
+  readonly scope: string
+  readonly provider: Provider
+  readonly mask: Mask
+}
+
+async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask }: Outlet, settlement: Settlement): Promise<void> {
   const { place, answer, error, usage } = settlement
   if (answer)
     await tx.run(
@@ -153,7 +158,7 @@ async function writeSettlement(tx: Tx, kit: Kit, purse: Purse, scope: string, pr
     model: provider.model,
     host: provider.endpoint.host,
     request_sha: settlement.request_sha,
-    masked: settlement.masked,
+    masked: maskedCounts(settlement.request.messages),
     calls: answer?.calls.map((call) => call.name) ?? [],
     finish: answer?.finish ?? null,
     usage_source: answer?.usage_source ?? null,
@@ -167,7 +172,7 @@ async function writeSettlement(tx: Tx, kit: Kit, purse: Purse, scope: string, pr
     input_sha: settlement.request_sha,
     usage,
     duration_ms: settlement.duration_ms,
-    ...(error ? { error: { code: error.code, message: kit.redactText(error.message) } } : {}),
+    ...(error ? { error: { code: error.code, message: mask.text(error.message) } } : {}),
     summary: error ? `${provider.model} · ${error.code}` : `${provider.model} · ${usage.tokens_in + usage.tokens_out + usage.tokens_think} tok`,
     detail,
   })

@@ -8,6 +8,7 @@ import type { Workspace } from '../../workspace/files.ts'
 import { foreignContent, outermost } from '../../workspace/foreign.ts'
 import { checkOut, recordTree } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
+import type { Masking } from '../masking.ts'
 import { PROJECT_FILE } from '../projects/project.ts'
 import type { TreeScene } from '../scene.ts'
 import type { RunScene } from './run-scene.ts'
@@ -39,6 +40,7 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
   const excluded = [...reuse, ...fixed.map(({ path }) => path)]
   let world = 0
   let files: Workspace | null = null
+  let masking: Masking | null = null
   const scene: TreeScene = {
     root: at.directory,
     home: run.human.root,
@@ -50,6 +52,7 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
         at.directory,
         foreign.map(({ path }) => path),
       )),
+    masking: () => (masking ??= kit.masking([at.directory, run.human.root])),
     record: () => recordTree(git, run.repository, at, excluded),
     foreignFolders: fixed.filter(({ kind }) => kind === 'submodule').map(({ path }) => path),
     touched: () => void world++,
@@ -69,6 +72,12 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     throw error
   }
   return { base: request.base, scene, record: () => recordTree(git, run.repository, at, excluded), dispose }
+}
+
+/** The tree as the agent of one attempt sees it: its placeholders are numbered from 1, by what it sees first. */
+export function attemptScene(kit: Kit, { scene }: RunTree): TreeScene {
+  const masking = kit.masking([scene.root, scene.home], { numbered: true })
+  return { ...scene, masking: () => masking }
 }
 
 function refuseTracked(root: string, reuse: readonly string[]): void {

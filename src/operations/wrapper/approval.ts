@@ -6,6 +6,7 @@ import { VpError } from '../../core/errors.ts'
 import { approvalId } from '../../core/ids.ts'
 import { canonicalJson, sha256 } from '../../core/json.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
+import { redactTexts } from '../../policy/redact.ts'
 import type { Kit } from '../kit.ts'
 import type { Ask, Caller, CallQuestion, Decision } from '../operation.ts'
 import type { Call, Step } from './call.ts'
@@ -42,7 +43,8 @@ export interface PersonsAnswer {
 export const approval: Step = async (call) => {
   const { decision, scene } = call
   if (decision?.effect !== 'ask') return
-  const ask = call.operation.ask?.(call.params, scene) ?? plainAsk(call)
+  // A person reads it, and so does whoever sees `vp status`, the ledger, or a bundle of it.
+  const ask = redactTexts(call.operation.ask?.(call.params, scene) ?? plainAsk(call), scene.kit.redactText)
   const matter = { operation: call.operation.name, project: scene.tree.project?.project_id ?? null, ask, decision, sha: callSha(call) }
   const { kind, approval: id, once } = await answerTo(scene.kit, scene.caller, matter)
   const about = { rule: decision.rule, ...(id === null ? {} : { approval: id }) }

@@ -1,6 +1,7 @@
 /** Step 8: a receipt for every outcome, in one transaction with what the operation itself has to write. */
 import { canonicalJson, sha256, type Json } from '../../core/json.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
+import { redactTexts } from '../../policy/redact.ts'
 import type { Step } from './call.ts'
 import { remember } from './idempotency.ts'
 
@@ -23,10 +24,10 @@ export const receipt: Step = async (call) => {
         outcome: error ? 'error' : call.replayed ? 'replayed' : 'ok',
         input_sha: sha256(canonicalJson(call.params ?? null)),
         ...(error ? { error: { code: error.code, message: error.message } } : { output_sha: sha256(canonicalJson(call.result ?? null)) }),
-        ...(decision ? { decision: decision as unknown as Json } : {}),
+        ...(decision ? { decision: redactTexts(decision, kit.redactText) as unknown as Json } : {}),
         ...(summary === undefined ? {} : { summary: kit.redactText(summary).slice(0, 300) }),
         ...(typeof scene.notes['sandbox'] === 'string' ? { sandbox: scene.notes['sandbox'] } : {}),
-        ...(Object.keys(scene.notes).length > 0 ? { detail: scene.notes } : {}),
+        ...(Object.keys(scene.notes).length > 0 ? { detail: redactTexts(scene.notes, kit.redactText) } : {}),
         duration_ms: Math.round(kit.clock.monotonic() - call.startedAt),
       })
     },

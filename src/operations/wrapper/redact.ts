@@ -1,15 +1,13 @@
 /** Step 7: secrets are masked in the result and in the error, whoever asked. */
-import { VpError } from '../../core/errors.ts'
+import { maskedCounts, maskedError } from '../masking.ts'
 import type { Step } from './call.ts'
 
 export const redact: Step = async (call) => {
-  const { kit } = call.scene
-  if (call.error) {
-    const { details } = call.error
-    call.error = new VpError(call.error.code, kit.redactText(call.error.message), {
-      ...(kit.redactJson(details) as typeof details),
-      ...(details.next ? { next: details.next } : {}),
-      ...(call.error.cause === undefined ? {} : { cause: call.error.cause }),
-    })
-  } else if (!call.replayed) call.result = kit.redactJson(call.result)
+  const { kit, notes } = call.scene
+  if (call.error) call.error = maskedError(call.error, { text: kit.redactText, json: kit.redactJson })
+  else if (!call.replayed) {
+    call.result = kit.redactJson(call.result)
+    const masked = maskedCounts(call.result)
+    if (masked) notes['masked'] = masked
+  }
 }

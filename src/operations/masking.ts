@@ -1,0 +1,71 @@
+/**
+ * The filter as operations use it: one for each tree, which also knows what the tree's `.env` files hold. That of a task
+ * attempt numbers its placeholders, so that a model can tell values apart and a command may be given one back.
+ */
+import { VpError } from '../core/errors.ts'
+import { createRedactor, hasPlaceholder, maskedIn, PLACEHOLDER, redactJson } from '../policy/redact.ts'
+import type { KnownSecret } from '../policy/redact-known.ts'
+
+export interface Masking {
+  text(text: string): string
+  /** Members with secret names are masked whole. */
+  json(value: unknown): unknown
+  /** The value that a placeholder stands for, which is masked everywhere from then on; undefined where it was not given here. */
+  reveal(placeholder: string): string | undefined
+}
+
+export interface MaskingOptions {
+  readonly known: readonly KnownSecret[]
+  readonly numbered?: boolean
+}
+
+export function createMasking(options: MaskingOptions): Masking {
+  const redactor = createRedactor(options)
+  return {
+    text: (text) => redactor(text).text,
+    json: (value) => redactJson(value, redactor),
+    reveal(placeholder) {
+      const value = redactor.valueOf(placeholder)
+      if (value !== undefined) redactor.learn({ label: labelIn(placeholder), value })
+      return value
+    },
+  }
+}
+
+/** Every placeholder of a text that was given here, back to its value. */
+export function restored(masking: Masking, text: string): string {
+  return hasPlaceholder(text) ? text.replace(PLACEHOLDER, (found) => masking.reveal(found) ?? found) : text
+}
+
+type TextMask = Pick<Masking, 'text' | 'json'>
+
+/** The error as it may be told: message, details, and what `--debug` shows of its causes. */
+export function maskedError(error: VpError, mask: TextMask): VpError {
+  const { message, code, details, cause } = error
+  const told = new VpError(code, mask.text(message), {
+    ...(mask.json(details) as typeof details),
+    ...(details.next ? { next: details.next.map(mask.text) } : {}),
+    ...(cause === undefined ? {} : { cause: maskedCause(cause, mask) }),
+  })
+  if (error.stack !== undefined) told.stack = mask.text(error.stack)
+  return told
+}
+
+function maskedCause(cause: unknown, mask: TextMask): unknown {
+  if (!(cause instanceof Error)) return typeof cause === 'string' ? mask.text(cause) : mask.json(cause)
+  const told = new Error(mask.text(cause.message), cause.cause === undefined ? undefined : { cause: maskedCause(cause.cause, mask) })
+  told.name = cause.name
+  if (cause.stack !== undefined) told.stack = mask.text(cause.stack)
+  return Object.assign(told, 'code' in cause ? { code: cause.code } : {})
+}
+
+/** How many placeholders stand in a value, by label; null for none. */
+export function maskedCounts(value: unknown): Readonly<Record<string, number>> | null {
+  const text = JSON.stringify(value) ?? ''
+  const counts = maskedIn(text)
+  return Object.keys(counts).length > 0 ? counts : null
+}
+
+function labelIn(placeholder: string): string {
+  return /^\[REDACTED:([A-Z0-9_]+)/.exec(placeholder)?.[1] ?? 'SECRET'
+}
