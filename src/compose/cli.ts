@@ -43,7 +43,9 @@ export async function runCli(host: CliProcess): Promise<number> {
     const outcome = await runCommand(host, looks, command, { flags, positionals, rest: words.rest, json })
     return outcome === null ? 0 : emit(host, looks, name, outcome, json)
   } catch (thrown) {
-    return emitError(host, looks, name, asVpError(thrown), json)
+    const { outletOf, maskedError } = await import('./outlet.ts')
+    const mask = outletOf(host.env, host.cwd())
+    return emitError(host, looks, mask.text(name), maskedError(asVpError(thrown), mask), json)
   }
 }
 

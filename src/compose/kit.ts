@@ -10,6 +10,7 @@ import { pathsFrom } from '../config/paths.ts'
 import { VpError } from '../core/errors.ts'
 import type { OpenKit, SandboxInForce } from '../operations/kit.ts'
 import { createMasking } from '../operations/masking.ts'
+import { environmentSecrets } from '../policy/dotenv.ts'
 import { parseLaneYaml } from '../policy/lane-file.ts'
 import { isLaneName, narrow, slugOf, type Lane } from '../policy/lane.ts'
 import { denyPath, isWithin } from '../policy/paths.ts'
@@ -18,7 +19,7 @@ import { selectBackend } from '../sandbox/select.ts'
 import { resolveToolchain, type Toolchain } from '../sandbox/toolchain.ts'
 import { openWorkspace } from '../workspace/files.ts'
 import { gitRunner, rememberingGit } from '../workspace/git.ts'
-import { environmentSecrets, fileSecrets, workspaceSecrets } from './known-secrets.ts'
+import { fileSecrets, workspaceSecrets } from './known-secrets.ts'
 import { openLedger } from './ledger.ts'
 import { isWorkerAlive, workerName } from './process.ts'
 
@@ -90,7 +91,7 @@ export function openKit(options: KitOptions): OpenKit {
       openWorkspace(root, {
         deny: (path, intent) => denyPath(path, intent) ?? (intent === 'write' && isWithin(path, fixed) ? 'global/foreign-content' : null),
       }),
-    lane: (name, root) => laneOf(name, root),
+    lane: (name, root) => laneOf(name, root, join(dirname(paths.configFile), 'lanes')),
     redactText: base.text,
     redactJson: base.json,
     masking: (roots, asked) => createMasking({ known: [...known, ...[...new Set(roots)].flatMap(workspaceSecrets)], ...asked }),
@@ -99,16 +100,21 @@ export function openKit(options: KitOptions): OpenKit {
   }
 }
 
-/** The user's lane is the shipped one; the repository's file may only narrow it. Throws `plan.unknown_lane`, `policy.invalid`. */
-function laneOf(name: string, root: string): Lane {
+/**
+ * The user's lane is the one beside their configuration (`lanes/<name>.yaml`), else the shipped one; the repository's file
+ * may only narrow it. Throws `plan.unknown_lane`, `policy.invalid`.
+ */
+function laneOf(name: string, root: string, usersLanes: string): Lane {
   if (!isLaneName(name))
     throw new VpError('plan.unknown_lane', `there is no lane ${JSON.stringify(name.slice(0, 40))}`, {
       next: Object.keys(SHIPPED_LANES).slice(0, 3),
     })
-  const shipped = SHIPPED_LANES[name]
+  const own = join(usersLanes, `${slugOf(name)}.yaml`)
+  const user = existsSync(own) ? parseLaneYaml(readFileSync(own, 'utf8'), own) : SHIPPED_LANES[name]
+  if (user.name !== name) throw new VpError('policy.invalid', `${own} is about the lane ${user.name}, not ${name}`, { where: { file: own } })
   const file = join(root, '.vp', 'lanes', `${slugOf(name)}.yaml`)
-  if (root === '' || !existsSync(file)) return shipped
-  return narrow(shipped, parseLaneYaml(readFileSync(file, 'utf8'), `.vp/lanes/${slugOf(name)}.yaml`))
+  if (root === '' || !existsSync(file)) return user
+  return narrow(user, parseLaneYaml(readFileSync(file, 'utf8'), `.vp/lanes/${slugOf(name)}.yaml`))
 }
 
 /** A cache: a file that cannot be read or written costs a question more. */

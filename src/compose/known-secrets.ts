@@ -19,13 +19,6 @@ const MAX_VALUES = 1000
 /** Made to be shared: what they hold stands for secrets. */
 const TEMPLATE = /\.(?:example|sample|template|dist|defaults?)$/
 
-/** Whatever is named like a secret and long enough to be one. */
-export function environmentSecrets(env: Environment): KnownSecret[] {
-  return Object.entries(env).flatMap(([label, value]) =>
-    value !== undefined && value.length >= 8 && /(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|PASSPHRASE|PAT)S?$/i.test(label) ? [{ label, value }] : [],
-  )
-}
-
 /** Every value of the files in `secrets.files`. Throws `config.invalid`: a file that is not there would be masked by nobody. */
 export function fileSecrets(files: readonly string[], env: Environment): KnownSecret[] {
   return files.flatMap((name) => {

@@ -7,6 +7,7 @@ import type { PlanTask } from '../plms/contract/types.ts'
 import { laneByName } from '../plms/embedded/lanes.ts'
 import { planTask } from '../plms/embedded/plan.ts'
 import type { RunState } from '../pas/embedded/reducer/state.ts'
+import { redactTexts } from '../policy/redact.ts'
 import { detectProject } from '../workspace/detect.ts'
 import { gitText } from '../workspace/git.ts'
 import { openModel } from './models.ts'
@@ -68,7 +69,9 @@ export const runDo = operation({
       })
     const model = await openModel(kit, tree.root, caller)
     const task = oneTask(params.goal, params.lane)
-    const plan = await kit.store.transaction((tx) => savePlan(tx, record.id, { prd_sha: sha256(params.goal), tasks: [task] }, kit.clock.now()))
+    const plan = await kit.store.transaction((tx) =>
+      savePlan(tx, record.id, { prd_sha: sha256(params.goal), tasks: [redactTexts(task, kit.redactText)] }, kit.clock.now()),
+    )
     const caps = {
       micro_usd: Math.round((params.budget_usd ?? kit.config.do_budget_usd) * 1e6),
       tokens: params.budget_tokens ?? kit.config.do_budget_tokens,

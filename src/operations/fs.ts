@@ -15,6 +15,7 @@ import type { FilePatch, HunkOutcome } from '../patch/types.ts'
 import { hasPlaceholder } from '../policy/redact.ts'
 import type { FileChange, Workspace } from '../workspace/files.ts'
 import { writeFiles } from './before-images.ts'
+import { restored } from './masking.ts'
 import { operation, type Scene } from './operation.ts'
 import { unmaskContent, unmaskPatch, type Mask } from './unmask.ts'
 
@@ -60,7 +61,8 @@ export const fsRead = operation({
     if (isBinary(bytes)) return { content: '', sha, encoding: 'binary', line_ends: 'none', truncated: bytes.length > 0 }
     const file = decode(bytes)
     const [from, to] = params.range ?? [1, file.lines.length]
-    const lines = file.lines.slice(Math.max(0, from - 1), Math.max(0, to))
+    // Masked whole and cut then: a part does not show what the rest says of it, as in the middle of a key.
+    const lines = splitLines(scene.kit.redactText(joinLines(file))).lines.slice(Math.max(0, from - 1), Math.max(0, to))
     const content = joinLines({ lines, ends: file.ends.slice(Math.max(0, from - 1), Math.max(0, to)) })
     return {
       content: content.slice(0, MAX_READ),
@@ -162,10 +164,11 @@ export const fsEdit = operation({
     const text = joinLines(file)
     const ends = lineEndsOf(file) === 'crlf' ? '\r\n' : lineEndsOf(file) === 'cr' ? '\r' : '\n'
     const inFile = (words: string) => (ends === '\n' ? words : words.replace(/\r\n|\r|\n/g, ends))
-    const old = inFile(params.old)
+    const old = inFile(restored(scene.tree.masking(), params.old))
     const first = text.indexOf(old)
     if (first < 0) return applyFilePatches(scene, [asReplacement(params)], true)
     const lineOf = (at: number) => text.slice(0, at).split(ends).length
+    const added = inFile(unmaskContent(params.new, file.lines, scene.kit.redactText))
     const second = text.indexOf(old, first + 1)
     if (second >= 0)
       throw new VpError(
@@ -175,7 +178,7 @@ export const fsEdit = operation({
       )
     const after = encode({
       ...file,
-      ...splitLines(text.slice(0, first) + inFile(params.new) + text.slice(first + old.length)),
+      ...splitLines(text.slice(0, first) + added + text.slice(first + old.length)),
     })
     const diff = diffOf(params.path, before, after)
     const written = diff === '' ? [] : await writeFiles(scene, [{ path: params.path, bytes: after, expectSha: sha256(before) }])

@@ -199,7 +199,7 @@ export const gitCommit = operation({
     const { kit } = scene
     const repository = await openRepository(scene)
     const author = await humanIdentity(kit.git, repository, kit.env)
-    const message = await messageOf(kit.git, params.message, params.signoff ? author : null)
+    const message = await messageOf(kit.git, kit.redactText(params.message), params.signoff ? author : null)
     const paths = params.paths === undefined ? null : requireReadable(params.paths)
     const commit = { message, author, epochMs: kit.clock.now(), paths, hide: isHidden }
     const done = await commitByHand(kit.git, repository, commit, hex(kit.random, 4))

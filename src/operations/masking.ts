@@ -8,6 +8,12 @@ import type { KnownSecret } from '../policy/redact-known.ts'
 
 export interface Masking {
   text(text: string): string
+  /** As `text`, without numbers. */
+  unnumbered(text: string): string
+  /** By what is known of the tree alone, without numbers: the same for every attempt that has this tree. */
+  plain(text: string): string
+  /** Where secrets stand in a text. */
+  spans(text: string): readonly { readonly from: number; readonly to: number }[]
   /** Members with secret names are masked whole. */
   json(value: unknown): unknown
   /** The value that a placeholder stands for, which is masked everywhere from then on; undefined where it was not given here. */
@@ -20,9 +26,13 @@ export interface MaskingOptions {
 }
 
 export function createMasking(options: MaskingOptions): Masking {
-  const redactor = createRedactor(options)
+  const redactor = createRedactor({ ...options, learns: true })
+  const plain = createRedactor({ known: options.known })
   return {
     text: (text) => redactor(text).text,
+    unnumbered: redactor.unnumbered,
+    plain: (text) => plain(text).text,
+    spans: (text) => redactor.spans(text),
     json: (value) => redactJson(value, redactor),
     reveal(placeholder) {
       const value = redactor.valueOf(placeholder)

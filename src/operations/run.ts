@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
-import { canonicalJson, sha256 } from '../core/json.ts'
+import { canonicalJson, sha256, type Json } from '../core/json.ts'
 import { readLintRun, readTestRun, testArgv, type LintMeasurement, type TestMeasurement } from '../pas/embedded/kpi/measure.ts'
 import type { ProjectCommand } from '../plms/contract/types.ts'
 import { decideCommand } from '../policy/argv.ts'
@@ -14,6 +14,7 @@ import { execute, type Execution } from './execution.ts'
 import { detectCommands } from './projects/new.ts'
 import { programOf } from './program.ts'
 import { operation, type Ask, type Decision, type Scene } from './operation.ts'
+import { revealArgv, type Revealed } from './reveal.ts'
 import { tellWrites } from './written.ts'
 
 const argvShape = z.array(z.string().check(z.maxLength(100_000))).check(z.maxLength(1000))
@@ -40,10 +41,12 @@ export const runExec = operation({
   scope: 'run.exec',
   decide: (params, scene) => decideArgv(params.argv, params.lane, scene),
   ask: (params) => askFor(params.argv),
+  // A placeholder is numbered by what one attempt saw: a yes holds for its value.
+  boundTo: (params, scene) => boundTo(params.argv, params.lane, scene),
   async handler(params, scene) {
     const { kit, tree, signal } = scene
     const request = {
-      argv: params.argv,
+      argv: argvToRun(params.argv, params.lane, scene).argv,
       lane: params.lane ?? tree.lane,
       ...(params.cwd === undefined ? {} : { cwd: params.cwd }),
       ...(params.timeout_ms === undefined ? {} : { timeoutMs: params.timeout_ms }),
@@ -74,10 +77,11 @@ export const runTest = operation({
   result: testResult,
   effect: 'execute',
   scope: 'run.exec',
-  decide: (params, scene) => projectRule(scene, 'test', params.lane),
+  decide: (params, scene) => refusedArgs(params, scene) ?? projectRule(scene, 'test', params.lane),
   async handler(params, scene) {
     const command = await projectCommand(scene, 'test')
-    const { measurement, receipt, reused } = await measureTests(scene, command, params)
+    const { argv: args, kind } = argvToRun(['', ...(params.args ?? [])], params.lane, scene)
+    const { measurement, receipt, reused } = await measureTests(scene, command, { ...params, args: args.slice(1), isKept: kind === 'plain' })
     const { passed, failed, skipped, exit_code, output, pass_rate } = measurement
     return {
       pass_rate,
@@ -160,9 +164,33 @@ function projectRule({ kit, tree }: Scene, which: CommandName, lane = tree.lane)
   }
 }
 
-function decideArgv(argv: readonly string[], lane: string | undefined, scene: Scene): Decision {
+/** On the argv that would run: a value must not open what its placeholder would not. */
+function decideArgv(argv: readonly string[], laneName: string | undefined, scene: Scene): Decision {
   const { actor } = scene.caller
-  return decideCommand(argv, scene.kit.lane(lane ?? scene.tree.lane, scene.tree.root), actor === 'operator' ? 'human' : actor)
+  const lane = scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.root)
+  const revealed = revealArgv(argv, lane, scene)
+  if (revealed.kind === 'refused') return revealed.decision
+  return decideCommand(revealed.argv, lane, actor === 'operator' ? 'human' : actor)
+}
+
+function boundTo(argv: readonly string[], laneName: string | undefined, scene: Scene): Json {
+  const revealed = revealArgv(argv, scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.root), scene)
+  return revealed.kind === 'revealed' ? revealed.sha : null
+}
+
+function refusedArgs(
+  { args = [], lane }: { readonly args?: readonly string[] | undefined; readonly lane?: string | undefined },
+  scene: Scene,
+): Decision | null {
+  const revealed = revealArgv(['', ...args], scene.kit.lane(lane ?? scene.tree.lane, scene.tree.root), scene)
+  return revealed.kind === 'refused' ? revealed.decision : null
+}
+
+/** What the decision let through. */
+function argvToRun(argv: readonly string[], laneName: string | undefined, scene: Scene): Exclude<Revealed, { kind: 'refused' }> {
+  const revealed = revealArgv(argv, scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.root), scene)
+  if (revealed.kind === 'refused') throw new VpError('policy.denied', revealed.decision.reason, { rule: revealed.decision.rule })
+  return revealed
 }
 
 function askFor(argv: readonly string[]): Ask {
@@ -179,6 +207,8 @@ interface How {
   readonly args?: readonly string[] | undefined
   /** Whose limits hold; the tree's own when absent. */
   readonly lane?: string | undefined
+  /** false: measured anew, and for this time only. */
+  readonly isKept?: boolean
 }
 
 export interface Measured<Measurement> {
@@ -188,16 +218,20 @@ export interface Measured<Measurement> {
 }
 
 /** Tests of the tree as it is, from the store when the same tree was measured by the same means before. */
-export async function measureTests(scene: Scene, command: ProjectCommand, { args = [], lane = scene.tree.lane }: How = {}): Promise<Measured<TestMeasurement>> {
+export async function measureTests(
+  scene: Scene,
+  command: ProjectCommand,
+  { args = [], lane = scene.tree.lane, isKept = true }: How = {},
+): Promise<Measured<TestMeasurement>> {
   const argv = testArgv(command, args, '{report}')
-  return measured(scene, argv, async () => {
+  return measured(scene, isKept ? argv : null, async () => {
     const run = await execute(scene.kit, scene.tree, { argv, lane, reportFile: command.report.path ?? 'report', runId: scene.caller.runId }, scene.signal)
     note(scene, run)
     if (/EAFNOSUPPORT/.test(run.output) && run.backend === 'landlock')
       throw new VpError('sandbox.no_loopback', 'the tests open a socket, and Landlock cannot give them a loopback of their own', {
         next: ['apt install bubblewrap', 'vp doctor'],
       })
-    return readTestRun(command, run)
+    return readTestRun(command, maskedRun(run, isKept ? scene.tree.masking().plain : scene.kit.redactText))
   })
 }
 
@@ -206,18 +240,27 @@ export async function measureLint(scene: Scene, command: ProjectCommand, { args 
   return measured(scene, argv, async () => {
     const run = await execute(scene.kit, scene.tree, { argv, lane, runId: scene.caller.runId }, scene.signal)
     note(scene, run)
-    return readLintRun(run)
+    return readLintRun(maskedRun(run, scene.tree.masking().plain))
   })
+}
+
+/**
+ * Masked before it is read and cut, since half of a secret passes for none; without numbers, as the measurement of a tree
+ * is the same for every attempt that has this tree.
+ */
+function maskedRun(run: Execution, mask: (text: string) => string): Execution {
+  return { ...run, stdout: mask(run.stdout), stderr: mask(run.stderr), report: run.report === null ? null : mask(run.report) }
 }
 
 async function measured<Measurement extends { readonly ended_by: string }>(
   scene: Scene,
-  argv: readonly string[],
+  /** null: not from the store, and not into it. */
+  argv: readonly string[] | null,
   run: () => Promise<Measurement>,
 ): Promise<Measured<Measurement>> {
   const { kit, tree } = scene
   const treeId = await tree.record()
-  const key = treeId === null ? null : await measurementKey(scene, treeId, argv)
+  const key = treeId === null || argv === null ? null : await measurementKey(scene, treeId, argv)
   if (key !== null) {
     const known = await kit.store.read((tx) => tx.get<{ receipt_id: string; body: string }>('SELECT receipt_id, body FROM measurements WHERE key = ?', key))
     if (known) {

@@ -72,6 +72,7 @@ async function control(
   type: 'paused' | 'terminated',
 ): Promise<{ status: string; run_id: string }> {
   const { kit } = scene
+  const reason = kit.redactText(params.reason ?? 'by you')
   const { state } = await chosenRun(scene, params.run)
   if (FINAL_RUN.has(state.status)) throw new VpError('run.state', `run ${state.run_id} has ended: ${state.status}`, { next: ['vp status'] })
   const after = await kit.store.transaction(
@@ -82,9 +83,9 @@ async function control(
         surface: scene.caller.surface,
         run_id: state.run_id,
         outcome: 'ok',
-        summary: params.reason ?? 'by you',
+        summary: reason,
       })
-      const changed = await appendEvents(tx, kit.clock.now(), state.run_id, [{ type, reason: params.reason ?? 'by you' }])
+      const changed = await appendEvents(tx, kit.clock.now(), state.run_id, [{ type, reason }])
       if (FINAL_RUN.has(changed.state.status)) await recordEnd(tx, kit, changed.state)
       return changed
     },
@@ -118,7 +119,7 @@ export const runApprove = operation<
         rule: question.decision.rule,
         next: [`vp approve ${question.approval} --for ${maxExtent}`],
       })
-    const { run_id } = await decideApproval(kit, question.approval, params.extent, params.reason ?? null)
+    const { run_id } = await decideApproval(kit, question.approval, params.extent, params.reason === undefined ? null : kit.redactText(params.reason))
     if (run_id !== null)
       await kit.store.transaction((tx) =>
         appendEvents(tx, kit.clock.now(), run_id as RunId, [{ type: 'approval_decided', approval: question.approval, allowed: params.extent !== 'deny' }]),
@@ -252,7 +253,7 @@ export const runExport = operation<RunParam & { out?: string | undefined }, { pa
       })
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(scene.kit, state, project)
-    const bundle = await collectBundle(scene.kit, run, state, prdContext(scene.tree.root))
+    const bundle = await collectBundle(scene.kit, run, state, prdContext(scene))
     const path = params.out ?? join(runDirectory(scene.kit, state.run_id), `${state.run_id}.vpb`)
     writeBundle(path, bundle)
     return { path, run_id: state.run_id, receipts: bundle.receipts.length, bytes: readFileSync(path).length }
@@ -272,7 +273,7 @@ export const runReplay = operation<{ run?: string | undefined }, Replayed>({
     if (bundle) return replayBundle(scene, bundle, tree.root)
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(kit, state, project)
-    return replayBundle(scene, await collectBundle(kit, run, state, prdContext(run.human.root)), run.human.root)
+    return replayBundle(scene, await collectBundle(kit, run, state, prdContext(scene, run.human.root)), run.human.root)
   },
   say: (_params, replayed) => (replayed.equal ? `equal, ${replayed.trees.length} trees` : `differs at ${replayed.divergence?.task_id}`),
 })

@@ -2,12 +2,16 @@
 import { existsSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
+import { decode, isBinary } from '../patch/text-file.ts'
 import { denyPath } from '../policy/paths.ts'
 import { execute } from './execution.ts'
-import { operation } from './operation.ts'
+import { readOrNull } from './fs.ts'
+import { operation, type Scene } from './operation.ts'
 import { ripgrepPath } from './ripgrep.ts'
 
 const MAX_SNIPPET = 300
+/** Of all files with matches: beyond it a line is masked by what it says alone. */
+const MAX_CONTEXT = 8 * 1024 * 1024
 
 interface RgEvent {
   readonly type: string
@@ -15,6 +19,8 @@ interface RgEvent {
     readonly path?: { readonly text?: string }
     readonly line_number?: number
     readonly lines?: { readonly text?: string }
+    /** Offsets in the line, in bytes. */
+    readonly submatches?: readonly { readonly start: number; readonly end: number }[]
   }
 }
 
@@ -80,17 +86,55 @@ export const searchCode = operation({
       .split('\n')
       .flatMap(matchOf)
       .filter((match) => denyPath(match.file, 'read') === null)
-    return { matches: all.slice(0, max), truncated: all.length > max || run.ended_by === 'output' }
+    const shown = maskMatches(scene, all.slice(0, max))
+    return { matches: shown, truncated: all.length > max || run.ended_by === 'output' }
   },
   say: (params, result) => `“${params.query.slice(0, 60)}” · ${result.matches.length} matches`,
 })
 
-function matchOf(line: string): { file: string; line: number; snippet: string }[] {
+interface Match {
+  readonly file: string
+  readonly line: number
+  readonly text: string
+  readonly parts: readonly { readonly start: number; readonly end: number }[]
+}
+
+/**
+ * Each line as its whole file is masked, since the middle of a key does not tell itself. A match that takes in a part of a
+ * secret is left out: whoever may ask anything would else spell a value out by asking for its letters.
+ */
+function maskMatches({ tree, kit }: Scene, matches: readonly Match[]): { file: string; line: number; snippet: string }[] {
+  let left = MAX_CONTEXT
+  const files = new Map<string, { starts: number[]; spans: readonly { from: number; to: number }[]; lines: readonly string[] } | null>()
+  const contextOf = (file: string) => {
+    const bytes = left > 0 ? readOrNull(tree.files(), file) : null
+    if (bytes === null || isBinary(bytes)) return null
+    left -= bytes.length
+    const { lines } = decode(bytes)
+    const text = lines.join('\n')
+    let at = 0
+    const starts = lines.map((line) => (at += line.length + 1) - line.length - 1)
+    return { starts, spans: tree.masking().spans(text), lines: kit.redactText(text).split('\n') }
+  }
+  return matches.flatMap(({ file, line, text, parts }) => {
+    if (!files.has(file)) files.set(file, contextOf(file))
+    const context = files.get(file)
+    const start = context?.starts[line - 1]
+    const spans = context && start !== undefined ? context.spans.map(({ from, to }) => ({ from: from - start, to: to - start })) : tree.masking().spans(text)
+    const inLine = spans.filter(({ from, to }) => to > 0 && from < text.length)
+    const chars = (bytes: number) => (inLine.length === 0 ? bytes : Buffer.from(text).subarray(0, bytes).toString('utf8').length)
+    if (inLine.length > 0 && parts.some((part) => inLine.some(({ from, to }) => chars(part.start) < to && chars(part.end) > from))) return []
+    const snippet = (context?.lines[line - 1] ?? kit.redactText(text)).trimEnd().slice(0, MAX_SNIPPET)
+    return [{ file, line, snippet }]
+  })
+}
+
+function matchOf(line: string): Match[] {
   if (!line.startsWith('{"type":"match"')) return []
   try {
     const { data } = JSON.parse(line) as RgEvent
     const file = data.path?.text?.replace(/^\.\//, '')
-    return file === undefined ? [] : [{ file, line: data.line_number ?? 0, snippet: (data.lines?.text ?? '').trimEnd().slice(0, MAX_SNIPPET) }]
+    return file === undefined ? [] : [{ file, line: data.line_number ?? 0, text: data.lines?.text ?? '', parts: data.submatches ?? [] }]
   } catch {
     return [] // the last line, cut by the output limit
   }

@@ -1,8 +1,8 @@
 /**
  * Names and values of a dotenv-like file: `export`, quotes, comments, values over several lines in double quotes. Lenient:
- * a line that is none is passed over. Also which of its values are secret by their own look. Pure.
+ * a line that is none is passed over. Also which of its values, and of a process's environment, are secret. Pure.
  */
-import { isHighEntropy, isSecretName } from './redact-names.ts'
+import { isDistinct, isHighEntropy, isSecretName } from './redact-names.ts'
 import type { KnownSecret } from './redact-known.ts'
 import { patternSpans } from './redact-patterns.ts'
 
@@ -21,8 +21,14 @@ export function dotenvEntries(text: string): KnownSecret[] {
  */
 export function secretEntries(entries: readonly KnownSecret[]): KnownSecret[] {
   return entries.filter(({ label, value }) => {
-    if (value.length < 6 || /^(?:[a-z]+|[A-Z]+|[A-Z][a-z]+)$/.test(value) || /^[\d.,:_-]+$/.test(value) || /^(?:[./~]|[a-z][a-z0-9+.-]*:\/\/)/i.test(value))
-      return false
+    if (!isDistinct(value)) return false
     return isSecretName(label) || isHighEntropy(value) || patternSpans(value).some(({ from, to }) => to - from === value.length)
   })
+}
+
+/** Of an environment: whatever is named like a secret and long enough to be one. */
+export function environmentSecrets(env: Readonly<Record<string, string | undefined>>): KnownSecret[] {
+  return Object.entries(env).flatMap(([label, value]) =>
+    value !== undefined && value.length >= 8 && /(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|PASSPHRASE|PAT)S?$/i.test(label) ? [{ label, value }] : [],
+  )
 }

@@ -41,6 +41,7 @@ const schema = z.strictObject({
       max_parallel: z.optional(positive),
     }),
   ),
+  secrets: z.optional(z.strictObject({ restore: z.boolean() })),
   fs_ops: z.optional(z.strictObject({ patch_only: z.boolean(), require_unified_diff: z.optional(z.boolean()), backups: z.boolean() })),
 })
 type LaneFile = z.infer<typeof schema>
@@ -84,6 +85,7 @@ export function laneToYaml(lane: Lane): string {
         max_exec_seconds: limits.maxExecSeconds,
         ...(limits.maxParallel === undefined ? {} : { max_parallel: limits.maxParallel }),
       },
+      ...(lane.restoreSecrets === undefined ? {} : { secrets: { restore: lane.restoreSecrets } }),
       fs_ops: { patch_only: fsOps.patchOnly, require_unified_diff: fsOps.requireUnifiedDiff, backups: fsOps.backups },
     },
     { aliasDuplicateObjects: false },
@@ -121,6 +123,7 @@ function laneOf(data: LaneFile, file: string, line: LineOf): Lane {
     commands: { allow: read('allow'), deny: read('deny') },
     network: data.network ?? { outbound: false },
     limits: limitsOf(data),
+    ...(data.secrets === undefined ? {} : { restoreSecrets: data.secrets.restore }),
     fsOps: {
       patchOnly: data.fs_ops?.patch_only ?? true,
       requireUnifiedDiff: data.fs_ops?.require_unified_diff ?? true,

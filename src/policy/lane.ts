@@ -34,6 +34,8 @@ export interface Lane {
   readonly commands: { readonly allow: readonly CommandRule[]; readonly deny: readonly CommandRule[] }
   readonly network: { readonly outbound: boolean }
   readonly limits: LaneLimits
+  /** An agent's command may be given the value behind a placeholder. Absent: as the wider lane says, else no. */
+  readonly restoreSecrets?: boolean
   readonly fsOps: { readonly patchOnly: boolean; readonly requireUnifiedDiff: boolean; readonly backups: boolean }
   /** The wider lane that must allow as well. */
   readonly within?: Lane
@@ -63,6 +65,7 @@ export function narrow(user: Lane, repository: Lane): Lane {
       requireUnifiedDiff: user.fsOps.requireUnifiedDiff || repository.fsOps.requireUnifiedDiff,
       backups: user.fsOps.backups || repository.fsOps.backups,
     },
+    restoreSecrets: user.restoreSecrets === true && repository.restoreSecrets !== false,
     within: user,
   }
 }

@@ -159,6 +159,11 @@ export function looksRandom(text: string): boolean {
   return text.length >= 16 && /\d/.test(text) && /[A-Za-z]/.test(text) && !/[\s/]/.test(text) && !/^[a-z]+(?:[-_.][a-z0-9]+)*$/.test(text)
 }
 
+/** No word, number, path or address: it can be looked for anywhere without taking plain text with it. */
+export function isDistinct(value: string): boolean {
+  return value.length >= 6 && !/^(?:[A-Za-z]{1,15}|[\d.,:_-]+|(?:[./~]|[A-Za-z][A-Za-z0-9+.-]*:\/\/|\[REDACTED).*)$/s.test(value)
+}
+
 /** Random by its letters' frequencies too: what counts as a secret next to a weak name. Dates, versions and ids in UUID form are not. */
 export function isHighEntropy(text: string): boolean {
   if (text.length < MIN_ENTROPY_CHARS || /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text) || /^\d{4}-\d\d-\d\d/.test(text)) return false

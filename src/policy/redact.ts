@@ -4,7 +4,7 @@
  */
 import { assignmentSpans } from './redact-assignments.ts'
 import { knownIndex, type KnownIndex, type KnownSecret } from './redact-known.ts'
-import { segments } from './redact-names.ts'
+import { isDistinct, segments } from './redact-names.ts'
 import { pairSpans } from './redact-pairs.ts'
 import { patternSpans, type Span } from './redact-patterns.ts'
 
@@ -23,6 +23,8 @@ export interface RedactorOptions {
   readonly known?: readonly KnownSecret[]
   /** `[REDACTED:LABEL:n]`, the same value the same n for as long as this redactor lives. */
   readonly numbered?: boolean
+  /** A value that was masked once, and is no mere word, is masked from then on wherever it stands. */
+  readonly learns?: boolean
 }
 
 export interface Redactor {
@@ -31,6 +33,8 @@ export interface Redactor {
   spans(text: string): Span[]
   /** Only the secrets at `spans`, which must be of this text, ascending and without overlap. */
   mask(text: string, spans: readonly Span[]): Redacted
+  /** As the redactor itself, without numbers. */
+  unnumbered(text: string): string
   /** Placeholders that this redactor made, back to their values; others stay. Only with `numbered`. */
   restore(text: string): string
   /** The value of a placeholder that this redactor made. */
@@ -38,6 +42,8 @@ export interface Redactor {
   /** From now on this value is masked wherever it stands. */
   learn(secret: KnownSecret): void
 }
+
+const MAX_ROUNDS = 4
 
 /** What stands where a secret was. */
 export const PLACEHOLDER = /\[REDACTED(?::[A-Z0-9_]{1,64})?(?::\d{1,9})?\]/g
@@ -50,17 +56,28 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   const names = options.numbered === true ? numberedNames() : plainNames()
   const redact = (text: string): Redacted => {
     names.reserve(text)
-    return mask(text, secretSpans(text, known), names.of)
+    return mask(text, spansOf(text), names.of)
+  }
+  /** Again as long as there is something new to look for, so that a text masked twice is masked once. */
+  const spansOf = (text: string): Span[] => {
+    let spans = secretSpans(text, known)
+    for (let round = 0; options.learns === true && round < MAX_ROUNDS; round++) {
+      const found = spans.map(({ from, to, label }) => ({ label, value: text.slice(from, to) })).filter(({ value }) => isDistinct(value))
+      if (found.filter(known.add).length === 0) break
+      spans = secretSpans(text, known)
+    }
+    return spans
   }
   return Object.assign(redact, {
-    spans: (text: string) => secretSpans(text, known),
+    spans: spansOf,
+    unnumbered: (text: string) => mask(text, spansOf(text), plainNames().of).text,
     mask: (text: string, spans: readonly Span[]) => {
       names.reserve(text)
       return mask(text, spans, names.of)
     },
     restore: (text: string) => text.replace(PLACEHOLDER, (found) => names.valueOf(found) ?? found),
     valueOf: names.valueOf,
-    learn: known.add,
+    learn: (secret: KnownSecret) => void known.add(secret),
   })
 }
 

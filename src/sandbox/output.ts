@@ -8,7 +8,7 @@ export interface Kept {
   readonly isTruncated: boolean
 }
 
-/** Keeps three quarters of the cap from the start and one quarter from the end. */
+/** Keeps three quarters of the cap from the start and one quarter from the end, cut between lines. */
 export function headAndTail(capBytes: number): Kept {
   const headCap = Math.floor((capBytes * 3) / 4)
   const tailCap = capBytes - headCap
@@ -30,11 +30,35 @@ export function headAndTail(capBytes: number): Kept {
       dropped += Math.max(0, joined.length - tailCap)
       tail = Buffer.from(joined.subarray(Math.max(0, joined.length - tailCap)))
     },
-    bytes: () => Buffer.concat(dropped > 0 ? [...head, Buffer.from(`\n[${dropped} bytes left out]\n`), tail] : [...head, tail]),
+    bytes() {
+      if (dropped === 0) return Buffer.concat([...head, tail])
+      const start = untilWord(Buffer.concat(head))
+      const end = fromWord(tail)
+      const left = dropped + headSize - start.length + tail.length - end.length
+      return Buffer.concat([start, Buffer.from(`\n[${left} bytes left out]\n`), end])
+    },
     get isTruncated() {
       return dropped > 0
     },
   }
+}
+
+/** How much is given up on each side of a cut: half of a secret would pass for none. */
+const MAX_PARTIAL = 4096
+
+/** Without the word, better the line, that the cut may have broken. */
+function untilWord(bytes: Buffer): Buffer {
+  const from = Math.max(0, bytes.length - MAX_PARTIAL)
+  const part = bytes.subarray(from).toString('latin1')
+  const at = part.lastIndexOf('\n') >= 0 ? part.lastIndexOf('\n') : part.search(/\s\S*$/)
+  return bytes.subarray(0, from + Math.max(0, at))
+}
+
+function fromWord(bytes: Buffer): Buffer {
+  const part = bytes.subarray(0, MAX_PARTIAL).toString('latin1')
+  const line = part.indexOf('\n')
+  const at = line >= 0 ? line : part.search(/\s/)
+  return bytes.subarray(at >= 0 ? at + 1 : part.length)
 }
 
 export type Replacement = readonly [from: string, to: string]

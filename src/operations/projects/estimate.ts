@@ -133,7 +133,7 @@ export async function simulateProject(scene: Scene, project: ProjectFile, share:
     model: { name: model.provider.name, model: model.provider.model, host: model.host, tier: model.tier },
     only: sample.tasks.map((task) => task.n),
   })
-  const end = await driveSession(scene, { state, project, model, gates: [], prd: prdContext(scene.tree.root) })
+  const end = await driveSession(scene, { state, project, model, gates: [], prd: prdContext(scene) })
   scene.notes['run'] = state.run_id
   if (!FINAL_RUN.has(end.state.status)) throw stopped(kit, end)
   const result = evaluate(plan, estimate, sample, end.state, kit.config.parallel)

@@ -13,6 +13,7 @@ import type { PlanTask, ProjectFile, Question } from '../../plms/contract/types.
 import { transition } from '../../plms/embedded/lifecycle.ts'
 import { checkPlan, planFromDrafts, planShape, type PlanShape } from '../../plms/embedded/plan.ts'
 import { MAX_PRD_BYTES, readPrdBytes, tasksFromPrd } from '../../plms/embedded/prd.ts'
+import { redactTexts } from '../../policy/redact.ts'
 import { treePaths } from '../../workspace/git.ts'
 import { openHumanRepository, requireBase } from '../../workspace/human-repository.ts'
 import { openModel } from '../models.ts'
@@ -86,7 +87,7 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
   const prd = withAnswers(text, questions)
   const plan = await kit.store.transaction(
     async (tx) => {
-      const stored = await savePlan(tx, project.project_id, { prd_sha: sha256(prd), tasks }, kit.clock.now())
+      const stored = await savePlan(tx, project.project_id, { prd_sha: sha256(prd), tasks: redactTexts(tasks, kit.redactText) }, kit.clock.now())
       const record = await requireProject(tx, project.project_id)
       // The same plan again keeps its estimate and approval; another needs both anew.
       const same = record.approval?.plan_sha === stored.sha

@@ -39,7 +39,7 @@ export async function startProject(scene: Scene, project: ProjectFile, kind: Run
     project,
     model,
     gates: approval.gates,
-    prd: prdContext(scene.tree.root),
+    prd: prdContext(scene),
   })
   return finished(scene, record, end, active !== null)
 }
@@ -84,7 +84,7 @@ export async function resumeProject(scene: Scene, project: ProjectFile, state: R
     project,
     model,
     gates: approval?.gates ?? [],
-    prd: approval ? prdContext(scene.tree.root) : null,
+    prd: approval ? prdContext(scene) : null,
   })
   return finished(scene, record, end, true)
 }

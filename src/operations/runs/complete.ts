@@ -12,6 +12,7 @@ import { commitMessage, printDocument, type ArtifactManifest, type Passport } fr
 import { openViolations } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
+import { redactTexts } from '../../policy/redact.ts'
 import { gitText, readRef } from '../../workspace/git.ts'
 import { fastForward, humanState } from '../../workspace/human-repository.ts'
 import { commitTree, handOver, mergeCommits, moveRef, treeChanges, treeOf, type TreeChange } from '../../workspace/run-repository.ts'
@@ -125,7 +126,7 @@ async function commitPapers(kit: Kit, run: RunScene, state: RunState): Promise<{
     const passport = readFileSync(join(run.directory, 'replay_passport.json'))
     for (const [name, bytes] of [
       ['replay_passport.json', passport],
-      ['artifact_manifest.json', Buffer.from(printDocument(manifest))],
+      ['artifact_manifest.json', Buffer.from(printDocument(redactTexts(manifest, kit.redactText)))],
     ] as const) {
       const blob = await gitText(git, ['hash-object', '-w', '--stdin', '-t', 'blob'], { gitDir, input: bytes })
       await git(['update-index', '--add', '--cacheinfo', `100644,${blob},.vp/runs/${state.run_id}/${name}`], {

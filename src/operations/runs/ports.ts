@@ -37,7 +37,7 @@ import { taskGoal } from './goal.ts'
 import type { RunScene } from './run-scene.ts'
 import { publishBranch, recordEnd } from './end.ts'
 import { startOf } from './start-tree.ts'
-import { attemptScene, openRunTree, type RunTree, type TreeRequest } from './trees.ts'
+import { openRunTree, type RunTree, type TreeRequest } from './trees.ts'
 
 export interface RunPortsOptions {
   /** The metered provider for one attempt, behind the attempt's own filter. */
@@ -74,7 +74,7 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
     }),
     work: told(kit, (state, task, tree, signal) => work(kit, run, options, state, task, tree, signal)),
     judge: told(kit, async (state, task, treeId, tree, signal) =>
-      redactTexts(await judgeTree(kit, run, options, { state, task, treeId, tree }, signal), kit.redactText),
+      redactTexts(await judgeTree(kit, run, options, { state, task, treeId, tree }, signal), tree?.attempt().masking().unnumbered ?? kit.redactText),
     ),
     lines: async (base, treeId) => {
       const counts = await lineCounts(git, dir, base, treeId)
@@ -164,14 +164,15 @@ async function work(
     attempt: task.attempt,
   }
   const goal = await taskGoal(kit, run, task, tree.base, options.prd)
-  const scene = attemptScene(kit, tree)
+  const scene = tree.attempt()
   const mask = scene.masking()
   const outcome = await runAgent(
     {
       provider: await options.providerFor(task, mask),
       tools: agentTools(kit, caller, scene),
       world: () => String(tree.scene.world()),
-      onActivity: (activity) => options.onActivity(task, activity),
+      // Without numbers: who watches must not change what the model is shown.
+      onActivity: (activity) => options.onActivity(task, redactTexts(activity, mask.unnumbered)),
     },
     {
       system: SYSTEM_PROMPT,

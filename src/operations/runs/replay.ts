@@ -23,7 +23,7 @@ import type { Bundle } from './bundle.ts'
 import { taskGoal } from './goal.ts'
 import type { RunScene } from './run-scene.ts'
 import { startOf } from './start-tree.ts'
-import { attemptScene, openRunTree, type RunTree, type TreeRequest } from './trees.ts'
+import { openRunTree, type RunTree, type TreeRequest } from './trees.ts'
 
 export interface Divergence {
   readonly task_id: string
@@ -161,7 +161,7 @@ async function replayAttempt(
 }
 
 async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskState, tree: RunTree, signal: AbortSignal): Promise<VpError | null> {
-  const scene = attemptScene(kit, tree)
+  const scene = tree.attempt()
   const { payload } = task.card
   const caller: Caller = {
     actor: 'agent',

@@ -49,15 +49,15 @@ function confirmOf(caller: Scene['caller']): Pick<Parameters<typeof driveToEnd>[
 
 const MAX_CONTEXT = 2500
 
-/** The person's own words beside the task list, bounded; null when there are none. */
-export function prdContext(root: string): string | null {
+/** The person's own words beside the task list, masked, then bounded; null when there are none. */
+export function prdContext({ kit, tree }: Pick<Scene, 'kit' | 'tree'>, root = tree.root): string | null {
   let text: string
   try {
     text = readFileSync(join(root, '.vp', 'prd.md'), 'utf8')
   } catch {
     return null // a run without a PRD: `vp do`
   }
-  const { context } = tasksFromPrd(text)
+  const context = kit.redactText(tasksFromPrd(text).context)
   return context === '' ? null : context.length > MAX_CONTEXT ? `${context.slice(0, MAX_CONTEXT)} …` : context
 }
 

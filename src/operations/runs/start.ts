@@ -15,6 +15,7 @@ import type { JobCard, RunKind } from '../../pas/contract/types.ts'
 import type { Caps, RunState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { PlanTask, ProjectFile } from '../../plms/contract/types.ts'
+import { redactTexts } from '../../policy/redact.ts'
 import { leafTasks } from '../../plms/embedded/plan.ts'
 import { humanIdentity, openHumanRepository, requireBase, type HumanRepository } from '../../workspace/human-repository.ts'
 import { createRunRepository } from '../../workspace/run-repository.ts'
@@ -49,12 +50,8 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<RunStat
   const runId = mintRunId(kit.clock, kit.random)
   const directory = runDirectory(kit, runId)
   const cards = jobCards(kit, request, runId)
-  const passport = await makePassport(kit, request, {
-    runId,
-    commit: base,
-    backend: sandbox.backend.name,
-    weaknesses: sandbox.weaknesses,
-  })
+  const facts = { runId, commit: base, backend: sandbox.backend.name, weaknesses: sandbox.weaknesses }
+  const passport = redactTexts(await makePassport(kit, request, facts), kit.redactText)
   kit.point('start.passport')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   writeFileSync(join(directory, 'replay_passport.json.new'), printDocument(passport))

@@ -15,6 +15,8 @@ import type { RunScene } from './run-scene.ts'
 
 export interface RunTree extends WorkTree {
   readonly scene: TreeScene
+  /** The tree as the agent of one attempt sees it: its placeholders are numbered from 1, by what it sees first. */
+  attempt(): TreeScene
 }
 
 export interface TreeRequest {
@@ -71,13 +73,12 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     await dispose()
     throw error
   }
-  return { base: request.base, scene, record: () => recordTree(git, run.repository, at, excluded), dispose }
-}
-
-/** The tree as the agent of one attempt sees it: its placeholders are numbered from 1, by what it sees first. */
-export function attemptScene(kit: Kit, { scene }: RunTree): TreeScene {
-  const masking = kit.masking([scene.root, scene.home], { numbered: true })
-  return { ...scene, masking: () => masking }
+  let attempt: TreeScene | null = null
+  const asAgent = (): TreeScene => {
+    const numbered = kit.masking([scene.root, scene.home], { numbered: true })
+    return { ...scene, masking: () => numbered }
+  }
+  return { base: request.base, scene, attempt: () => (attempt ??= asAgent()), record: () => recordTree(git, run.repository, at, excluded), dispose }
 }
 
 function refuseTracked(root: string, reuse: readonly string[]): void {

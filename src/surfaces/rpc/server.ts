@@ -16,6 +16,8 @@ export interface RpcPorts {
   readonly operations: readonly Operation[]
   readonly version: string
   call(operation: Operation, params: unknown, options: InvokeOptions): Promise<Answer>
+  /** The filter for errors that no operation made. */
+  tellable(error: VpError): VpError
   /** One line for the person who started the server. */
   say(line: string): void
 }
@@ -58,7 +60,9 @@ export function createRpcServer(ports: RpcPorts): RpcServer {
       return shape.id === undefined ? null : createJSONRPCSuccessResponse(shape.id, null)
     }
     if (shape.id === undefined) {
-      ports.say(`note  ${shape.method.slice(0, 60)} came as a notification, and those do not act: give it an id`)
+      ports.say(
+        `note  ${ports.tellable(new VpError('rpc.request', shape.method.slice(0, 60))).message} came as a notification, and those do not act: give it an id`,
+      )
       return null
     }
     return answer({ ...shape, id: shape.id })
@@ -74,7 +78,7 @@ export function createRpcServer(ports: RpcPorts): RpcServer {
       const { signal } = entry.controller
       return (await inFlight(signal, () => Promise.resolve(server.receive(request as never, { signal })))) as JSONRPCResponse
     } catch (thrown) {
-      return errorResponse(id, asVpError(thrown), null)
+      return errorResponse(id, ports.tellable(asVpError(thrown)), null)
     } finally {
       underWay.delete(entry)
     }
@@ -113,10 +117,10 @@ function methodsOf(ports: RpcPorts): JSONRPCServer<Turn> {
     })
   }
   server.addMethod('rpc.discover', () => discoverDocument(ports.operations, ports.version))
-  server.mapErrorToJSONRPCErrorResponse = (id, error) => errorResponse(id, asVpError(error), null)
+  server.mapErrorToJSONRPCErrorResponse = (id, error) => errorResponse(id, ports.tellable(asVpError(error)), null)
   server.handleMethodNotFound = async (request) => {
     const error = new VpError('usage.unknown_command', `there is no method ${JSON.stringify(request.method.slice(0, 60))}`, { next: ['rpc.discover'] })
-    return errorResponse(request.id ?? null, error, null)
+    return errorResponse(request.id ?? null, ports.tellable(error), null)
   }
   return server
 }

@@ -8,6 +8,8 @@ import { asVpError, VpError } from '../../../core/errors.ts'
 import { chooseModel, LOCAL_PRESETS, offeredModels } from '../../../models/choose.ts'
 import { answers } from '../../../operations/models.ts'
 import type { OpenKit } from '../../../operations/kit.ts'
+import { environmentSecrets } from '../../../policy/dotenv.ts'
+import { createRedactor, redactTexts } from '../../../policy/redact.ts'
 import { findRepositoryRoot, humanIdentity, openHumanRepository } from '../../../workspace/human-repository.ts'
 import type { Command, CommandContext, Outcome } from '../command.ts'
 import { configScreen, doneScreen } from '../screens/by-hand.ts'
@@ -28,7 +30,8 @@ export const doctorCommand: Command = {
     const ledger = await ledgerCheck(context)
     // Where the ledger cannot be opened nothing else can be tried, and its own row says what to do.
     if (ledger.status === 'missing' && !canOpen(context)) return verdict([ledger], null)
-    const checks = [await nodeCheck(context), await gitCheck(context), await sandboxCheck(context), await modelCheck(context), ledger]
+    const tried = [await nodeCheck(context), await gitCheck(context), await sandboxCheck(context), await modelCheck(context), ledger]
+    const checks = redactTexts(tried, context.kit().redactText)
     const sandbox = await context
       .kit()
       .sandbox()
@@ -307,8 +310,9 @@ export const configShowCommand: Command = {
   async run(context) {
     const paths = pathsFrom(context.env)
     const { sources } = loadConfig(paths.configFile, context.env)
+    const mask = createRedactor({ known: environmentSecrets(context.env) })
     const all = [
-      ...sources,
+      ...redactTexts(sources, (text) => mask(text).text),
       { name: 'state', value: paths.state, source: context.env['VP_STATE_DIR'] ? 'VP_STATE_DIR' : 'default' },
       { name: 'config', value: paths.configFile, source: context.env['VP_CONFIG'] ? 'VP_CONFIG' : 'default' },
     ]

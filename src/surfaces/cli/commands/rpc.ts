@@ -1,6 +1,7 @@
 /** `vp rpc`: the operations for another program, as JSON-RPC 2.0 on stdin and stdout. */
 import { VpError } from '../../../core/errors.ts'
 import { invoke } from '../../../operations/invoke.ts'
+import { maskedError } from '../../../operations/masking.ts'
 import type { Caller } from '../../../operations/operation.ts'
 import { openCheckout } from '../../../operations/projects/checkout.ts'
 import { OPERATIONS } from '../../../operations/table.ts'
@@ -43,6 +44,7 @@ export const rpcCommand: Command = {
           checkout.close()
         }
       },
+      tellable: (error) => maskedError(error, { text: kit.redactText, json: kit.redactJson }),
       say: (line) => context.talk(line),
     })
     if (await serveStdio(server, context.streams, AbortSignal.any([context.pause, context.stop]))) return null
