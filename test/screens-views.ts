@@ -10,6 +10,7 @@ import { approveAskScreen, approveQuestion, approvedScreen, type ApproveView } f
 import { askScreen, budgetStopScreen } from '../src/surfaces/cli/screens/ask.ts'
 import { demoScreen } from '../src/surfaces/cli/screens/demo.ts'
 import { doctorScreen } from '../src/surfaces/cli/screens/doctor.ts'
+import { egressScreen, type EgressView } from '../src/surfaces/cli/screens/egress.ts'
 import { estimateScreen, simulateScreen, type BandsView, type BandView } from '../src/surfaces/cli/screens/estimate.ts'
 import { aliveFields, eventLines, logsScreen, pipedEventLine } from '../src/surfaces/cli/screens/events.ts'
 import { branchesScreen, committedScreen } from '../src/surfaces/cli/screens/git.ts'
@@ -117,6 +118,35 @@ const gate = (pass: boolean) => ({
   pass,
   measured: true,
 })
+
+const egressCall = (turn: number, time: string, bytes: number, more: Partial<EgressView['calls'][number]> = {}): EgressView['calls'][number] => ({
+  task: 'T1',
+  attempt: 1,
+  turn,
+  ts: at(time),
+  host: 'api.example.org',
+  outcome: 'ok',
+  sha256: `${turn}c3f9a1e5b8d2046`.repeat(4),
+  bytes,
+  sends: 1,
+  masked: 0,
+  unmasked: 0,
+  proved: true,
+  ...more,
+})
+const EGRESS: EgressView = {
+  calls: [
+    egressCall(1, '14:02:11', 4_812),
+    egressCall(2, '14:02:19', 11_240, { masked: 2, sends: 2 }),
+    egressCall(3, '14:02:40', 12_003, { attempt: 2, masked: 2, outcome: 'model.stalled' }),
+  ],
+  requests: 4,
+  bytes: 39_295,
+  masked: 4,
+  unmasked: 0,
+  hosts: ['api.example.org'],
+  proved: true,
+}
 
 /** Names of section 3's help screen, each in its group. */
 const HELP: [group: string, names: string[]][] = [
@@ -621,6 +651,18 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         first_altered: null,
         missing: { from: 399, to: 412, since: at('14:55:10'), by: 'commit 41d0c7e' },
         known_by: null,
+      },
+      look,
+    ),
+  egress: (look) => egressScreen(ZONE)(EGRESS, look),
+  'egress-differs': (look) =>
+    egressScreen(ZONE)(
+      {
+        ...EGRESS,
+        calls: EGRESS.calls.map((call, index) => (index === 1 ? { ...call, proved: false } : call)),
+        unmasked: 1,
+        proved: false,
+        next: ['vp verify'],
       },
       look,
     ),

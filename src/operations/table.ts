@@ -3,6 +3,7 @@
  * and entry of `rpc.discover`. A new operation is a file, a line here and a test.
  */
 import { runDo } from './do.ts'
+import { egressShow } from './egress.ts'
 import { fsDiff } from './fs-diff.ts'
 import { fsEdit, fsList, fsPatch, fsRead, fsWrite } from './fs.ts'
 import { gitBranch, gitCommit, gitDiff, gitLog, gitShow, gitStatus } from './git.ts'
@@ -54,4 +55,5 @@ export const OPERATIONS: readonly Operation[] = [
   runVerify,
   runExport,
   runReplay,
+  egressShow,
 ]

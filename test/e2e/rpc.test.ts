@@ -151,6 +151,7 @@ function everyMethod(framing: RpcFraming): void {
     const completed = await call('run.complete', { run })
     assert.equal(completed['to'], git(place, 'rev-parse', 'main'))
     assert.equal((await call('run.verify', { run }))['sound'], true)
+    assert.equal((await call('egress.show', { run }))['proved'], true)
     assert.ok(existsSync(String((await call('run.export', { run }))['path'])))
     assert.equal((await call('run.replay', { run }))['equal'], true)
   })

@@ -50,7 +50,7 @@ export async function collectBundle(kit: Kit, run: RunScene, state: RunState, pr
       request_sha: string
       request: string
       response: string
-    }>('SELECT * FROM exchanges WHERE run_id = ? ORDER BY task, attempt, turn', state.run_id),
+    }>("SELECT * FROM exchanges WHERE run_id = ? AND response <> 'null' ORDER BY task, attempt, turn", state.run_id),
     approvals: await tx.all<{ request: string; status: string }>('SELECT request, status FROM approvals WHERE run_id = ?', state.run_id),
     plan: await loadPlan(tx, state.project_id, state.plan_version),
   }))

@@ -123,17 +123,17 @@ interface Outlet {
 
 async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask }: Outlet, settlement: Settlement): Promise<void> {
   const { place, answer, error, usage } = settlement
-  if (answer)
-    await tx.run(
-      'INSERT INTO exchanges (run_id, task, attempt, turn, request_sha, request, response) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, task, attempt, turn) DO UPDATE SET request_sha = excluded.request_sha, request = excluded.request, response = excluded.response',
-      scope,
-      place.task,
-      place.attempt,
-      place.turn,
-      settlement.request_sha,
-      canonicalJson(settlement.request),
-      canonicalJson(answer),
-    )
+  // What left is kept also where no answer came: `vp egress show`. Nobody recalls null.
+  await tx.run(
+    'INSERT INTO exchanges (run_id, task, attempt, turn, request_sha, request, response) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, task, attempt, turn) DO UPDATE SET request_sha = excluded.request_sha, request = excluded.request, response = excluded.response',
+    scope,
+    place.task,
+    place.attempt,
+    place.turn,
+    settlement.request_sha,
+    canonicalJson(settlement.request),
+    canonicalJson(answer),
+  )
   const cost = usage.cost_micro_usd
   if (purse.kind === 'run' && answer)
     await appendEvents(tx, kit.clock.now(), purse.run_id, [

@@ -22,6 +22,7 @@ const REST: Readonly<Record<string, (rest: typeof import('./rest.ts')) => Comman
   complete: (rest) => rest.completeCommand,
   verify: (rest) => rest.verifyCommand,
   replay: (rest) => rest.replayCommand,
+  'egress show': (rest) => rest.egressShowCommand,
   export: (rest) => rest.exportCommand,
   undo: (rest) => rest.undoCommand,
   'fs patch': (rest) => rest.fsPatchCommand,

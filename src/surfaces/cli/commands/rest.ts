@@ -2,6 +2,7 @@
 export * from './lifecycle.ts'
 export * from './runs.ts'
 export * from './prove.ts'
+export * from './egress.ts'
 export * from './by-hand.ts'
 export * from './machine.ts'
 export * from './git.ts'

@@ -1,0 +1,246 @@
+/**
+ * A secret planted wherever text comes from, looked for wherever text leaves: what the model is asked, what is printed, the
+ * ledger, the papers and the commits of a run, and the bundle. And what a placeholder is worth to whoever holds it.
+ */
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { sha256 } from '../../src/core/json.ts'
+import { startScriptedServer, type ScriptedAnswer, type WireRequest } from '../../src/models/scripted-server.ts'
+import { call, git, makePlace, vp, vpJson, type Place } from './kit.ts'
+
+// Put together here, so that no scanner takes this file for a leak.
+const part = (seed: string): string => `${seed}Zk3Q9xW7bR2mT5vY8cN1pL4s`
+const IN_FILE = `file${part('A')}`
+const IN_DOTENV = `dotenv-${part('B')}`
+const IN_CONFIGURED = `configured ${part('C')}`
+const IN_ENVIRONMENT = `environment-${part('D')}`
+const IN_GOAL = ['gh', 'p_', part('E'), part('F')].join('').slice(0, 40)
+const PLANTED = { IN_FILE, IN_DOTENV, IN_CONFIGURED, IN_ENVIRONMENT, IN_GOAL }
+
+const FILES = {
+  'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
+  '.gitignore': '.env\n',
+  'src/add.js': 'export const add = (a, b) => a - b\n',
+  'src/settings.js': `export const settings = {\n  region: 'north',\n  apiToken: '${IN_FILE}',\n}\n`,
+  'tools/print.js': `import { settings } from '../src/settings.js'\nconsole.log('token', settings.apiToken, process.argv.slice(2).join(' '))\nconsole.log('${IN_DOTENV}', '${IN_CONFIGURED}', '${IN_ENVIRONMENT}')\n`,
+  'test/add.test.js': `import assert from 'node:assert/strict'\nimport { test } from 'node:test'\nimport { add } from '../src/add.js'\n\ntest('adds', () => assert.equal(add(2, 3), 5, '${IN_CONFIGURED}'))\n`,
+}
+
+const lastTool = (request: WireRequest): string => request.messages.findLast((message) => message.role === 'tool')?.content ?? ''
+
+interface Seen {
+  readonly place: Place
+  readonly requests: readonly WireRequest[]
+  /** What the model was told after each of its calls. */
+  readonly told: readonly string[]
+}
+
+/** One `vp do` whose model makes these calls. */
+async function done(
+  t: { after(fn: () => void): void },
+  script: (told: readonly string[]) => ScriptedAnswer,
+  options: { readonly lane?: string; readonly exit?: number; readonly goal?: string } = {},
+): Promise<Seen> {
+  const told: string[] = []
+  const server = await startScriptedServer((request) => {
+    if (lastTool(request) !== '') told.push(lastTool(request))
+    return script(told)
+  })
+  t.after(() => void server.close())
+  const place = makePlace(t, FILES, server, { DEPLOY_TOKEN: IN_ENVIRONMENT })
+  writeFileSync(join(place.repository, '.env'), `PORT=3000\nDB_PASSWORD=${IN_DOTENV}\n`)
+  const config = join(place.env['HOME'] as string, '.config', 'vp')
+  mkdirSync(join(config, 'lanes'), { recursive: true })
+  writeFileSync(join(config, 'values.env'), `VAULT="${IN_CONFIGURED}"\n`)
+  writeFileSync(join(config, 'config.json'), JSON.stringify({ secrets: { files: ['~/.config/vp/values.env'] } }))
+  if (options.lane) writeFileSync(join(config, 'lanes', 'code-impl.yaml'), options.lane)
+  const { code, stdout, stderr } = await vp(place, ['do', options.goal ?? `fix the failing test, the key is ${IN_GOAL}`, '--yes'])
+  assert.equal(code, options.exit ?? 0, stdout + stderr)
+  clean('what vp do printed', stdout + stderr)
+  return { place, requests: server.requests, told }
+}
+
+function clean(where: string, text: string, planted: Partial<typeof PLANTED> = PLANTED): void {
+  for (const [name, value] of Object.entries(planted))
+    assert.ok(!text.includes(value), `${name} in ${where}: ${text.slice(Math.max(0, text.indexOf(value) - 200), text.indexOf(value) + 80)}`)
+}
+
+const steps =
+  (...answers: readonly ScriptedAnswer[]) =>
+  (told: readonly string[]): ScriptedAnswer =>
+    answers[Math.min(told.length, answers.length - 1)] as ScriptedAnswer
+
+const FIX = call('edit', { path: 'src/add.js', old: 'a - b', new: 'a + b' })
+const SUBMIT = call('submit', { title: `fix: add adds ${IN_GOAL}`, summary: `It subtracted. ${IN_CONFIGURED}` })
+
+/** Every text in the ledger but what the model itself said, which a replay needs as it was. */
+function ledgerText(place: Place): string {
+  const db = new DatabaseSync(join(place.state, 'ledger.db'), { readOnly: true })
+  try {
+    const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[]
+    return tables
+      .flatMap(({ name }) =>
+        db
+          .prepare(`SELECT * FROM "${name}"`)
+          .all()
+          .map((row) => JSON.stringify({ ...row, response: null })),
+      )
+      .join('\n')
+  } finally {
+    db.close()
+  }
+}
+
+/** Texts that a run leaves on the disk, without the files themselves. */
+function papers(directory: string): string {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(?:json|jsonl|log|txt)$/.test(name) && !name.includes('repository.git'))
+    .map((name) => readFileSync(join(directory, name), 'utf8'))
+    .join('\n')
+}
+
+test('a planted secret is nowhere that text leaves', async (t) => {
+  const { place, requests, told } = await done(
+    t,
+    steps(
+      call('read', { path: 'src/settings.js' }),
+      call('read', { path: 'src/settings.js', from: 3, to: 3 }),
+      call('search', { query: 'apiToken' }),
+      call('search', { query: IN_FILE.slice(0, 8), glob: 'src/*' }),
+      call('run', { argv: ['node', 'tools/print.js', 'x'] }),
+      call('read', { path: 'tools/print.js' }),
+      call('test', {}),
+      call('edit', { path: 'src/settings.js', old: "'[REDACTED:ENV_SECRET:1]',", new: "'[REDACTED:ENV_SECRET:1]', // kept" }),
+      call('run', { argv: ['node', 'tools/print.js', '[REDACTED:ENV_SECRET:1]'] }),
+      FIX,
+      SUBMIT,
+    ),
+  )
+  for (const request of requests) clean('a request', JSON.stringify(request))
+  const [read = '', part = '', search = '', spelled = '', run = '', source = '', tests = '', edited = '', refused = ''] = told
+  assert.match(read, /apiToken: '\[REDACTED:ENV_SECRET:1\]'/)
+  assert.equal(part.trim(), "apiToken: '[REDACTED:ENV_SECRET:1]',")
+  assert.match(search, /src\/settings\.js:3: .*\[REDACTED:ENV_SECRET:1\]/)
+  assert.equal(spelled, 'No match.', 'a search does not spell a value out')
+  assert.match(run, /token .*\[REDACTED/)
+  assert.match(run, /\[REDACTED:DB_PASSWORD:1\] \[REDACTED:VAULT:1\] \[REDACTED:DEPLOY_TOKEN:1\]/)
+  assert.match(source, /'\[REDACTED:DB_PASSWORD:1\]', '\[REDACTED:VAULT:1\]'/, 'the same values, the same placeholders')
+  assert.match(tests, /\[REDACTED:VAULT\]/, 'a measurement is the same for every attempt')
+  assert.match(edited, /changed at line 3/)
+  assert.match(refused, /policy\.denied: \[REDACTED:ENV_SECRET:1\] stands for a value that stays with the person.*\n.*\n?Rule: code-impl\/secrets/s)
+  assert.equal(git(place, 'show', 'HEAD:src/settings.js').split('\n')[2], `  apiToken: '${IN_FILE}', // kept`)
+  clean('the commits', git(place, 'log', '--format=%B', '-3'))
+
+  clean('the ledger', ledgerText(place))
+  clean('the papers', papers(place.state))
+  for (const args of [
+    ['status'],
+    ['logs', '--tail', '500'],
+    ['validate'],
+    ['git', 'pr'],
+    ['egress', 'show'],
+    ['config', 'show'],
+    ['doctor'],
+    ['replay'],
+    ['verify'],
+    ['fs', 'read', 'src/settings.js'],
+    ['search', 'VAULT'],
+    ['run', 'test'],
+    ['git', 'commit', '-m', IN_GOAL],
+    ['egress', 'show', IN_GOAL, '--debug'],
+    ['fs', 'read', `x/${IN_GOAL}`, '--debug'],
+    [IN_GOAL],
+    ['fs', 'patch', `${IN_CONFIGURED}.diff`, '--debug'],
+  ])
+    for (const json of [[], ['--json']]) {
+      const { stdout, stderr } = await vp(place, [...args, ...json])
+      clean(`vp ${args[0]} ${args[1] ?? ''} ${json.join('')}`, stdout + stderr)
+    }
+  // A value that only a file's own name for it tells is masked where that file was read; by hand, each command reads anew.
+  const { IN_FILE: _, ...known } = PLANTED
+  const printed = await vp(place, ['run', 'exec', '--', 'node', 'tools/print.js', 'y'])
+  assert.equal(printed.code, 0, printed.stderr)
+  clean('vp run exec', printed.stdout + printed.stderr, known)
+  const replayed = await vpJson(place, ['replay'])
+  assert.equal(replayed.doc.result?.['equal'], true, 'the same numbers again')
+  const bundle = await vpJson(place, ['export'])
+  const lines = gunzipSync(readFileSync(String(bundle.doc.result?.['path'])))
+    .toString('utf8')
+    .split('\n')
+  const own = lines.filter((line) => line !== '' && !line.startsWith('{"pack"')).map((line) => JSON.stringify(withoutAnswer(JSON.parse(line) as object)))
+  clean('the bundle, but for the tree and the model’s own words', own.join('\n'))
+})
+
+function withoutAnswer(line: object): object {
+  return 'exchange' in line ? { exchange: { ...(line.exchange as object), answer: null } } : line
+}
+
+test('the bytes that left are shown, with the hashes that the receipts name', async (t) => {
+  const { place, requests } = await done(t, steps(call('read', { path: 'src/settings.js' }), FIX, SUBMIT))
+  const { stdout } = await vp(place, ['egress', 'show'])
+  const shown = [...stdout.matchAll(/^# T1 turn (\d) · (\d+) bytes · sha256 (\w{64})\n(.*)$/gm)]
+  assert.equal(shown.length, requests.length)
+  for (const [, turn, bytes, sha, text = ''] of shown) {
+    assert.equal(Buffer.byteLength(text), Number(bytes))
+    assert.equal(sha256(text), sha)
+    const { messages } = JSON.parse(text) as { messages: { text: string }[] }
+    assert.equal(messages.at(-1)?.text, requests[Number(turn) - 1]?.messages.at(-1)?.content, 'what the server was sent')
+  }
+  assert.match(stdout, /proved +3 requests/)
+  const envelope = await vpJson(place, ['egress', 'show'])
+  assert.deepEqual([envelope.doc.result?.['requests'], envelope.doc.result?.['proved'], envelope.doc.result?.['unmasked']], [3, true, 0])
+
+  const db = new DatabaseSync(join(place.state, 'ledger.db'))
+  // The row sums tell on it by themselves (`vp verify`); here it is the hash that has to.
+  for (const name of ['vp_row', 'vp_xor']) db.function(name, { varargs: true }, () => '')
+  const before = db.prepare('SELECT request FROM exchanges WHERE turn = 2').get() as { request: string }
+  db.prepare('UPDATE exchanges SET request = ? WHERE turn = 2').run(before.request.replace('"max_tokens":4096', '"max_tokens":4097'))
+  db.close()
+  const altered = await vp(place, ['egress', 'show', '--summary'])
+  assert.equal(altered.code, 3, altered.stdout + altered.stderr)
+})
+
+const LANE = (restore: boolean): string =>
+  `lane: Code-Impl\nsecrets: { restore: ${restore} }\ncommands:\n  allow:\n    - [node, '*.js', '*']\n    - { argv: [node, '-e', '*'], effect: ask }\n`
+
+const RESTORING: readonly (readonly [title: string, lane: string | undefined, argv: readonly string[], want: RegExp])[] = [
+  ['no lane says so', undefined, ['node', 'tools/argv.js', '[REDACTED:ENV_SECRET:1]'], /policy\.denied: .*gives such values to no command/],
+  ['the lane says no', LANE(false), ['node', 'tools/argv.js', '[REDACTED:ENV_SECRET:1]'], /policy\.denied: .*gives such values to no command/],
+  [
+    'the lane says yes',
+    LANE(true),
+    ['node', 'tools/argv.js', '--key=[REDACTED:ENV_SECRET:1]'],
+    /^exit 0\nlength 35\n--key=\[REDACTED:ENV_SECRET:1\] .*\[REDACTED:ENV_SECRET:\d\]=\n$/,
+  ],
+  ['a placeholder that was never given', LANE(true), ['node', 'tools/argv.js', '[REDACTED:ENV_SECRET:9]'], /stands for nothing that this task was shown/],
+  ['a placeholder as the program', LANE(true), ['[REDACTED:ENV_SECRET:1]', 'x'], /cannot name the program/],
+]
+for (const [title, lane, argv, want] of RESTORING)
+  test(`a placeholder in a command: ${title}`, async (t) => {
+    const files = call('write', {
+      path: 'tools/argv.js',
+      content:
+        "const [value] = process.argv.slice(2)\nconsole.log('length', value.length)\nconsole.log(value, Buffer.from(value.slice(6)).toString('base64'))\n",
+    })
+    const { place, told } = await done(t, steps(call('read', { path: 'src/settings.js' }), files, call('run', { argv: [...argv] }), FIX, SUBMIT), {
+      ...(lane === undefined ? {} : { lane }),
+      goal: 'fix the failing test',
+    })
+    assert.match(told[2] ?? '', want)
+    clean('the ledger', ledgerText(place))
+    assert.equal((await vpJson(place, ['replay'])).doc.result?.['equal'], true)
+  })
+
+test('a configured file that is not there is said, and nothing runs', async (t) => {
+  const place = makePlace(t, FILES)
+  const config = join(place.env['HOME'] as string, '.config', 'vp')
+  mkdirSync(config, { recursive: true })
+  writeFileSync(join(config, 'config.json'), JSON.stringify({ secrets: { files: ['~/gone.env'] } }))
+  const { code, stderr } = await vp(place, ['fs', 'read', 'src/add.js'])
+  assert.equal(code, 2)
+  assert.match(stderr, /config\.invalid: secrets\.files: ~\/gone\.env cannot be read, so its values could not be masked/)
+})
