@@ -2,7 +2,7 @@
  * Values assigned to secret-like names: `API_KEY=…`, `"password": "…"`. Which names those are is in `redact-names.ts`.
  * Code that merely names things (types, calls, member paths) keeps its text; a line of a shell or a dotenv has no code.
  */
-import { isHighEntropy, isPasswordName, isPlainKey, isSecretName, isWeakName, looksRandom, neededChars } from './redact-names.ts'
+import { isDistinct, isHighEntropy, isPassName, isPasswordName, isPlainKey, isSecretName, isWeakName, looksRandom, neededChars } from './redact-names.ts'
 import type { Span } from './redact-patterns.ts'
 
 const TYPE_WORDS: ReadonlySet<string> = new Set([
@@ -48,7 +48,7 @@ export function assignmentSpans(text: string): Span[] {
   for (let match = separators.exec(text); match !== null; match = separators.exec(text)) {
     if (text[match.index - 1] === match[0]) continue
     const name = nameBefore(text, match.index)
-    if (name === null || !(isSecretName(name) || isWeakName(name))) continue
+    if (name === null || !(isSecretName(name) || isPassName(name) || isWeakName(name))) continue
     const value = valueAfter(text, match.index, name, runEnd)
     // `passphrase?: BinaryLike` is a type.
     if (value === null || (!value.isQuoted && text[match.index - 1] === '?')) continue
@@ -81,6 +81,8 @@ function nameBefore(text: string, at: number): string | null {
   if (text[end - 1] === '"' || text[end - 1] === "'") end--
   let from = end
   while (from > 0 && end - from < MAX_NAME && isNameChar(text.charCodeAt(from - 1))) from--
+  // The letter of an escape, as in `\npassword=` within JSON, is not the name's.
+  if (text[from - 1] === '\\' && /[nrt]/.test(text[from] ?? '')) from++
   return from === end ? null : text.slice(from, end)
 }
 
@@ -100,9 +102,11 @@ function valueAfter(text: string, separator: number, name: string, runEnd: numbe
     return { from: open, to, text: text.slice(open, to), isQuoted: true, isSpaced, isEnvLine }
   }
   const isQuery = isQueryStart(text, separator, name)
-  let to = isEnvLine || isQuery ? from : Math.max(from, runEnd)
-  const isEnd = isEnvLine ? isBlank : isQuery ? isQueryEnd : isValueEnd
-  while (to < text.length && !isEnd(text.charCodeAt(to))) to++
+  const isYaml = isSpaced && text[separator] === ':' && isLineStart(text, separator - name.length)
+  let to = isEnvLine || isQuery || isYaml ? from : Math.max(from, runEnd)
+  const isEnd = isEnvLine || isYaml ? isBlank : isQuery ? isQueryEnd : isValueEnd
+  while (to < text.length && !isEnd(text.charCodeAt(to)) && (isEnvLine || !isEscape(text, to))) to++
+  while (isYaml && to > from && /[,;'"`]/.test(text[to - 1] ?? '')) to--
   return to === from ? null : { from, to, text: text.slice(from, to), isQuoted: false, isSpaced, isEnvLine }
 }
 
@@ -111,6 +115,11 @@ function isEnvName(text: string, separator: number, name: string): boolean {
   if (!/^[A-Z][A-Z0-9_]*$/.test(name)) return false
   const start = separator - name.length
   return /(?:^|\n)[ \t+>-]*(?:(?:export|set|ENV|ARG|-e|--env)[ \t]+)?$/.test(text.slice(Math.max(0, start - 24), start))
+}
+
+/** A member of its own line, as in YAML: only a blank ends its value. */
+function isLineStart(text: string, at: number): boolean {
+  return /(?:^|\n)[ \t+>-]*$/.test(text.slice(Math.max(0, at - 40), at))
 }
 
 function isQueryStart(text: string, separator: number, name: string): boolean {
@@ -138,12 +147,15 @@ function closingQuote(text: string, from: number, quote: string): number {
 export function labelOfValue(name: string, value: Pick<Value, 'text' | 'isQuoted' | 'isSpaced' | 'isEnvLine'>): string | null {
   const text = value.text.slice(0, MAX_JUDGED)
   if (text === '' || isTemplate(text) || text.includes('[REDACTED') || /^[\d.,_+-]+$/.test(text)) return null
+  if (isPassName(name)) return isDistinct(text) && /\d|[^\w.-]/.test(text) && (value.isQuoted || !isCode(value, true)) ? 'ENV_SECRET' : null
   if (!isSecretName(name)) return isHighEntropy(text) ? 'ENTROPY' : null
   const isPassword = isPasswordName(name)
   if (text.length < neededChars(name) || /^sha(?:1|256|384|512)[-:]/.test(text)) return null
   if (!value.isQuoted && isCode(value, isPassword)) return null
-  if (value.isQuoted && /\s/.test(text) && !isPassword) return null
-  return isPlainKey(name) && !looksRandom(text) ? null : 'ENV_SECRET'
+  if (value.isQuoted && /\s/.test(text) && !isPassword && !value.isEnvLine) return null
+  // The shell's own PWD.
+  if (isPassword && /(?:^|_)PWD$/i.test(name) && /^[/~.]/.test(text)) return null
+  return isPlainKey(name) && !looksRandom(text) && !isHighEntropy(text) ? null : 'ENV_SECRET'
 }
 
 function isTemplate(text: string): boolean {
@@ -164,6 +176,11 @@ function isCode(value: Pick<Value, 'text' | 'isSpaced' | 'isEnvLine'>, isPasswor
 
 function isNameChar(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 || code === 45 || code === 46
+}
+
+/** A line's end as JSON writes it. */
+function isEscape(text: string, at: number): boolean {
+  return text.charCodeAt(at) === 92 && /[nrt]/.test(text[at + 1] ?? '')
 }
 
 function isBlank(code: number): boolean {

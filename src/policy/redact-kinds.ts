@@ -12,8 +12,9 @@ export interface Kind {
   readonly isSecret?: (secret: string) => boolean
 }
 
-/** Not in the middle of a word. */
-const EDGE = '(?<![A-Za-z0-9_-])'
+/** Not in the middle of a word; what an escape of JSON or of an address ends with is none. */
+const ESCAPED = '(?<=\\\\[nrtbf]|%[0-9A-Fa-f]{2})'
+const EDGE = `(?:(?<![A-Za-z0-9_-])|${ESCAPED})`
 const END = '(?![A-Za-z0-9_-])'
 const word = (body: string, flags = 'g'): RegExp => new RegExp(EDGE + body, flags)
 const whole = (body: string, flags = 'g'): RegExp => new RegExp(EDGE + body + END, flags)
@@ -58,7 +59,7 @@ export const KINDS: readonly Kind[] = [
   {
     label: 'AWS_ACCESS_KEY',
     hint: ['a3t', 'aki', 'agp', 'aid', 'aro', 'aip', 'anp', 'anv', 'asi'],
-    regex: /(?<![A-Za-z0-9])(?:A3T[A-Z0-9]|AKIA|AGPA|AIDA|AROA|AIPA|ANPA|ANVA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/g,
+    regex: /(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf]|%[0-9A-Fa-f]{2}))(?:A3T[A-Z0-9]|AKIA|AGPA|AIDA|AROA|AIPA|ANPA|ANVA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/g,
   },
   {
     label: 'AWS_SECRET_KEY',
@@ -75,7 +76,7 @@ export const KINDS: readonly Kind[] = [
     hint: ['accountkey', 'sharedaccesskey', 'sig='],
     regex: /(?:AccountKey|SharedAccessKey|(?<![A-Za-z0-9])sig)=([A-Za-z0-9%/+]{40,256}={0,2})/g,
   },
-  { label: 'AZURE_CLIENT_SECRET', hint: '8q~', regex: /(?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{34}(?![A-Za-z0-9_~-])/g },
+  { label: 'AZURE_CLIENT_SECRET', hint: '8q~', regex: /(?:(?<![A-Za-z0-9_~.-])|(?<=\\[nrtbf]))[A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{34}(?![A-Za-z0-9_~-])/g },
   { label: 'AZURE_DEVOPS_TOKEN', hint: 'azdo', regex: whole('[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}') },
   { label: 'ALIBABA_KEY', hint: 'ltai', regex: whole('LTAI[A-Za-z0-9]{20}') },
   { label: 'DIGITALOCEAN_TOKEN', hint: '_v1_', regex: word('do[opr]_v1_[a-f0-9]{64}') },
@@ -100,12 +101,12 @@ export const KINDS: readonly Kind[] = [
   {
     label: 'DISCORD_TOKEN',
     hint: ['m', 'n', 'o'],
-    regex: /(?<![A-Za-z0-9_.-])[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9_.-])/g,
+    regex: /(?:(?<![A-Za-z0-9_.-])|(?<=\\[nrtbf]))[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9_.-])/g,
     isSecret: hasDigit,
   },
   { label: 'DISCORD_WEBHOOK', hint: '/api/webhooks/', regex: /discord(?:app)?\.com\/api\/webhooks\/\d{10,25}\/([A-Za-z0-9_-]{40,100})/g },
   { label: 'TEAMS_WEBHOOK', hint: 'incomingwebhook', regex: /\/IncomingWebhook\/([a-f0-9]{32}\/[a-f0-9-]{36})/g },
-  { label: 'TELEGRAM_TOKEN', hint: ':aa', regex: /(?<![A-Za-z0-9_:-])(?:bot)?(\d{8,10}:AA[A-Za-z0-9_-]{33})(?![A-Za-z0-9_-])/g },
+  { label: 'TELEGRAM_TOKEN', hint: ':aa', regex: /(?:(?<![A-Za-z0-9_:-])|(?<=\\[nrtbf]))(?:bot)?(\d{8,10}:AA[A-Za-z0-9_-]{33})(?![A-Za-z0-9_-])/g },
   { label: 'SENDGRID_KEY', hint: 'sg.', regex: word('SG\\.[A-Za-z0-9_-]{16,128}\\.[A-Za-z0-9_-]{16,256}') },
   { label: 'MAILGUN_KEY', hint: 'key-', regex: whole('key-[0-9a-f]{32}') },
   { label: 'MAILCHIMP_KEY', hint: '-us', regex: whole('[0-9a-f]{32}-us\\d{1,2}') },
@@ -137,18 +138,18 @@ export const KINDS: readonly Kind[] = [
   { label: 'ONEPASSWORD_TOKEN', hint: 'ops_ey', regex: word('ops_ey[A-Za-z0-9+/=_-]{80,}') },
   { label: 'AGE_SECRET_KEY', hint: 'age-secret-key-1', regex: /AGE-SECRET-KEY-1[A-Z0-9]{58}/g },
   // What every program may carry
-  { label: 'JWT', hint: 'eyj', regex: /(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{4,}\.eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*/g },
+  { label: 'JWT', hint: 'eyj', regex: /(?:(?<![A-Za-z0-9_.-])|(?<=\\[nrtbf]|%[0-9A-Fa-f]{2}))eyJ[A-Za-z0-9_-]{4,}\.eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*/g },
   {
     label: 'BEARER_TOKEN',
     hint: 'bearer',
-    regex: /\bBearer[ \t]{1,4}([A-Za-z0-9._~+/-]{8,}={0,2})/gi,
+    regex: /(?:\b|(?<=\\[nrtbf]))Bearer[ \t]{1,4}([A-Za-z0-9._~+/-]{8,}={0,2})/gi,
     isSecret: (text) => /\d|[A-Za-z][._~+/-][A-Za-z]/.test(text) && !/^[a-z]+(?:-[a-z]+)*$/.test(text),
   },
-  { label: 'BASIC_AUTH', hint: 'basic', regex: /\bBasic[ \t]{1,4}([A-Za-z0-9+/]{8,}={0,2})(?![\w.+/-])/gi, isSecret: isUserAndPassword },
+  { label: 'BASIC_AUTH', hint: 'basic', regex: /(?:\b|(?<=\\[nrtbf]))Basic[ \t]{1,4}([A-Za-z0-9+/]{8,}={0,2})(?![\w.+/-])/gi, isSecret: isUserAndPassword },
   {
     label: 'BEARER_TOKEN',
     hint: 'authorization',
-    regex: /\bauthorization["']?\s{0,4}[:=,]\s{0,4}["'`]?(?:(?:bearer|basic|token|apikey|key|digest)[ \t]{1,4})([^\s"'`,;]{6,4096})/gi,
+    regex: /(?:\b|(?<=\\[nrtbf]))authorization["']?\s{0,4}[:=,]\s{0,4}["'`]?(?:(?:bearer|basic|token|apikey|key|digest)[ \t]{1,4})([^\s"'`,;]{6,4096})/gi,
     isSecret: isNotTemplate,
   },
   // The password ends at the last @ of the address, so an @ inside of it does not leak its rest.
@@ -156,16 +157,17 @@ export const KINDS: readonly Kind[] = [
     label: 'DB_CONNECTION',
     hint: '://',
     regex:
-      /\b(?:postgres(?:ql)?|mysqlx?|mariadb|mongodb(?:\+srv)?|rediss?|amqps?|mssql|sqlserver|clickhouse|oracle|cockroachdb)(?:\+\w{1,16})?:\/\/[^\s:@/"'`]{0,256}:([^\s"'`<>]{1,256})@/gi,
+      /(?:\b|(?<=\\[nrtbf]))(?:postgres(?:ql)?|mysqlx?|mariadb|mongodb(?:\+srv)?|rediss?|amqps?|mssql|sqlserver|clickhouse|oracle|cockroachdb)(?:\+\w{1,16})?:\/\/[^\s:@/"'`]{0,256}:([^\s"'`<>]{1,256})@/gi,
     isSecret: isNotTemplate,
   },
   {
     label: 'URL_PASSWORD',
     hint: '://',
-    regex: /\b(?:https?|wss?|ftps?|sftp|ssh|smtps?|imaps?|pop3s?|ldaps?|git|svn|nats|mqtts?|kafka|socks5h?):\/\/[^\s:@/"'`]{0,256}:([^\s"'`<>/]{1,256})@/gi,
+    regex:
+      /(?:\b|(?<=\\[nrtbf]))(?:https?|wss?|ftps?|sftp|ssh|smtps?|imaps?|pop3s?|ldaps?|git|svn|nats|mqtts?|kafka|socks5h?):\/\/[^\s:@/"'`]{0,256}:([^\s"'`<>/]{1,256})@/gi,
     isSecret: (text) => isNotTemplate(text) && text !== 'x-oauth-basic',
   },
-  { label: 'URL_TOKEN', hint: '://', regex: /\b(?:https?|git):\/\/([A-Za-z0-9_-]{20,256})(?::[^\s@/]{0,64})?@/g, isSecret: isMixed },
+  { label: 'URL_TOKEN', hint: '://', regex: /(?:\b|(?<=\\[nrtbf]))(?:https?|git):\/\/([A-Za-z0-9_-]{20,256})(?::[^\s@/]{0,64})?@/g, isSecret: isMixed },
   { label: 'CURL_PASSWORD', hint: 'curl', regex: /\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[ =]["']?[^\s:"']{1,64}:([^\s"']{4,256})/g, isSecret: isNotTemplate },
   { label: 'NETRC_PASSWORD', hint: 'login', regex: /\blogin\s{1,8}\S{1,100}\s{1,8}password\s{1,8}(\S{4,256})/g, isSecret: isNotTemplate },
   { label: 'SSHPASS', hint: 'sshpass', regex: /\bsshpass\s{1,4}-p\s{0,4}["']?([^\s"']{4,256})/g, isSecret: isNotTemplate },

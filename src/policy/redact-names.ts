@@ -110,7 +110,6 @@ const WEAK_SEGMENTS: ReadonlySet<string> = new Set([
   'webhook',
   'private',
   'license',
-  'pass',
 ])
 const MAX_ENTROPY_CHARS = 256
 const MIN_ENTROPY_CHARS = 20
@@ -132,6 +131,12 @@ export function isPasswordName(name: string): boolean {
   return PASSWORDS.has(segments(name).at(-1) ?? '')
 }
 
+/** `DB_PASS`: a password, though the word has other uses; then the value has to be no plain word. */
+export function isPassName(name: string): boolean {
+  const parts = segments(name)
+  return parts.length > 1 && parts.at(-1) === 'pass'
+}
+
 /** How short a value of this name may be. */
 export function neededChars(name: string): number {
   const last = segments(name).at(-1) ?? ''
@@ -144,13 +149,31 @@ export function isPlainKey(name: string): boolean {
   return parts.at(-1) === 'key' && (parts.length === 1 || PLAIN_KEYS.has(parts.at(-2) ?? ''))
 }
 
-/** Split at `_ - .` and where camel case steps up. */
-export function segments(name: string): string[] {
+/** `pgpassword`, `authtoken`: what stands at the end of a word that has no signs. */
+const GLUED =
+  /(password|passwd|passphrase|apikey|(?<=client|app|api|shared|user|auth)secret|(?<=auth|access|refresh|bearer|api|bot|csrf|session)token|(?<=secret|private|access|api|auth)key)$/
+
+/** Names come again and again; each is taken apart once. */
+const seen = new Map<string, readonly string[]>()
+const MAX_SEEN = 1000
+
+/** Split at `_ - .`, where camel case steps up, and before a word for a secret that others are glued to. */
+export function segments(name: string): readonly string[] {
+  const known = seen.get(name)
+  if (known !== undefined) return known
+  if (seen.size >= MAX_SEEN) seen.clear()
+  const found = split(name)
+  seen.set(name, found)
+  return found
+}
+
+function split(name: string): string[] {
   return name
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .replace(/([A-Z])([A-Z][a-z])/g, '$1_$2')
     .toLowerCase()
     .split(/[_\-. ]+/)
+    .flatMap((part) => part.replace(GLUED, '_$1').split('_'))
     .filter((part) => part !== '')
 }
 

@@ -121,8 +121,33 @@ function numberedNames(): Names {
   }
 }
 
-/** Earlier listed kinds count first: exact values, then the table's order, then names. */
+// oxlint-disable-next-line no-control-regex
+const COLOUR = /\x1b\[[0-9;]{0,32}[A-Za-z]/g
+
+/** As if it had no colours, which may stand before, after and within what they colour. */
 function secretSpans(text: string, known: KnownIndex): Span[] {
+  if (!text.includes('\x1b[')) return plainSpans(text, known)
+  const parts: { readonly at: number; readonly from: number }[] = []
+  let plain = ''
+  let cursor = 0
+  for (const match of text.matchAll(COLOUR)) {
+    parts.push({ at: plain.length, from: cursor })
+    plain += text.slice(cursor, match.index)
+    cursor = match.index + match[0].length
+  }
+  parts.push({ at: plain.length, from: cursor })
+  plain += text.slice(cursor)
+  let next = 0
+  // The last part that begins at or before `at`; offsets are asked for in rising order.
+  const back = (at: number): number => {
+    while (next + 1 < parts.length && (parts[next + 1]?.at ?? Infinity) <= at) next++
+    return (parts[next]?.from ?? 0) + at - (parts[next]?.at ?? 0)
+  }
+  return plainSpans(plain, known).map(({ from, to, label }) => ({ from: back(from), to: back(to - 1) + 1, label }))
+}
+
+/** Earlier listed kinds count first: exact values, then the table's order, then names. */
+function plainSpans(text: string, known: KnownIndex): Span[] {
   return withoutOverlap([...known.spans(text), ...patternSpans(text), ...assignmentSpans(text), ...pairSpans(text)], placeholders(text))
 }
 
