@@ -2,7 +2,7 @@
  * Secrets that are known before anything is read: of the environment, of the files that the user names, and of a
  * workspace's `.env` files, which are never sent whole, but whose values may show in what a command prints.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, type Dirent } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { dotenvEntries, secretEntries } from '../policy/dotenv.ts'
@@ -13,7 +13,7 @@ import { openWorkspace } from '../workspace/files.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 const MAX_FILE = 1024 * 1024
-const MAX_ENTRIES = 2000
+const MAX_FOLDERS = 200
 const MAX_FILES = 32
 const MAX_VALUES = 1000
 /** Made to be shared: what they hold stands for secrets. */
@@ -35,26 +35,43 @@ export function fileSecrets(files: readonly string[], env: Environment): KnownSe
   })
 }
 
-/** Of `.env*` at the top of a directory and one folder below, read through the confined reader; none where it cannot be opened. */
+/**
+ * Of `.env*` at the top of a directory and one folder below, read through the confined reader; none where it cannot be
+ * opened. Names come first, as a tree without such files is what every start has to get through.
+ */
 export function workspaceSecrets(root: string): KnownSecret[] {
-  if (root === '') return []
-  let files: ReturnType<typeof openWorkspace>
+  const named = root === '' ? [] : dotenvFiles(root)
+  if (named.length === 0) return []
+  const files = openWorkspace(root)
   try {
-    files = openWorkspace(root)
-  } catch {
-    return [] // no directory, so nothing of it is shown either
-  }
-  try {
-    const enter = (path: string) => !isDependencyPath(path) && !path.startsWith('.')
-    const named = files
-      .list('', { depth: 2, maxEntries: MAX_ENTRIES, enter })
-      .filter(({ path, kind }) => kind === 'file' && /(?:^|\/)\.env[^/]*$/.test(path) && !TEMPLATE.test(path))
     return named
       .slice(0, MAX_FILES)
-      .flatMap(({ path }) => secretEntries(dotenvEntries(readOrEmpty(files, path))))
+      .flatMap((path) => secretEntries(dotenvEntries(readOrEmpty(files, path))))
       .slice(0, MAX_VALUES)
   } finally {
     files.close()
+  }
+}
+
+function dotenvFiles(root: string): string[] {
+  const isDotenv = ({ name }: Dirent): boolean => name.startsWith('.env') && !TEMPLATE.test(name)
+  const top = entriesOf(root)
+  const folders = top.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && !isDependencyPath(entry.name)).slice(0, MAX_FOLDERS)
+  return [
+    ...top.filter(isDotenv).map(({ name }) => name),
+    ...folders.flatMap((folder) =>
+      entriesOf(join(root, folder.name))
+        .filter(isDotenv)
+        .map(({ name }) => `${folder.name}/${name}`),
+    ),
+  ].toSorted()
+}
+
+function entriesOf(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+  } catch {
+    return [] // gone, or not ours to look into: then nothing of it is shown either
   }
 }
 

@@ -3,7 +3,7 @@
  * attempt numbers its placeholders, so that a model can tell values apart and a command may be given one back.
  */
 import { VpError } from '../core/errors.ts'
-import { createRedactor, hasPlaceholder, maskedIn, PLACEHOLDER, redactJson } from '../policy/redact.ts'
+import { createRedactor, hasPlaceholder, maskedIn, PLACEHOLDER, redactJson, type Redactor } from '../policy/redact.ts'
 import type { KnownSecret } from '../policy/redact-known.ts'
 
 export interface Masking {
@@ -27,11 +27,11 @@ export interface MaskingOptions {
 
 export function createMasking(options: MaskingOptions): Masking {
   const redactor = createRedactor({ ...options, learns: true })
-  const plain = createRedactor({ known: options.known })
+  let plain: Redactor | null = null
   return {
     text: (text) => redactor(text).text,
     unnumbered: redactor.unnumbered,
-    plain: (text) => plain(text).text,
+    plain: (text) => (plain ??= createRedactor({ known: options.known }))(text).text,
     spans: (text) => redactor.spans(text),
     json: (value) => redactJson(value, redactor),
     reveal(placeholder) {

@@ -579,3 +579,16 @@ test('explain', () => {
     'deny   global/git-force, shipped; no lane and no flag can allow it\n       nearest allowed: vp git push, by a person with the scope git.push',
   )
 })
+
+test('a repository may take values from commands, never give them', () => {
+  const lane = (secrets: string): Lane => parseLaneYaml(`lane: Code-Impl\n${secrets}commands: { allow: [[node, '*']] }\n`)
+  const gives = lane('secrets: { restore: true }\n')
+  const takes = lane('secrets: { restore: false }\n')
+  const silent = lane('')
+  assert.equal(narrow(gives, silent).restoreSecrets, true)
+  assert.equal(narrow(gives, gives).restoreSecrets, true)
+  assert.equal(narrow(gives, takes).restoreSecrets, false)
+  assert.equal(narrow(silent, gives).restoreSecrets, false)
+  assert.equal(narrow(takes, gives).restoreSecrets, false)
+  assert.equal(parseLaneYaml(laneToYaml(gives)).restoreSecrets, true)
+})

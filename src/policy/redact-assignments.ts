@@ -105,8 +105,8 @@ function valueAfter(text: string, separator: number, name: string, runEnd: numbe
   const isYaml = isSpaced && text[separator] === ':' && isLineStart(text, separator - name.length)
   let to = isEnvLine || isQuery || isYaml ? from : Math.max(from, runEnd)
   const isEnd = isEnvLine || isYaml ? isBlank : isQuery ? isQueryEnd : isValueEnd
-  while (to < text.length && !isEnd(text.charCodeAt(to)) && (isEnvLine || !isEscape(text, to))) to++
-  while (isYaml && to > from && /[,;'"`]/.test(text[to - 1] ?? '')) to--
+  while (to < text.length && !isEnd(text.charCodeAt(to)) && !isEscape(text, to)) to++
+  if (isYaml) to = withoutSigns(text, from, to)
   return to === from ? null : { from, to, text: text.slice(from, to), isQuoted: false, isSpaced, isEnvLine }
 }
 
@@ -176,6 +176,12 @@ function isCode(value: Pick<Value, 'text' | 'isSpaced' | 'isEnvLine'>, isPasswor
 
 function isNameChar(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 || code === 45 || code === 46
+}
+
+function withoutSigns(text: string, from: number, to: number): number {
+  let end = to
+  while (end > from && /[,;'"`]/.test(text[end - 1] ?? '')) end--
+  return end
 }
 
 /** A line's end as JSON writes it. */
