@@ -170,5 +170,6 @@ export const KINDS: readonly Kind[] = [
   { label: 'URL_TOKEN', hint: '://', regex: /(?:\b|(?<=\\[nrtbf]))(?:https?|git):\/\/([A-Za-z0-9_-]{20,256})(?::[^\s@/]{0,64})?@/g, isSecret: isMixed },
   { label: 'CURL_PASSWORD', hint: 'curl', regex: /\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[ =]["']?[^\s:"']{1,64}:([^\s"']{4,256})/g, isSecret: isNotTemplate },
   { label: 'NETRC_PASSWORD', hint: 'login', regex: /\blogin\s{1,8}\S{1,100}\s{1,8}password\s{1,8}(\S{4,256})/g, isSecret: isNotTemplate },
+  { label: 'MYSQL_PASSWORD', hint: 'mysql', regex: /\bmysql(?:dump|admin|import)?\b[^\n]{0,200}?\s-p([^\s"']{4,256})/g, isSecret: isNotTemplate },
   { label: 'SSHPASS', hint: 'sshpass', regex: /\bsshpass\s{1,4}-p\s{0,4}["']?([^\s"']{4,256})/g, isSecret: isNotTemplate },
 ]

@@ -12,12 +12,15 @@ export interface Span {
   readonly label: string
 }
 
+/** Below it a search costs less than the walk. */
+const SHORT = 256
+
 /** All spans of the patterns, in the order of the table: of two that overlap the earlier listed counts. */
 export function patternSpans(text: string): Span[] {
   const spans: Span[] = privateKeySpans(text)
-  const pairs = letterPairs(text)
+  const pairs = text.length < SHORT ? null : letterPairs(text)
   let lower: string | null = null
-  const has = (hint: string): boolean => mayHold(pairs, hint) && (lower ??= text.toLowerCase()).includes(hint)
+  const has = (hint: string): boolean => (pairs === null || mayHold(pairs, hint)) && (lower ??= text.toLowerCase()).includes(hint)
   for (const { label, hint, regex, isSecret } of KINDS) {
     if (!(typeof hint === 'string' ? has(hint) : hint.some(has))) continue
     for (const match of text.matchAll(regex)) {

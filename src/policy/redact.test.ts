@@ -70,6 +70,7 @@ const secrets: readonly (readonly [title: string, text: string, secret: string])
   ['yaml word', 'password: hunter', 'hunter'],
   ['query', `https://x/?token=${mix(20)}`, mix(20)],
   ['vault', `hvs.${mix(24)}`, mix(24)],
+  ['mysql', 'mysql -uroot -phunter22 app', 'hunter22'],
   ['bare key', `key: "${mix(32)}"`, mix(32)],
   ['ruby', `:secret_key => "${mix(20)}"`, mix(20)],
 ]
@@ -234,6 +235,11 @@ test('a mebibyte of one letter costs a few walks over it', () => {
     return sum > 0 ? user + system : 0
   }
   assert.ok(cost(text) <= 5 * Math.max(walk(), 10_000))
+})
+
+test('a name of JSON that is a secret itself', () => {
+  const filter = createRedactor({ known: [{ label: 'k', value: 'known value 1' }] })
+  assert.deepEqual(redactJson({ 'known value 1': 1, [`ghp_${mix(36)}`]: ['a'] }, filter), { '[REDACTED:K]': 1, '[REDACTED:GITHUB_TOKEN]': ['a'] })
 })
 
 test('JSON', () => {

@@ -227,7 +227,7 @@ export function redactJson(value: unknown, redact: (text: string) => Redacted = 
   if (depth > MAX_DEPTH) return '[REDACTED]'
   if (Array.isArray(value)) return value.map((item) => redactJson(item, redact, depth + 1))
   const members = Object.entries(value).map(([key, member]): [string, unknown] => [
-    key,
+    redact(key).text,
     isSecretKey(key) && !isExempt(member) ? '[REDACTED]' : redactJson(member, redact, depth + 1),
   ])
   return Object.fromEntries(members)
@@ -249,5 +249,5 @@ export function redactTexts<Value>(value: Value, redact: (text: string) => strin
   if (typeof value === 'string') return redact(value) as Value
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((item: unknown) => redactTexts(item, redact)) as Value
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, redactTexts(member as unknown, redact)])) as Value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [redact(key), redactTexts(member as unknown, redact)])) as Value
 }
