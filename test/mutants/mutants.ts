@@ -429,8 +429,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'the file counts before the environment',
     file: 'src/config/config.ts',
-    from: '...user, ...(pinned ? { sandbox: pinned } : {}) }',
-    to: '...(pinned ? { sandbox: pinned } : {}), ...user }',
+    from: '...(pinned ? { sandbox: pinned } : {}) } as Config',
+    to: '...(pinned && !user.sandbox ? { sandbox: pinned } : {}) } as Config',
     test: at('src/config/config.test.ts', 'config: the environment before the file'),
   },
 ]
