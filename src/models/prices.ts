@@ -21,12 +21,14 @@ export type PriceOf = (provider: string, model: string) => Promise<Price | null>
 /** Looks a model up; null when the table does not know it. Loaded only when a remote model is used. */
 export const tablePrice: PriceOf = async (provider, model) => {
   const { calcPrice } = await import('@pydantic/genai-prices')
-  const million = 1_000_000
-  const one = (usage: { input_tokens: number; output_tokens: number }) => calcPrice(usage, model, { providerId: provider })?.total_price
+  // Some prices rise with the length of the input: both are asked for a request of the same ordinary length.
+  const length = 100_000
+  const one = (output_tokens: number) => calcPrice({ input_tokens: length, output_tokens }, model, { providerId: provider })?.total_price
   try {
-    const input = one({ input_tokens: million, output_tokens: 0 })
-    const output = one({ input_tokens: 0, output_tokens: million })
-    return input === undefined || output === undefined || input + output === 0 ? null : { in_per_million_usd: input, out_per_million_usd: output }
+    const [input, both] = [one(0), one(length)]
+    if (input === undefined || both === undefined || both === 0) return null
+    const perMillion = (usd: number) => Math.round(usd * (1_000_000 / length) * 1e6) / 1e6
+    return { in_per_million_usd: perMillion(input), out_per_million_usd: perMillion(both - input) }
   } catch {
     return null // a table without the model is the same as no price
   }

@@ -61,7 +61,7 @@ export const plmsSimulate = operation<{ rehearsal_pct: number }, Simulated>({
   effect: 'spend',
   scope: 'projects.simulate',
   result: simulated as never,
-  params: z.strictObject({ rehearsal_pct: z.number().check(z.gt(0), z.lte(0.2)) }),
+  params: z.strictObject({ rehearsal_pct: z.number().check(z.gte(0.001), z.lte(0.2)) }),
   handler: (params, scene) => simulateProject(scene, project(scene), params.rehearsal_pct),
   say: (_params, simulated) => `${simulated.sampling_metrics.n_sample} of ${simulated.sampling_metrics.n_total} tasks`,
 })

@@ -120,7 +120,7 @@ function migrate(db: DatabaseSync, path: string, migrations: readonly Migration[
   const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0)
   if (version > newest)
     throw new VpError('store.newer', `the ledger has schema ${version}, this vp knows ${newest}`, {
-      next: ['npm install -g @local-code-operator/vp@latest'],
+      next: ['use the vp that wrote it, or a newer one', 'export VP_STATE_DIR=/another/directory'],
     })
   if (version === newest) return
   if (version > 0) db.exec('PRAGMA wal_checkpoint(TRUNCATE)') // so that the copy below is whole

@@ -112,6 +112,8 @@ export function gateCount(state: RunState): { held: number; of: number } {
   return { held: measured.filter((kpi) => kpi.pass).length, of: measured.length }
 }
 
+const gatesHeld = (count: number): string => (count === 1 ? '1 gate holds.' : `${count} gates hold.`)
+
 /** One commit more on the run branch: `.vp/runs/<id>/` with passport and manifest. Twice is the same. */
 async function commitPapers(kit: Kit, run: RunScene, state: RunState): Promise<{ commit: string; head: string }> {
   const { git } = kit
@@ -135,7 +137,7 @@ async function commitPapers(kit: Kit, run: RunScene, state: RunState): Promise<{
       })
     }
     const tree = await gitText(git, ['write-tree'], { gitDir, index })
-    const message = commitMessage(`chore(vp): passport and manifest of ${state.run_id}`, `${gateCount(state).held} gates hold.`, {
+    const message = commitMessage(`chore(vp): passport and manifest of ${state.run_id}`, gatesHeld(gateCount(state).held), {
       run: state.run_id,
       task: null,
       ledger: { receipts: head?.n ?? 0, head: head?.key ?? '0'.repeat(64) },

@@ -116,6 +116,18 @@ async function findChange(scene: Scene, id: string | null): Promise<string> {
   }
   const task = /^T\d+$/i.test(id) ? all.find((row) => row.id.endsWith(`#${id.toUpperCase()}`)) : undefined
   const found = task ?? whole.find((row) => row.id === id) ?? whole.find((row) => namesReceipt(row.id, id) || row.run_id.includes(id))
-  if (!found) throw none()
+  if (!found) throw (await withinRun(scene, id)) ?? none()
   return found.id
+}
+
+/** A receipt of something that a task did in a tree of its own: only what came of it reached this checkout. */
+async function withinRun(scene: Scene, id: string): Promise<VpError | null> {
+  const rows = await scene.kit.store.read((tx) =>
+    tx.all<{ id: string; run_id: string }>('SELECT id, run_id FROM receipts WHERE attempt IS NOT NULL AND instr(id, ?) > 0 LIMIT 1', id.replace(/^r_/, '')),
+  )
+  const [row] = rows
+  if (!row) return null
+  return new VpError('undo.not_found', `${id} is a step inside run ${row.run_id}, in a tree of its own; nothing of it alone is in your checkout`, {
+    next: [`vp undo ${row.run_id}`, `vp logs ${row.run_id}`],
+  })
 }

@@ -81,6 +81,13 @@ function taskFrom(body: string, place: { n: number; parent_n: number | null; lin
       ...where,
       next: ['correct the numbers, plan again'],
     })
+  const files = list(get('files'))
+  const outside = files.find((file) => file.startsWith('/') || file.split('/').includes('..'))
+  if (outside !== undefined)
+    throw new VpError('plan.invalid', `T${place.n}: ${outside.slice(0, 80)} lies outside the repository`, {
+      ...where,
+      next: ['name files from the repository’s root, plan again'],
+    })
   return planTask({
     n: place.n,
     title,
@@ -89,7 +96,7 @@ function taskFrom(body: string, place: { n: number; parent_n: number | null; lin
     complexity: complexity as Complexity | null,
     deps: numbers,
     line: place.line,
-    files: list(get('files')),
+    files,
     tests: (get('tests') ?? '').split(/\s+/).filter(Boolean),
   })
 }

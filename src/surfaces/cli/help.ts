@@ -96,12 +96,9 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['VP_MODEL_API_KEY', 'its key; keys are never arguments'],
   ['VP_STATE_DIR', 'where the ledger and the runs lie'],
   ['VP_CONFIG', 'the user configuration'],
-  ['VP_TOKEN', 'one more token for vp serve'],
   ['VP_PLAIN', 'plain output, as --plain; ACCESSIBLE does the same, 0 is off'],
   ['VP_ASCII', '1 forces ASCII signs, 0 forbids them'],
   ['NO_COLOR', 'no colour'],
-  ['PLMS_API_BASE_URL', 'a PLMS server instead of the built-in'],
-  ['PAS_API_BASE_URL', 'a PAS server instead of the built-in'],
 ]
 
 const TOPICS: Readonly<Record<string, () => readonly string[]>> = {
@@ -111,7 +108,7 @@ const TOPICS: Readonly<Record<string, () => readonly string[]>> = {
     hang('run', LABEL) + '9c1f of r-2026-11-22-143102-9c1f: any unique part will do',
     hang('task', LABEL) + "T7, the plan's number",
     hang('approval', LABEL) + 'ap_3kf2: any unique part will do',
-    hang('receipt', LABEL) + 'r_01JDX9: any unique beginning will do',
+    hang('receipt', LABEL) + 'r_01JDX9: any unique part will do',
   ],
   json: () => [
     'one document on stdout: {"ok","v","command","result","warnings","receipt"}',

@@ -47,8 +47,11 @@ const REST: Readonly<Record<string, (rest: typeof import('./rest.ts')) => Comman
 
 export const COMMANDS: ReadonlySet<string> = new Set([...Object.keys(LOOK), ...Object.keys(REST)])
 
+/** In the order of the way of a run: what looks at one stands behind what starts it. */
 async function allCommands(): Promise<readonly Command[]> {
-  return Promise.all([...COMMANDS].map(loadCommand))
+  const rest = Object.keys(REST)
+  const at = rest.indexOf('start') + 1
+  return Promise.all([...rest.slice(0, at), ...Object.keys(LOOK), ...rest.slice(at)].map(loadCommand))
 }
 
 /** Throws `usage.unknown_command` with the nearest name; it is never run instead. */

@@ -77,7 +77,7 @@ export const planCommand: Command = {
     const view = {
       ...result,
       longest_chain: result.shape.longest_chain,
-      parallel: result.shape.width,
+      parallel: Math.min(result.shape.width, context.kit().config.parallel),
       next: ['vp estimate'],
       use: result.decomposed_by_model ? { tokens: result.tokens, cost_usd: result.cost_usd } : null,
       prd_path: result.prd_path,
@@ -132,14 +132,14 @@ export const simulateCommand: Command = {
   summary: 'rehearse a sample for real',
   usage: 'vp simulate --rehearsal 0.01',
   examples: ['vp simulate --rehearsal 0.01', 'vp simulate --rehearsal 0.05', 'vp simulate --json | jq .result.risk'],
-  flags: { rehearsal: { type: 'string', help: 'share of the tasks, up to 0.05 (0.01)' } },
+  flags: { rehearsal: { type: 'string', help: 'share of the tasks, 0.001 to 0.2 (0.01)' } },
   needsKit: true,
   exits: [0, 2, 3, 5, 6, 8],
   json: 'simulation_results, sampling_metrics, risk[], runway, spent_usd',
   async run(context) {
     const share = numberFlag(context.flags, 'rehearsal') ?? 0.01
-    if (share <= 0 || share > 0.05)
-      throw new VpError('usage.flag', '--rehearsal is a share from 0.001 to 0.05', {
+    if (share < 0.001 || share > 0.2)
+      throw new VpError('usage.flag', '--rehearsal is a share from 0.001 to 0.2', {
         next: ['vp simulate --rehearsal 0.01'],
       })
     const answer = await context.call(plmsSimulate, { rehearsal_pct: share })

@@ -213,19 +213,24 @@ async function whereAmI(tx: Tx, context: CommandContext, root: string | null, pr
     projectId === null
       ? undefined
       : await tx.get<{ name: string; status: string; record: string }>('SELECT name, status, record FROM projects WHERE id = ?', projectId)
-  const found = project && root ? await runHere(tx, root, undefined) : null
+  const found = root ? await runHere(tx, root, undefined) : null
   const now = context.ports.clock.now()
-  if (found && project && !['completed', 'cancelled', 'planning', 'pending_approval', 'approved'].includes(project.status)) {
+  const isOver = !found || FINAL_RUN.has(found.state.status)
+  // Without a project a run that waits is a small change; with one it may be the last thing that happened.
+  const isShown = project ? !['completed', 'cancelled', 'planning', 'pending_approval', 'approved'].includes(project.status) : !isOver
+  if (found && isShown) {
     const status = await runStatus(tx, found.state, found.name, now)
     const left =
-      status.tasks_completed > 0 && status.elapsed_ms ? (status.elapsed_ms / status.tasks_completed) * (status.tasks_total - status.tasks_completed) : null
+      !isOver && status.tasks_completed > 0 && status.elapsed_ms
+        ? (status.elapsed_ms / status.tasks_completed) * (status.tasks_total - status.tasks_completed)
+        : null
     return {
       kind: 'run',
-      name: project.name,
+      name: found.name,
       run: await shortRun(tx, status.run_id),
       state: status.status,
       elapsed_ms: status.elapsed_ms ?? 0,
-      tasks: { total: status.tasks_total, done: status.tasks_completed, running: status.tasks_running },
+      tasks: { total: status.tasks_total, done: status.tasks_completed - status.tasks_failed - status.tasks_skipped, running: status.tasks_running },
       spend_usd: status.spend_usd,
       budget_usd: status.budget_usd,
       runway_ms: status.runway_minutes === null ? null : status.runway_minutes * 60_000,
@@ -282,7 +287,9 @@ const PROJECT_NEXT: Readonly<Record<string, string[]>> = {
 
 function sandboxCache(state: string, now: number): { sandbox: string | null; checked_ms_ago: number | null } {
   try {
-    return { sandbox: null, checked_ms_ago: now - statSync(join(state, 'sandbox.json')).mtimeMs }
+    const file = join(state, 'sandbox.json')
+    const { name } = JSON.parse(readFileSync(file, 'utf8')) as { name?: unknown }
+    return { sandbox: typeof name === 'string' ? name : null, checked_ms_ago: Math.max(0, Math.round(now - statSync(file).mtimeMs)) }
   } catch {
     return { sandbox: null, checked_ms_ago: null } // never probed
   }

@@ -76,11 +76,11 @@ export const startCommand: Command = {
   name: 'start',
   group: 'run',
   summary: 'run the approved plan',
-  usage: 'vp start [--idempotency UUID] [--kind baseline|rehearsal|replay|hotfix] [--detach]',
+  usage: 'vp start [--idempotency UUID] [--kind baseline|hotfix] [--detach]',
   examples: ['vp start', 'vp start --detach', 'vp start --idempotency $(uuidgen) --json'],
   flags: {
     idempotency: { type: 'string', help: 'the same key again is the same run' },
-    kind: { type: 'string', help: 'baseline, hotfix (baseline)' },
+    kind: { type: 'string', help: 'baseline or hotfix (baseline); vp simulate rehearses, vp replay replays' },
     detach: { type: 'boolean', help: 'go on in the background' },
   },
   needsKit: true,
