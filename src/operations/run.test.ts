@@ -1,5 +1,6 @@
 /** What commands of a tree answer: what they wrote, whose limits held, and which results are kept. */
 import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { openRealKit, type RealKit } from '../../test/real-kit.ts'
@@ -8,6 +9,7 @@ import { scopesOf } from '../policy/scopes.ts'
 import { invoke } from './invoke.ts'
 import type { Caller, Operation } from './operation.ts'
 import { runExec, runLint, runTest } from './run.ts'
+import { runUndo } from './runs.ts'
 import type { TreeScene } from './scene.ts'
 
 const HUMAN: Caller = { actor: 'human', surface: 'cli', scopes: scopesOf('human') }
@@ -41,6 +43,32 @@ test('run.exec tells what was written', async (t) => {
     assert.deepEqual([result['exit_code'], result['writes'], result['writes_whole']], [0, writes, true], `${title}: ${result['output']}`)
     assert.equal(real.tree.world() - before, writes.length > 0 ? 1 : 0, `${title}: the world moves when something was written`)
   }
+})
+
+test('what a command wrote in a checkout can be undone, and the undo too', async (t) => {
+  const write = "fs.writeFileSync('a.txt', 'eno'); fs.rmSync('b.txt'); fs.chmodSync('c.txt', 0o755); fs.mkdirSync('new'); fs.writeFileSync('new/x', 'x')"
+  const real = openRealKit(t, { ...FILES, 'do.js': `const fs = require('node:fs')\n${write}\n` })
+  const at = (path: string) => join(real.tree.root, path)
+  const look = () =>
+    ['a.txt', 'b.txt', 'new/x']
+      .map((path) => (existsSync(at(path)) ? readFileSync(at(path), 'utf8') : null))
+      .concat(String((statSync(at('c.txt')).mode >> 6) & 1))
+  const before = look()
+  const done = await invoke(real.kit, runExec, { argv: ['node', 'do.js'] }, HUMAN, real.tree)
+  assert.ok(done.ok && (done.result as { writes_undoable: boolean }).writes_undoable)
+  const after = look()
+  assert.notDeepEqual(after, before)
+  const undone = await invoke(real.kit, runUndo, { id: done.receipt, apply: true }, { ...HUMAN, yes: true }, real.tree)
+  assert.ok(undone.ok, JSON.stringify(undone))
+  assert.deepEqual(look(), before)
+  const again = await invoke(real.kit, runUndo, { id: undone.receipt, apply: true }, { ...HUMAN, yes: true }, real.tree)
+  assert.ok(again.ok)
+  assert.deepEqual(look(), after)
+  assert.deepEqual(
+    readdirSync(join(real.kit.paths.state, 'tmp')).filter((name) => name.startsWith('held-')),
+    [],
+    'no copy is left',
+  )
 })
 
 const SLOW = "import { test } from 'node:test'\ntest('takes its time', () => new Promise((resolve) => setTimeout(resolve, 1300)))\n"

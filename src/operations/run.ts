@@ -10,12 +10,12 @@ import { readLintRun, readTestRun, testArgv, type LintMeasurement, type TestMeas
 import type { ProjectCommand } from '../plms/contract/types.ts'
 import { decideCommand } from '../policy/argv.ts'
 import { environmentDigest } from './environment.ts'
-import { execute, type Execution } from './execution.ts'
+import type { Execution } from './execution.ts'
+import { executeHeld } from './held-tree.ts'
 import { detectCommands } from './projects/new.ts'
 import { programOf } from './program.ts'
 import { operation, type Ask, type Decision, type Scene } from './operation.ts'
 import { revealArgv, type Revealed } from './reveal.ts'
-import { tellWrites } from './written.ts'
 
 const argvShape = z.array(z.string().check(z.maxLength(100_000))).check(z.maxLength(1000))
 const laneShape = z.optional(z.string())
@@ -36,6 +36,8 @@ export const runExec = operation({
     output: z.string(),
     writes: z.array(z.string()),
     writes_whole: z.boolean(),
+    /** `vp undo` of this call's receipt gives all of it back. */
+    writes_undoable: z.boolean(),
   }),
   effect: 'execute',
   scope: 'run.exec',
@@ -44,7 +46,7 @@ export const runExec = operation({
   // A placeholder is numbered by what one attempt saw: a yes holds for its value.
   boundTo: (params, scene) => boundTo(params.argv, params.lane, scene),
   async handler(params, scene) {
-    const { kit, tree, signal } = scene
+    const { tree } = scene
     const request = {
       argv: argvToRun(params.argv, params.lane, scene).argv,
       lane: params.lane ?? tree.lane,
@@ -52,9 +54,17 @@ export const runExec = operation({
       ...(params.timeout_ms === undefined ? {} : { timeoutMs: params.timeout_ms }),
       runId: scene.caller.runId,
     }
-    const { result: run, writes, isWhole } = await tellWrites(tree, () => execute(kit, tree, request, signal))
+    const { run, writes, isWhole, isUndoable } = await executeHeld(scene, request, { asked: true })
     note(scene, run)
-    return { exit_code: run.exit_code, signal: run.signal, ended_by: run.ended_by, output: forReader(run), writes: [...writes], writes_whole: isWhole }
+    return {
+      exit_code: run.exit_code,
+      signal: run.signal,
+      ended_by: run.ended_by,
+      output: forReader(run),
+      writes: [...writes],
+      writes_whole: isWhole,
+      writes_undoable: isUndoable,
+    }
   },
   say: (params, result) => `${params.argv.join(' ')} · exit ${result.exit_code ?? result.ended_by}`,
 })
@@ -127,10 +137,10 @@ export const runBuild = operation({
   scope: 'run.exec',
   decide: (params, scene) => projectRule(scene, 'build', params.lane),
   async handler(params, scene) {
-    const { kit, tree, caller, signal } = scene
+    const { tree, caller } = scene
     const { argv } = await projectCommand(scene, 'build')
     // Never answered from an earlier run: what a build leaves in the tree is its point.
-    const run = await execute(kit, tree, { argv: [...argv, ...(params.args ?? [])], lane: params.lane ?? tree.lane, runId: caller.runId }, signal)
+    const { run } = await executeHeld(scene, { argv: [...argv, ...(params.args ?? [])], lane: params.lane ?? tree.lane, runId: caller.runId })
     tree.touched()
     note(scene, run)
     return { ok: run.exit_code === 0, report_path: `receipt:${scene.receiptId}`, exit_code: run.exit_code, output: forReader(run) }
@@ -225,7 +235,7 @@ export async function measureTests(
 ): Promise<Measured<TestMeasurement>> {
   const argv = testArgv(command, args, '{report}')
   return measured(scene, isKept ? argv : null, async () => {
-    const run = await execute(scene.kit, scene.tree, { argv, lane, reportFile: command.report.path ?? 'report', runId: scene.caller.runId }, scene.signal)
+    const { run } = await executeHeld(scene, { argv, lane, reportFile: command.report.path ?? 'report', runId: scene.caller.runId })
     note(scene, run)
     if (/EAFNOSUPPORT/.test(run.output) && run.backend === 'landlock')
       throw new VpError('sandbox.no_loopback', 'the tests open a socket, and Landlock cannot give them a loopback of their own', {
@@ -238,7 +248,7 @@ export async function measureTests(
 export async function measureLint(scene: Scene, command: ProjectCommand, { args = [], lane = scene.tree.lane }: How = {}): Promise<Measured<LintMeasurement>> {
   const argv = [...command.argv, ...args]
   return measured(scene, argv, async () => {
-    const run = await execute(scene.kit, scene.tree, { argv, lane, runId: scene.caller.runId }, scene.signal)
+    const { run } = await executeHeld(scene, { argv, lane, runId: scene.caller.runId })
     note(scene, run)
     return readLintRun(maskedRun(run, scene.tree.masking().plain))
   })

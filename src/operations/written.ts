@@ -3,6 +3,7 @@
  * out are names that no listing shows, and the directories of a project's environment.
  */
 import { isDependencyPath } from '../policy/paths.ts'
+import type { Entry } from '../workspace/files.ts'
 import type { TreeScene } from './scene.ts'
 
 export interface Written<Result> {
@@ -29,9 +30,15 @@ export async function tellWrites<Result>(tree: TreeScene, command: () => Promise
 }
 
 function stampsOf(tree: TreeScene): { stamps: Map<string, string>; isWhole: boolean } {
+  const { entries, isWhole } = treeEntries(tree)
+  const files = entries.filter(({ kind }) => kind !== 'dir')
+  return { stamps: new Map(files.map(({ path, kind, size, changedMs }) => [path, `${kind} ${size} ${changedMs}`])), isWhole }
+}
+
+/** What of a tree is looked at: not the environment's directories, and no more than a great many. */
+export function treeEntries(tree: TreeScene): { entries: readonly Entry[]; isWhole: boolean } {
   const reuse = new Set(tree.project?.environment.reuse)
   const enter = (path: string) => !reuse.has(path) && !isDependencyPath(path)
   const entries = tree.files().list('', { depth: Number.POSITIVE_INFINITY, maxEntries: MAX_ENTRIES, enter })
-  const files = entries.filter(({ kind }) => kind !== 'dir')
-  return { stamps: new Map(files.map(({ path, kind, size, changedMs }) => [path, `${kind} ${size} ${changedMs}`])), isWhole: entries.length < MAX_ENTRIES }
+  return { entries, isWhole: entries.length < MAX_ENTRIES }
 }

@@ -10,7 +10,7 @@ import { sha256 } from '../../core/json.ts'
 import { isBinary } from '../../patch/text-file.ts'
 import type { FileChange } from '../../workspace/files.ts'
 import { readBlob, writeFiles } from '../before-images.ts'
-import { diffOf, readOrNull } from '../fs.ts'
+import { diffOf } from '../fs.ts'
 import type { Scene } from '../operation.ts'
 
 interface ImageRow {
@@ -53,9 +53,11 @@ export async function undo(scene: Scene, id: string | null, apply: boolean): Pro
   const changes: FileChange[] = []
   const diffs: string[] = []
   for (const row of rows) {
-    const now = safeRead(scene, row.path)
+    const found = safeRead(scene, row.path)
+    const now = found === 'refused' ? found : (found?.bytes ?? null)
     const isNow = now === 'refused' ? 'refused' : now ? sha256(now) : null
-    if (isNow === row.before_sha) files.push({ path: row.path, outcome: 'unchanged', reason: null, add: 0, del: 0 })
+    const hasMode = found === 'refused' || found === null || row.before_mode === null || (found.mode & 0o777) === (row.before_mode & 0o777)
+    if (isNow === row.before_sha && hasMode) files.push({ path: row.path, outcome: 'unchanged', reason: null, add: 0, del: 0 })
     else if (isNow !== row.after_sha) files.push({ path: row.path, outcome: 'refused', reason: 'changed since', add: null, del: null })
     else {
       const bytes = row.before_sha === null ? null : readBlob(kit, row.before_sha)
@@ -87,10 +89,11 @@ export async function undo(scene: Scene, id: string | null, apply: boolean): Pro
 }
 
 /** The file's bytes; what is no plain file counts as changed. */
-function safeRead(scene: Scene, path: string): Buffer | null | 'refused' {
+function safeRead(scene: Scene, path: string): { bytes: Buffer; mode: number } | null | 'refused' {
   const at = lstatSync(join(scene.tree.root, path), { throwIfNoEntry: false })
   if (at && !at.isFile()) return 'refused'
-  return readOrNull(scene.tree.files(), path)
+  const files = scene.tree.files()
+  return files.exists(path) ? files.read(path) : null
 }
 
 function countLines(before: Buffer | null, after: Buffer | null): { add: number | null; del: number | null } {
