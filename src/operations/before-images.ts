@@ -1,52 +1,15 @@
 /**
  * Every write outside an attempt keeps what was there: the bytes under their hash, and a row that names receipt,
- * path and both states. `vp undo` reads them back. Bytes are kept before the write, so a crash leaves one of the two.
+ * path and both states. `vp undo` reads them back. Bytes are kept before the write, and a note of what is about to be
+ * written, so that a kill leaves the old files or the new, or what `vp doctor` makes of it.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync, existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
-import { hex } from '../core/ids.ts'
 import { PLACEHOLDER } from '../policy/redact.ts'
 import type { FileChange, FileWritten, Workspace } from '../workspace/files.ts'
-import type { Kit } from './kit.ts'
+import { keepBlobs } from './blobs.ts'
+import { openJournal, type Planned } from './write-journal.ts'
 import type { Scene } from './operation.ts'
-
-export function blobPath(blobs: string, sha: string): string {
-  return join(blobs, sha.slice(0, 2), sha)
-}
-
-/** Content-addressed; a second time is free. Throws `store.full`. */
-export function keepBlob(kit: Pick<Kit, 'paths' | 'random'>, bytes: Uint8Array): string {
-  const sha = sha256(bytes)
-  const path = blobPath(kit.paths.blobs, sha)
-  if (existsSync(path)) return sha
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${hex(kit.random, 4)}`
-  const fd = openSync(temporary, 'wx', 0o600)
-  try {
-    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
-    fsyncSync(fd)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(temporary, path)
-  return sha
-}
-
-/** Throws `undo.not_found` when the bytes were collected or damaged. */
-export function readBlob(kit: Pick<Kit, 'paths'>, sha: string): Buffer {
-  try {
-    const bytes = readFileSync(blobPath(kit.paths.blobs, sha))
-    if (sha256(bytes) === sha) return bytes
-  } catch {
-    // said below: missing and damaged are the same to who wants it back
-  }
-  throw new VpError('undo.not_found', `the kept copy ${sha.slice(0, 12)} is gone or damaged`, { next: ['vp doctor'] })
-}
 
 /** The one way in which an operation writes files. Taken back when there is no room or no lock for the receipt. */
 export async function writeFiles(scene: Scene, changes: readonly FileChange[]): Promise<readonly FileWritten[]> {
@@ -57,13 +20,15 @@ export async function writeFiles(scene: Scene, changes: readonly FileChange[]): 
   if (!tree.inAttempt)
     for (const { path } of changes) {
       if (!files.exists(path)) continue
-      const { bytes } = files.read(path)
-      keepBlob(kit, bytes)
-      before.set(path, bytes)
+      before.set(path, files.read(path).bytes)
     }
+  keepBlobs(kit, [...before.values()])
   // A ledger that is locked or full says so before the first file is touched.
   if (!tree.inAttempt) await kit.store.transaction(async () => undefined)
+  if (!tree.inAttempt)
+    scene.onEnd.push(openJournal(kit, { receipt: scene.receiptId, root: tree.root, files: changes.map((change) => plannedOf(files, change)) }))
   const written = files.writeAll(changes)
+  kit.point('files.written')
   tree.touched()
   if (!tree.inAttempt) {
     scene.onReceipt.push((tx) => recordImages(tx, scene.receiptId, tree.root, written))
@@ -75,6 +40,11 @@ export async function writeFiles(scene: Scene, changes: readonly FileChange[]): 
     after: one.after?.sha ?? null,
   }))
   return written
+}
+
+function plannedOf(files: Workspace, { path, bytes }: FileChange): Planned {
+  const found = files.exists(path) ? files.read(path) : null
+  return { path, before: found ? { sha: sha256(found.bytes), mode: found.mode & 0o777 } : null, after: bytes ? sha256(bytes) : null }
 }
 
 function takeBack(files: Workspace, written: readonly FileWritten[], before: ReadonlyMap<string, Uint8Array>): void {

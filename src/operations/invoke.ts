@@ -42,6 +42,7 @@ export async function invoke(kit: Kit, operation: Operation, params: unknown, ca
       signal: options.signal ?? new AbortController().signal,
       onReceipt: [],
       onNoReceipt: [],
+      onEnd: [],
       notes: {},
     },
     decision: null,
@@ -64,6 +65,7 @@ export async function invoke(kit: Kit, operation: Operation, params: unknown, ca
     // What cannot be receipted has not happened as far as anybody may rely on it.
     return { ok: false, error: takenBack(call, asVpError(thrown)), receipt: null }
   }
+  for (const end of call.scene.onEnd) end()
   const id = call.receipt?.id ?? call.scene.receiptId
   return call.error ? { ok: false, error: call.error, receipt: id } : { ok: true, result: call.result, receipt: id, replayed: call.replayed }
 }
@@ -77,6 +79,7 @@ function withFilterOf(kit: Kit, tree: TreeScene): Kit {
 function takenBack({ scene }: Call, error: VpError): VpError {
   try {
     for (const undo of scene.onNoReceipt.toReversed()) undo()
+    for (const end of scene.onEnd) end()
     return error
   } catch (cause) {
     const changed = `files were written without a receipt, and taking them back failed: ${asVpError(cause).message}`

@@ -84,6 +84,8 @@ export interface Scene {
   readonly onReceipt: ((tx: Tx) => Promise<void>)[]
   /** Takes back what was done, when the receipt cannot be written: then it has not happened. */
   readonly onNoReceipt: (() => void)[]
+  /** When the receipt is written, or all is taken back. */
+  readonly onEnd: (() => void)[]
   /** Facts for the receipt's `detail`. Never content. */
   readonly notes: Record<string, Json>
 }

@@ -8,7 +8,7 @@ import { VpError } from '../core/errors.ts'
 import { childPath, chooseOpener, O_PATH, type Opener } from './open-beneath.ts'
 import { quote, splitPath } from './path-rules.ts'
 import { isPresent, openIn, readBounded, regular, type Root } from './root.ts'
-import { writeAll, type FileChange, type FileWritten } from './write-all.ts'
+import { sweepLeftovers, writeAll, type FileChange, type FileWritten } from './write-all.ts'
 
 export type { FileChange, FileState, FileWritten } from './write-all.ts'
 export type EntryKind = 'file' | 'dir' | 'symlink' | 'other'
@@ -47,6 +47,8 @@ export interface Workspace {
   list(path: string, options: ListOptions): readonly Entry[]
   /** All or nothing. Throws `patch.stale`, `store.full`, `path.*`; then nothing was changed. */
   writeAll(changes: readonly FileChange[]): readonly FileWritten[]
+  /** Removes what a killed write left beside its targets in a folder. Throws `path.*`. */
+  sweep(folder: string): number
   close(): void
 }
 
@@ -89,6 +91,7 @@ export function openWorkspace(root: string, options: WorkspaceOptions = {}): Wor
     exists: (path) => isPresent(parts, parts.check(path, 'read', { allowRoot: true })),
     list: (path, options) => listTree(parts, path, options),
     writeAll: (changes) => writeAll(parts, changes),
+    sweep: (folder) => sweepLeftovers(parts, splitPath(folder, { allowRoot: true })),
     close: () => closeSync(rootFd),
   }
 }

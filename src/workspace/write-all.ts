@@ -3,11 +3,12 @@
  * rename, every preimage is checked, and a failure takes back what was renamed. Old files are never opened for
  * writing, so a hard link to the outside is broken, not written through. No durability is promised for directories.
  */
-import { closeSync, constants, fchmodSync, fstatSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, fstatSync, linkSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync, writeSync } from 'node:fs'
 import { asVpError, isVpError, VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { childPath, O_PATH } from './open-beneath.ts'
 import { quote } from './path-rules.ts'
+import { syncFiles } from './sync-file-system.ts'
 import { isPresent, openIn, readBounded, regular, type Root } from './root.ts'
 
 export interface FileChange {
@@ -59,9 +60,16 @@ export function writeAll(root: Root, changes: readonly FileChange[]): readonly F
   refuseTwice(named.map(({ names }) => names.join('/')))
   const madeDirs: (readonly string[])[] = []
   const steps: Step[] = []
+  // A taken name is passed over; to begin where the last one ended keeps a folder of a thousand files linear.
+  let free = 0
+  const temporary: Temporary = (make) => firstFree(make, free++)
   try {
-    for (const { change, names } of named) steps.push(prepare(root, { change, names, madeDirs }))
-    for (const step of steps) carryOut(root, step)
+    for (const { change, names } of named) steps.push(prepare(root, { change, names, madeDirs, temporary }))
+    syncFiles(
+      childPath(root.fd(), '.'),
+      steps.flatMap(({ parentFd, temp }) => (temp ? childPath(parentFd, temp) : [])),
+    )
+    for (const step of steps) carryOut(root, step, temporary)
     for (const step of steps) if (step.backup) unlinkSync(childPath(step.parentFd, step.backup))
   } catch (error) {
     takeBack(root, steps, madeDirs)
@@ -99,9 +107,13 @@ interface Wanted {
   readonly change: FileChange
   readonly names: readonly string[]
   readonly madeDirs: (readonly string[])[]
+  readonly temporary: Temporary
 }
 
-function prepare(root: Root, { change, names, madeDirs }: Wanted): Step {
+/** Calls `make` with names until one is free. */
+type Temporary = <T>(make: (name: string) => T) => T
+
+function prepare(root: Root, { change, names, madeDirs, temporary }: Wanted): Step {
   const path = names.join('/')
   const before = isPresent(root, names) ? preimage(root, names) : null
   checkExpected(change, before)
@@ -110,7 +122,7 @@ function prepare(root: Root, { change, names, madeDirs }: Wanted): Step {
   const parentFd = openIn(root, names.slice(0, -1), O_PATH | O_DIRECTORY)
   try {
     const mode = (change.mode ?? before?.mode ?? 0o644) & 0o777
-    const temp = change.bytes === null ? null : writeTemp(parentFd, change.bytes, mode)
+    const temp = change.bytes === null ? null : writeTemp(parentFd, temporary, { bytes: change.bytes, mode })
     const after = change.bytes === null ? null : { sha: sha256(change.bytes), mode }
     return { path, name: names.at(-1) as string, parentFd, before, after, temp, backup: null, isDone: false }
   } catch (error) {
@@ -155,13 +167,12 @@ function makeParents(root: Root, names: readonly string[], madeDirs: (readonly s
   }
 }
 
-/** The name of a new file beside the target that holds `bytes`, synced. */
-function writeTemp(parentFd: number, bytes: Uint8Array, mode: number): string {
-  const { fd, name } = createTemp(parentFd)
+/** The name of a new file beside the target that holds `bytes`; to be synced before it is anything's only copy. */
+function writeTemp(parentFd: number, temporary: Temporary, { bytes, mode }: { readonly bytes: Uint8Array; readonly mode: number }): string {
+  const { fd, name } = createTemp(parentFd, temporary)
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at)
     fchmodSync(fd, mode)
-    fsyncSync(fd)
     return name
   } catch (error) {
     unlinkSync(childPath(parentFd, name))
@@ -171,28 +182,42 @@ function writeTemp(parentFd: number, bytes: Uint8Array, mode: number): string {
   }
 }
 
-function createTemp(parentFd: number): { readonly fd: number; readonly name: string } {
-  return firstFree((name) => ({
+function createTemp(parentFd: number, temporary: Temporary): { readonly fd: number; readonly name: string } {
+  return temporary((name) => ({
     name,
     fd: openSync(childPath(parentFd, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
   }))
 }
 
 /** O_EXCL and link(2) make a guessed name harmless: a taken one is passed over, so no randomness is needed. */
-function firstFree<T>(make: (name: string) => T): T {
-  for (let index = 0; ; index++) {
+function firstFree<T>(make: (name: string) => T, from: number): T {
+  for (let index = from; ; index++) {
     try {
-      return make(`.vp-new-${index}`)
+      return make(`${LEFTOVER}${index}`)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || index > 10_000) throw error
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || index > from + 10_000) throw error
     }
   }
 }
 
-function carryOut(root: Root, step: Step): void {
+const LEFTOVER = '.vp-new-'
+
+/** Removes what a write that was killed left beside its targets in one folder. For a root that nobody writes now. */
+export function sweepLeftovers(root: Root, names: readonly string[]): number {
+  const fd = openIn(root, names, O_PATH | O_DIRECTORY)
+  try {
+    const left = readdirSync(childPath(fd, '.')).filter((name) => name.startsWith(LEFTOVER))
+    for (const name of left) unlinkSync(childPath(fd, name))
+    return left.length
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function carryOut(root: Root, step: Step, temporary: Temporary): void {
   const target = childPath(step.parentFd, step.name)
   if (step.before) {
-    step.backup = backUp(root, step, step.before)
+    step.backup = backUp(root, step, { before: step.before, temporary })
   }
   if (step.temp) renameSync(childPath(step.parentFd, step.temp), target)
   else unlinkSync(target)
@@ -200,10 +225,10 @@ function carryOut(root: Root, step: Step): void {
 }
 
 /** A second name for the old file, so that taking back needs no space; a copy where the disk has no hard links. */
-function backUp(root: Root, step: Step, before: Preimage): string {
+function backUp(root: Root, step: Step, { before, temporary }: { readonly before: Preimage; readonly temporary: Temporary }): string {
   const target = childPath(step.parentFd, step.name)
   try {
-    const name = firstFree((name) => {
+    const name = temporary((name) => {
       linkSync(target, childPath(step.parentFd, name))
       return name
     })
@@ -214,7 +239,9 @@ function backUp(root: Root, step: Step, before: Preimage): string {
     if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error
     const bytes = readWhole(root, step.path.split('/')).bytes
     if (sha256(bytes) !== before.sha) throw changedMeanwhile(step.path)
-    return writeTemp(step.parentFd, bytes, before.mode)
+    const copy = writeTemp(step.parentFd, temporary, { bytes, mode: before.mode })
+    syncFiles(childPath(step.parentFd, '.'), [childPath(step.parentFd, copy)])
+    return copy
   }
 }
 

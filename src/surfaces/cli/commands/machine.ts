@@ -8,6 +8,7 @@ import { asVpError, VpError } from '../../../core/errors.ts'
 import { chooseModel, LOCAL_PRESETS, offeredModels } from '../../../models/choose.ts'
 import { answers } from '../../../operations/models.ts'
 import type { OpenKit } from '../../../operations/kit.ts'
+import { repairWrites } from '../../../operations/write-journal.ts'
 import { environmentSecrets } from '../../../policy/dotenv.ts'
 import { createRedactor, redactTexts } from '../../../policy/redact.ts'
 import { findRepositoryRoot, humanIdentity, openHumanRepository } from '../../../workspace/human-repository.ts'
@@ -30,7 +31,14 @@ export const doctorCommand: Command = {
     const ledger = await ledgerCheck(context)
     // Where the ledger cannot be opened nothing else can be tried, and its own row says what to do.
     if (ledger.status === 'missing' && !canOpen(context)) return verdict([ledger], null)
-    const tried = [await nodeCheck(context), await gitCheck(context), await sandboxCheck(context), await modelCheck(context), ledger]
+    const tried = [
+      await nodeCheck(context),
+      await gitCheck(context),
+      await sandboxCheck(context),
+      await modelCheck(context),
+      ledger,
+      ...(await writesCheck(context)),
+    ]
     const checks = redactTexts(tried, context.kit().redactText)
     const sandbox = await context
       .kit()
@@ -197,6 +205,17 @@ async function ledgerCheck(context: CommandContext): Promise<DoctorCheck> {
     const fix = known.code === 'store.damaged' ? setAside : (known.details.next ?? []).filter((step) => step !== 'vp doctor')
     return { name: 'ledger', status: 'missing', detail: known.message, fix: fix.length > 0 ? fix : [`ls -ld ${state}`] }
   }
+}
+
+/** A row only where a write was cut off: what it had done is taken back here. */
+async function writesCheck(context: CommandContext): Promise<DoctorCheck[]> {
+  const repaired = await repairWrites(context.kit())
+  return repaired.map(({ root, restored, left }) => ({
+    name: 'writes',
+    status: left.length === 0 ? 'ok' : 'weak',
+    detail: `a write in ${root} was cut off: ${restored.length} of its files put back${left.length === 0 ? '' : `, ${left.length} left, changed since: ${left.slice(0, 3).join(', ')}`}`,
+    fix: left.length === 0 ? [] : ['git status'],
+  }))
 }
 
 function megabytes(bytes: number): string {
