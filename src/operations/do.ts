@@ -82,6 +82,7 @@ export const runDo = operation({
       project: file,
       plan,
       kind: 'baseline',
+      origin: 'do',
       caps,
       model: { name: model.provider.name, model: model.provider.model, host: model.host, tier: model.tier },
     })

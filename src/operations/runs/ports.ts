@@ -13,9 +13,9 @@ import type { Judgement, WorkOutcome } from '../../pas/embedded/attempt.ts'
 import type { DrivePorts } from '../../pas/embedded/drive.ts'
 import { localEngine } from '../../pas/embedded/engines/local.ts'
 import type { Lease } from '../../pas/embedded/engines/queue.ts'
-import { judge, type Evidence } from '../../pas/embedded/kpi/judge.ts'
+import { judge, unproved, type Evidence } from '../../pas/embedded/kpi/judge.ts'
 import type { LintMeasurement, TestMeasurement } from '../../pas/embedded/kpi/measure.ts'
-import { kpiViolation, LANE_GATES, openViolations, type Gate } from '../../pas/embedded/reducer/gates.ts'
+import { kpiViolation, LANE_GATES, openViolations, violationWords, type Gate } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { JobCard, KpiResult, Violation } from '../../pas/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
@@ -209,6 +209,9 @@ async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOptions, what
   )
   const gates = options.gates(task.card.lane)
   const verdict = judge(gates, base, now, task.task_id)
+  const bare = verdict.pass && state.origin === 'do' ? unproved(now, task.task_id) : null
+  // Neither the tree before the work nor the one after it lets itself be measured: no further attempt would prove more.
+  if (bare) return { pass: false, kpis: verdict.kpis, violations: [bare], reason: violationWords(bare), feedback: '', isFinal: true }
   const forbidden = await forbiddenChanges(kit, run, state, treeId)
   const [first] = forbidden
   if (!first) return verdict

@@ -74,6 +74,9 @@ function gateLines({ tasks, violations }: PullRequestFacts): string[] {
     `${held} of ${gates.length} measured gates hold.`,
     '',
     ...gates.map(({ task, gate }) => `- ${gate.pass ? 'holds' : 'FAILS'}: T${task.n} ${gate.kpi_name} ${measured(gate.value)} (${threshold(gate.threshold)})`),
+    ...tasks.flatMap((task) =>
+      task.gates.filter((gate) => !gate.measured).map((gate) => `- not measured: T${task.n} ${gate.kpi_name}${gate.why ? `, ${oneLine(gate.why)}` : ''}`),
+    ),
     ...violations.map((violation) => `- FAILS: ${violation.kind}, “${oneLine(violation.name)}”`),
   ]
 }

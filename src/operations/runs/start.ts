@@ -29,6 +29,7 @@ export interface StartRequest {
   readonly project: ProjectFile
   readonly plan: StoredPlan
   readonly kind: RunKind
+  readonly origin?: 'do'
   readonly caps: Caps
   readonly model: { readonly name: string; readonly model: string; readonly host: string; readonly tier: string }
   /** A rehearsal runs some tasks only; absent: all leaves. */
@@ -78,6 +79,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<RunStat
           run_id: runId,
           project_id: request.project.project_id,
           kind: request.kind,
+          ...(request.origin ? { origin: request.origin } : {}),
           caps: request.caps,
           plan_version: request.plan.version,
           expect_tasks: cards.length,

@@ -2,7 +2,7 @@
 import { kpiViolation, openViolations } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
-import type { Violation } from '../../pas/contract/types.ts'
+import type { KpiResult, Violation } from '../../pas/contract/types.ts'
 import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
 import { gatesOf } from './drive.ts'
@@ -15,8 +15,10 @@ export interface ValidatedGate {
   readonly kpi_name: string
   readonly actual: number | boolean | null
   readonly expected: unknown
-  readonly pass: boolean
+  /** null: not measured. */
+  readonly pass: boolean | null
   readonly measured: boolean
+  readonly why: string | null
   readonly first_failure: string | null
 }
 
@@ -55,25 +57,9 @@ export async function validateRun(
       : await headVerdict(kit, run, { gates: (lane) => gatesOf(lane, overrides), ...(caller.confirm ? { confirm: caller.confirm } : {}) }, state, signal)
   const perTask = state.order.flatMap((id): ValidatedGate[] => {
     const task = state.tasks[id]
-    return (task?.kpis ?? []).map((kpi) => ({
-      task_id: `T${task?.card.payload.n}`,
-      kpi_name: kpi.kpi_name,
-      actual: kpi.value,
-      expected: kpi.threshold,
-      pass: kpi.pass,
-      measured: kpi.measured,
-      first_failure: kpi.first_failure ?? null,
-    }))
+    return (task?.kpis ?? []).map((kpi) => gateOf(kpi, `T${task?.card.payload.n}`))
   })
-  const whole = verdict.kpis.map((kpi): ValidatedGate => ({
-    task_id: null,
-    kpi_name: kpi.kpi_name,
-    actual: kpi.value,
-    expected: kpi.threshold,
-    pass: kpi.pass,
-    measured: kpi.measured,
-    first_failure: kpi.first_failure ?? null,
-  }))
+  const whole = verdict.kpis.map((kpi) => gateOf(kpi, null))
   const all: Violation[] = [
     ...openViolations(state),
     ...verdict.violations,
@@ -89,6 +75,19 @@ export async function validateRun(
     of: measured.length,
     violations: await Promise.all(all.map((violation) => named(kit, run, state, violation))),
     not_measured: [...new Set(['echo', ...gates.filter((gate) => !gate.measured).map((gate) => gate.kpi_name)])],
+  }
+}
+
+function gateOf(kpi: KpiResult, task: string | null): ValidatedGate {
+  return {
+    task_id: task,
+    kpi_name: kpi.kpi_name,
+    actual: kpi.value,
+    expected: kpi.threshold,
+    pass: kpi.measured ? kpi.pass : null,
+    measured: kpi.measured,
+    why: kpi.why ?? null,
+    first_failure: kpi.first_failure ?? null,
   }
 }
 

@@ -50,16 +50,28 @@ export interface KpiResult {
   readonly kpi_name: string
   readonly value: number | boolean | null
   readonly threshold: Threshold
-  readonly pass: boolean
+  /** null: not measured. */
+  readonly pass: boolean | null
   /** false: measurable neither on the base tree nor now; it gates nothing and is said. */
   readonly measured: boolean
+  /** Why it was not measured, in the runner's own words where it had any. */
+  readonly why?: string
   /** First failing thing, in words that name it. */
   readonly first_failure?: string
 }
 
 /** A named breach: what it is comes before any number. */
 export interface Violation {
-  readonly kind: 'test deleted' | 'test skipped' | 'test broken' | 'test did not run' | 'kpi' | 'task failed' | 'setting changed' | 'foreign content changed'
+  readonly kind:
+    | 'test deleted'
+    | 'test skipped'
+    | 'test broken'
+    | 'test did not run'
+    | 'tests not measured'
+    | 'kpi'
+    | 'task failed'
+    | 'setting changed'
+    | 'foreign content changed'
   readonly name: string
   readonly task_id: TaskId | null
   readonly file?: string

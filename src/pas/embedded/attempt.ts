@@ -31,6 +31,8 @@ export interface Judgement {
   /** For the next attempt, in words that name the thing. */
   readonly feedback: string
   readonly reason: string
+  /** No further attempt could change it. */
+  readonly isFinal?: boolean
 }
 
 export interface AttemptPorts<Tree extends WorkTree> {
@@ -89,7 +91,7 @@ export async function runAttempt<Tree extends WorkTree>(ports: AttemptPorts<Tree
         type: 'attempt_failed',
         task_id: lease.task_id,
         attempt: lease.attempt,
-        why: 'gate',
+        why: judgement.isFinal ? 'fatal' : 'gate',
         reason: judgement.reason,
         feedback: judgement.feedback,
         carry_tree: treeId,

@@ -7,7 +7,7 @@ import type { TaskId } from '../../../core/ids.ts'
 import type { KpiResult, Violation } from '../../contract/types.ts'
 import { kpiPasses, type Gate } from '../reducer/gates.ts'
 import { compareReports } from './compare.ts'
-import type { LintMeasurement, TestMeasurement } from './measure.ts'
+import { crashWords, type LintMeasurement, type TestMeasurement } from './measure.ts'
 
 export interface Evidence {
   readonly tests: TestMeasurement | null
@@ -41,7 +41,8 @@ function measureKpi(gate: Gate, base: Evidence, now: Evidence): KpiResult | null
   const before = valueOf(gate.kpi_name, base)
   const shape = { kpi_name: gate.kpi_name, threshold: gate.threshold }
   if (value === undefined) return null // no runner for it in this build
-  if (value === null && (before === null || before === undefined)) return { ...shape, value: null, pass: true, measured: false }
+  if (value === null && (before === null || before === undefined))
+    return { ...shape, value: null, pass: null, measured: false, why: whyNot(gate.kpi_name, now) }
   if (value === null)
     return {
       ...shape,
@@ -62,7 +63,14 @@ function valueOf(kpi: string, evidence: Evidence): number | boolean | null | und
 }
 
 function whyNot(kpi: string, now: Evidence): string {
-  return kpi === 'linter_pass' ? `the linter was ended by ${now.lint?.ended_by ?? 'nothing'}` : (now.tests?.report.crashed ?? 'no tests ran')
+  if (kpi === 'linter_pass') return now.lint ? `the linter was ended by ${now.lint.ended_by}, exit ${now.lint.exit_code ?? 'unknown'}` : 'no linter is known'
+  return now.tests ? crashWords(now.tests) : 'no test command is known'
+}
+
+/** What stands against a run that only its tests can prove, when they could be measured neither before nor now; else null. */
+export function unproved(now: Evidence, taskId: TaskId | null): Violation | null {
+  if (now.tests && now.tests.pass_rate !== null) return null
+  return { kind: 'tests not measured', name: whyNot('test_pass_rate', now), task_id: taskId }
 }
 
 function firstFailure(kpi: string, now: Evidence): string | null {

@@ -109,15 +109,23 @@ function printMeasurement(measurement: Omit<TestMeasurement, 'output'>, run: Com
   return lines.join('\n')
 }
 
+/** Why nothing was measured: what we saw, then the first line in which the runner itself says what was wrong. */
+export function crashWords({ report, output }: TestMeasurement): string {
+  const said = output.split('\n').find((line) => line.startsWith('  '))
+  return [report.crashed ?? 'no test ran', ...(said === undefined ? [] : [said.trim()])].join(': ')
+}
+
 /** The lines of a crash that say what was wrong, without stack frames and numbers of this machine. */
 function errorLines(run: CommandRun): string[] {
   const all = stripWorkspace(`${run.stderr}\n${run.stdout}`, run.root)
     .split('\n')
     .map((line) => line.trimEnd())
   const telling = all.filter(
-    (line) => /error|exception|cannot|not found|undefined|failed/i.test(line) && !/^\s+at |npm (error|ERR!) (A complete log|\s*$)|_logs|duration/i.test(line),
+    (line) =>
+      /error|exception|cannot|could not|not found|undefined|failed/i.test(line) && !/^\s+at |npm (error|ERR!) (A complete log|\s*$)|_logs|duration/i.test(line),
   )
-  return telling.slice(0, 8).map((line) => `  ${line.slice(0, 200)}`)
+  // Better any word of the runner's than none.
+  return (telling.length > 0 ? telling : all.filter((line) => line.trim() !== '')).slice(0, 8).map((line) => `  ${line.slice(0, 200)}`)
 }
 
 export function readLintRun(run: CommandRun): LintMeasurement {

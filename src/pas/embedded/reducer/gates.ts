@@ -65,3 +65,9 @@ export function openViolations(state: RunState): Violation[] {
 export function kpiViolation(kpi: KpiResult, taskId: Violation['task_id']): Violation {
   return { kind: 'kpi', name: kpi.kpi_name, task_id: taskId, actual: kpi.value, expected: kpi.threshold }
 }
+
+/** One line that says what kind of breach it is before it names the thing. */
+export function violationWords({ kind, name }: Violation): string {
+  if (kind === 'tests not measured') return `gate.unmeasured: ${name}`
+  return kind === 'kpi' || kind === 'task failed' ? name : `${kind} “${name}”`
+}

@@ -4,6 +4,7 @@
  */
 import type { TaskId } from '../../../core/ids.ts'
 import { FINAL_RUN, FINAL_TASK, type RunStatus } from '../../contract/types.ts'
+import { violationWords } from './gates.ts'
 import type { RunEvent, RunState } from './state.ts'
 
 export function newRun(event: Extract<RunEvent, { type: 'run_created' }>): RunState {
@@ -11,6 +12,7 @@ export function newRun(event: Extract<RunEvent, { type: 'run_created' }>): RunSt
     run_id: event.run_id,
     project_id: event.project_id,
     kind: event.kind,
+    ...(event.origin ? { origin: event.origin } : {}),
     status: 'pending',
     reason: null,
     caps: event.caps,
@@ -71,7 +73,7 @@ export function reduceRun(state: RunState, event: RunEvent): RunState {
     case 'validated': {
       if (state.status !== 'validating') return state
       const status: RunStatus = event.violations.length === 0 ? 'completed' : 'needs_review'
-      return { ...state, status, reason: event.violations[0]?.name ?? null, ended_at: event.ts }
+      return { ...state, status, reason: event.violations[0] ? violationWords(event.violations[0]) : null, ended_at: event.ts }
     }
     default:
       return state

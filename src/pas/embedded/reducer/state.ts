@@ -44,6 +44,8 @@ export interface RunState {
   readonly run_id: RunId
   readonly project_id: number
   readonly kind: RunKind
+  /** `do`: a goal typed at a terminal. Only its tests can prove it, and its end is that of `vp complete`. Absent: a plan. */
+  readonly origin?: 'do'
   readonly status: RunStatus
   readonly reason: string | null
   readonly caps: Caps
@@ -76,6 +78,7 @@ export type RunEvent = { readonly ts: number } & (
       readonly run_id: RunId
       readonly project_id: number
       readonly kind: RunKind
+      readonly origin?: 'do'
       readonly caps: Caps
       readonly plan_version: number
       readonly expect_tasks: number

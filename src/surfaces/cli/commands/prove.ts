@@ -34,14 +34,14 @@ export const validateCommand: Command = {
     const view = {
       commit: result.commit,
       gates: [
-        ...result.gates.map((gate) => ({ ...gate, n: taskNumber(gate.task_id) })),
+        ...result.gates.map(({ why, ...gate }) => ({ ...gate, n: taskNumber(gate.task_id), ...(why === null ? {} : { why }) })),
         {
           task_id: null,
           n: null,
           kpi_name: 'echo',
           actual: null,
           expected: null,
-          pass: true,
+          pass: null,
           measured: false,
           why: 'no embedding model is set',
         },

@@ -30,6 +30,8 @@ export function endError(result: Started): VpError {
   // A run that stopped for an error says so with that error's own code.
   const next = [...result.approvals.map((id) => `vp approve ${id}`), ...nextAfter(result.exit)]
   const asks = result.approvals[0] ? { approval: result.approvals[0] } : {}
+  if (code === 'gate.unmeasured')
+    return new VpError(code, reason.slice(code.length + 2), { next: ['add --test "make check"', ...next], changed: 'your branch stays as it is' })
   if (code !== undefined && isErrorCode(code)) return new VpError(code, reason.slice(code.length + 2), { next, ...asks })
   if (result.exit === 6) return new VpError('budget.cap', reason, { next })
   if (result.exit === 8) return new VpError('model.unreachable', reason, { next })

@@ -11,7 +11,7 @@ export interface GateResultView {
   readonly kpi_name: string
   readonly actual: number | boolean | string | null
   readonly expected: unknown
-  readonly pass: boolean
+  readonly pass: boolean | null
   readonly measured: boolean
   /** Why it was not measured. */
   readonly why?: string
@@ -95,10 +95,12 @@ function sumLine(view: ValidateView): string {
   const [only] = tasks
   const where =
     view.violations.length > 1 && tasks.size === 1 && typeof only === 'number' ? `, ${view.violations.length === 2 ? 'both' : 'all'} in T${only}` : ''
-  return dots(
-    view.violations.length === 0 ? 'no violation' : `${counted(view.violations.length, 'violation')}${where}`,
-    `${hold} of ${counted(gating.length, 'gate')} hold${on}`,
-  )
+  return dots(view.violations.length === 0 ? 'no violation' : `${counted(view.violations.length, 'violation')}${where}`, heldText(hold, gating.length) + on)
+}
+
+/** Nothing measured is no all: `0 of 0 gates hold` would read like a pass. */
+function heldText(hold: number, of: number): string {
+  return of === 0 ? 'no gate measured' : `${hold} of ${counted(of, 'gate')} hold`
 }
 
 export interface CompleteView {
@@ -121,7 +123,7 @@ export const completeScreen = renderer<CompleteView>((view) => ({
   stdout: [
     dots(
       `${view.branch} ${view.from.slice(0, 7)} → ${view.to.slice(0, 7)}, ${view.how}, ${counted(view.commits.length, view.signed ? 'signed commit' : 'commit')}`,
-      `${view.gates.hold} of ${counted(view.gates.of, 'gate')} hold`,
+      heldText(view.gates.hold, view.gates.of),
     ),
     dots(testsText(view.tests ?? null), view.passport_path === null ? null : `passport and manifest in ${view.passport_path}`),
   ],

@@ -64,7 +64,7 @@ function headLine(view: ReportView): string {
   const state = view.status === 'completed' ? strong(word) : bad(word)
   const parts = [
     `${grouped(doneOf(view))} of ${counted(view.tasks_total, 'task')}`,
-    view.gates && `${view.gates.hold} of ${counted(view.gates.of, 'gate')}`,
+    view.gates && (view.gates.of === 0 ? 'no gate measured' : `${view.gates.hold} of ${counted(view.gates.of, 'gate')}`),
     view.files && `${counted(view.files.changed, 'file')} +${grouped(view.files.add)} -${grouped(view.files.del)}`,
   ].filter((part) => part)
   return `run ${view.run ?? view.run_id} ${state}: ${parts.join(', ')}${view.reason ? ` · ${view.reason}` : ''}`
