@@ -11,6 +11,19 @@ export const MARKER_NAME = 'VP_RUN_MARKER'
 /** A lane may not set these: they change which program runs, or what is loaded into it before it starts. */
 const NEVER = /^(PATH|HOME|PWD|TMPDIR|LD_.*|BASH_ENV|ENV|PROMPT_COMMAND|VP_RUN_MARKER)$/
 
+/**
+ * Caches that tools would lay beside the sources and trust by time and size alone: an edit of the same length within the
+ * same second would be answered from what was there before it. They lie in the temporary directory of the one command; Python
+ * writes none, as it would read none either from another place, and the library's own are worth a second a run. Go and
+ * Cargo compare contents and nanoseconds, Node keeps none, and Jest's is in the temporary directory as it is.
+ */
+const CACHES = {
+  PYTHONDONTWRITEBYTECODE: '1',
+  PYTEST_ADDOPTS: '-o cache_dir=/tmp/vp/pytest',
+  MYPY_CACHE_DIR: '/tmp/vp/mypy',
+  RUFF_CACHE_DIR: '/tmp/vp/ruff',
+}
+
 /** What the command sees, in the paths of the sandbox. Throws `policy.invalid` for a value that cannot be one. */
 export function buildEnvironment(request: Pick<SandboxRequest, 'env' | 'path' | 'marker' | 'cwd'>): Record<string, string> {
   const env: Record<string, string> = {
@@ -30,6 +43,7 @@ export function buildEnvironment(request: Pick<SandboxRequest, 'env' | 'path' | 
     GOFLAGS: '-mod=readonly',
     npm_config_ignore_scripts: 'true',
     npm_config_update_notifier: 'false',
+    ...CACHES,
     [MARKER_NAME]: request.marker,
   }
   if (!/^[A-Za-z0-9_-]{16,128}$/.test(request.marker)) throw new VpError('policy.invalid', 'the marker of a run is malformed')
