@@ -262,6 +262,8 @@ function maskedRun(run: Execution, mask: (text: string) => string): Execution {
   return { ...run, stdout: mask(run.stdout), stderr: mask(run.stderr), report: run.report === null ? null : mask(run.report) }
 }
 
+const MAX_LEFT_OUT = 100
+
 async function measured<Measurement extends { readonly ended_by: string }>(
   scene: Scene,
   /** null: not from the store, and not into it. */
@@ -279,9 +281,11 @@ async function measured<Measurement extends { readonly ended_by: string }>(
     }
   }
   const measurement = await run()
-  // A run that wrote into its own tree measured a tree that is not there any more; one that a limit ended, that limit.
-  const isKept = treeId !== null && measurement.ended_by === 'exit' && (await tree.record()) === treeId
-  if (key !== null && isKept)
+  // What a measurement leaves behind is no work of the task: the tree that was measured is the one that goes on.
+  const leftOut = treeId === null ? [] : await tree.restore(treeId)
+  if (leftOut.length > 0) scene.notes['left_out'] = leftOut.slice(0, MAX_LEFT_OUT)
+  // A run that a limit ended measured that limit.
+  if (key !== null && measurement.ended_by === 'exit')
     scene.onReceipt.push(
       async (tx) =>
         void (await tx.run(

@@ -21,6 +21,8 @@ export interface TreeScene {
   masking(): Masking
   /** Id of the tree as it is now (git), or null outside a run: the measurement's key. */
   record(): Promise<string | null>
+  /** Puts the files back as they were at `record`; the paths that had changed since. Only in an attempt. */
+  restore(treeId: string): Promise<readonly string[]>
   /** Submodules of the tree: shown to commands read-only, since nothing of them is recorded. */
   readonly foreignFolders: readonly string[]
   /** Says that files changed; `world` counts it. */

@@ -66,11 +66,24 @@ export async function checkOut(git: RunGit, repository: RunRepository, treeish: 
   await git(['read-tree', '--reset', '-u', treeish], call)
 }
 
-/** Records the files as they are now and returns the tree's id. Ignored files stay out; what is `excluded` stays as it was. */
+/** What tools keep for themselves, whoever started them: never part of a change, also where no ignore file names them. */
+const TOOL_CACHES = ['__pycache__', '.pytest_cache', '.mypy_cache', '.ruff_cache', '.hypothesis', '.nyc_output', '.eslintcache', '.coverage']
+const NO_CACHES = TOOL_CACHES.flatMap((name) => [`:(exclude,glob)**/${name}`, `:(exclude,glob)**/${name}/**`])
+
+/** Records the files as they are now and returns the tree's id. Ignored files and caches stay out; what is `excluded` stays as it was. */
 export async function recordTree(git: RunGit, repository: RunRepository, at: AttemptTree, excluded: readonly string[] = []): Promise<string> {
   const call = { gitDir: repository.gitDir, workTree: at.directory, index: at.index }
-  await git(['add', '--all', '--', '.', ...excluded.map((name) => `:(exclude,literal)${name}`)], call)
+  await git(['add', '--all', '--', '.', ...NO_CACHES, ...excluded.map((name) => `:(exclude,literal)${name}`)], call)
   return gitText(git, ['write-tree'], call)
+}
+
+/** The files as they were when `treeId` was recorded: what changed since is put back, and its paths are returned. */
+export async function restoreTree(git: RunGit, repository: RunRepository, at: AttemptTree, treeId: string, excluded: readonly string[]): Promise<string[]> {
+  const now = await recordTree(git, repository, at, excluded)
+  if (now === treeId) return []
+  const changes = await treeChanges(git, repository.gitDir, treeId, now)
+  await git(['read-tree', '-m', '-u', now, treeId], { gitDir: repository.gitDir, workTree: at.directory, index: at.index })
+  return changes.map(({ path }) => path)
 }
 
 export interface TreeChange {

@@ -161,6 +161,7 @@ export interface ReceiptSeen {
   readonly op: string
   readonly outcome: string
   readonly error?: { readonly code: string }
+  readonly detail?: { readonly left_out?: readonly string[] }
 }
 
 /** Every receipt of the ledger, oldest first. */

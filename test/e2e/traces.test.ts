@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
-import { BACKENDS, call, makePlace, vpJson, writeFiles, type Cleanup } from './kit.ts'
+import { BACKENDS, call, git, makePlace, receiptsOf, vpJson, writeFiles, type Cleanup } from './kit.ts'
 
 const EDIT = call('edit', { path: 'calc.py', old: 'a - b', new: 'a + b' })
 const SUBMIT = call('submit', { title: 'fix: add adds', summary: 'It subtracted.' })
@@ -43,3 +43,39 @@ test('caches of tools lie outside of the tree, in the temporary directory of the
   assert.match(String(doc.result?.['output']), /^\/tmp\/vp\/mypy \/tmp\/vp\/ruff -o cache_dir=\/tmp\/vp\/pytest$/m)
   assert.deepEqual(doc.result?.['writes'], [])
 })
+
+/** A test that writes beside the sources, and over a tracked file; an import by the test of a module that nobody wrote. */
+const UNTIDY = {
+  'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
+  'add.js': 'export const add = (a, b) => a - b\n',
+  'count.txt': '0\n',
+  'add.test.js': [
+    "import assert from 'node:assert/strict'",
+    "import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'",
+    "import { test } from 'node:test'",
+    "import { add } from './add.js'",
+    '',
+    "mkdirSync('coverage/deep', { recursive: true })",
+    "writeFileSync('coverage/deep/lcov.info', 'x')",
+    "appendFileSync('count.txt', '1\\n')",
+    "test('adds', () => assert.equal(add(2, 3), 5))",
+    "test('the tree is that of the commit', () => assert.equal(readFileSync('count.txt', 'utf8'), '0\\n1\\n'))",
+    '',
+  ].join('\n'),
+  'make.js':
+    "import { mkdirSync, writeFileSync } from 'node:fs'\nmkdirSync('.pytest_cache')\nwriteFileSync('.pytest_cache/x', '')\nwriteFileSync('made.js', '')\n",
+}
+
+for (const backend of BACKENDS)
+  test(`a commit holds what the task wrote and ran, not what its tests left behind (${backend ?? 'the backend of this machine'})`, async (t) => {
+    const turns = [call('test', {}), call('edit', { path: 'add.js', old: 'a - b', new: 'a + b' }), call('run', { argv: ['node', 'make.js'] }), call('test', {})]
+    const place = makePlace(t, UNTIDY, await serve(t, turns), backend ? { VP_SANDBOX: backend } : {})
+    const before = git(place, 'rev-parse', 'main')
+    const { code, doc } = await vpJson(place, ['do', 'fix add'])
+    assert.equal(code, 0, JSON.stringify(doc))
+    const [commit = ''] = doc.result?.['commits'] as unknown as string[]
+    assert.deepEqual(git(place, 'diff', '--name-only', before, commit).split('\n'), ['add.js', 'made.js'])
+    const left = (await receiptsOf(place)).flatMap((one) => one.detail?.left_out ?? [])
+    assert.deepEqual([...new Set(left)], ['count.txt', 'coverage/deep/lcov.info'])
+    assert.equal((await vpJson(place, ['replay'])).code, 0)
+  })

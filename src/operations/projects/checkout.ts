@@ -26,6 +26,7 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
     files: () => (files ??= kit.openFiles(root)),
     masking: () => (masking ??= kit.masking([root])),
     record: async () => null,
+    restore: async () => [],
     foreignFolders: [],
     touched: () => void world++,
     world: () => world,

@@ -6,7 +6,7 @@ import { hex } from '../../core/ids.ts'
 import type { WorkTree } from '../../pas/embedded/attempt.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import { foreignContent, outermost } from '../../workspace/foreign.ts'
-import { checkOut, recordTree } from '../../workspace/run-repository.ts'
+import { checkOut, recordTree, restoreTree } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
 import { PROJECT_FILE } from '../projects/project.ts'
@@ -56,6 +56,7 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
       )),
     masking: () => (masking ??= kit.masking([at.directory, run.human.root])),
     record: () => recordTree(git, run.repository, at, excluded),
+    restore: (treeId) => restoreTree(git, run.repository, at, treeId, excluded),
     foreignFolders: fixed.filter(({ kind }) => kind === 'submodule').map(({ path }) => path),
     touched: () => void world++,
     world: () => world,
