@@ -25,6 +25,8 @@ export interface AgentPorts {
   readonly tools: readonly AgentTool[]
   /** Changes when anything in the tree changed: same call and same world means no progress. */
   world(): string
+  /** True: begin no further turn. The attempt keeps its place. */
+  isPausing?(): boolean
   /** What happens now, for whoever watches; must not throw. */
   onActivity?(activity: AgentActivity): void
 }
@@ -86,6 +88,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
       error,
       turns: turn,
     })
+    if (ports.isPausing?.()) return stop('cancelled', 'paused')
     let answer: ModelAnswer
     try {
       const news = (tokens: number) => ports.onActivity?.({ kind: 'model', model: ports.provider.model, tokens })

@@ -114,6 +114,7 @@ const report = {
   passport_path: z.string(),
   approvals: z.array(z.string()),
   backend: z.string(),
+  open_calls: count,
   exit: count,
 }
 export const started = z.object({ ...report, joined: z.boolean() })
@@ -137,7 +138,7 @@ export const done = z.object({
   not_completed: z.nullable(z.object({ code: z.string(), message: z.string(), next: z.array(z.string()) })),
 })
 
-export const controlled = z.object({ run_id: z.string(), status: z.string() })
+export const controlled = z.object({ run_id: z.string(), status: z.string(), running: count })
 
 export const decided = z.object({ approval: z.string(), decision: z.enum(['approved', 'denied']), extent: text, expires_at: text, run_id: text })
 

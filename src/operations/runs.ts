@@ -11,7 +11,7 @@ import { FINAL_RUN } from '../pas/contract/types.ts'
 import { appendEvents, findRun } from '../pas/embedded/run-store.ts'
 import { openHumanRepository } from '../workspace/human-repository.ts'
 import { nulList } from '../workspace/git.ts'
-import type { OpenKit } from './kit.ts'
+import type { Kit, OpenKit } from './kit.ts'
 import { operation, type Scene } from './operation.ts'
 import { requireProject } from './projects/project.ts'
 import { resumeProject, type Started } from './projects/start.ts'
@@ -20,6 +20,7 @@ import { collectBundle, parseBundle, writeBundle, type Bundle } from './runs/bun
 import { chosenRun } from './runs/chosen-run.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
 import { recordEnd } from './runs/end.ts'
+import { queueOf } from './runs/ports.ts'
 import { openRunScene, runDirectory } from './runs/run-scene.ts'
 import { replayBundle, type Replayed } from './runs/replay.ts'
 import { prdContext } from './runs/session.ts'
@@ -46,7 +47,14 @@ export const runResume = operation<RunParam, Started>({
   say: (_params, started) => `run ${started.run_id}: ${started.status}`,
 })
 
-export const runPause = operation<RunParam & { reason?: string | undefined }, { status: string; run_id: string }>({
+interface Controlled {
+  readonly status: string
+  readonly run_id: string
+  /** Attempts that have not ended yet. */
+  readonly running: number
+}
+
+export const runPause = operation<RunParam & { reason?: string | undefined }, Controlled>({
   name: 'run.pause',
   summary: 'begin nothing new in a run',
   effect: 'execute',
@@ -56,7 +64,7 @@ export const runPause = operation<RunParam & { reason?: string | undefined }, { 
   handler: (params, scene) => control(scene, params, 'paused'),
 })
 
-export const runTerminate = operation<RunParam & { reason?: string | undefined }, { status: string; run_id: string }>({
+export const runTerminate = operation<RunParam & { reason?: string | undefined }, Controlled>({
   name: 'run.terminate',
   summary: 'end a run for good',
   effect: 'execute',
@@ -66,15 +74,12 @@ export const runTerminate = operation<RunParam & { reason?: string | undefined }
   handler: (params, scene) => control(scene, params, 'terminated'),
 })
 
-async function control(
-  scene: Scene,
-  params: RunParam & { reason?: string | undefined },
-  type: 'paused' | 'terminated',
-): Promise<{ status: string; run_id: string }> {
+async function control(scene: Scene, params: RunParam & { reason?: string | undefined }, type: 'paused' | 'terminated'): Promise<Controlled> {
   const { kit } = scene
   const reason = kit.redactText(params.reason ?? 'by you')
   const { state } = await chosenRun(scene, params.run)
   if (FINAL_RUN.has(state.status)) throw new VpError('run.state', `run ${state.run_id} has ended: ${state.status}`, { next: ['vp status'] })
+  const reason = params.reason === undefined ? 'by you' : `by you: ${params.reason}`
   const after = await kit.store.transaction(
     async (tx) => {
       await appendReceipt(tx, kit, {
@@ -91,7 +96,20 @@ async function control(
     },
     { durable: true },
   )
-  return { status: after.state.status, run_id: state.run_id }
+  const running = await settledAttempts(kit, state.run_id)
+  return { status: after.state.status, run_id: state.run_id, running }
+}
+
+const SETTLE_MS = 12_000
+const LOOK_MS = 100
+
+/** Waits for the attempts under way to end or be cut, wherever they run; those of dead workers are given back. How many are left. */
+async function settledAttempts(kit: Kit, runId: RunId): Promise<number> {
+  const queue = queueOf(kit)
+  for (const until = kit.clock.monotonic() + SETTLE_MS; ; await kit.sleep(LOOK_MS)) {
+    const left = await queue.reclaim(runId)
+    if (left === 0 || kit.clock.monotonic() > until) return left
+  }
 }
 
 const EXTENTS = ['call', 'run', 'project'] as const

@@ -73,7 +73,7 @@ for (const backend of BACKENDS)
     const before = git(place, 'rev-parse', 'main')
     const { code, doc } = await vpJson(place, ['do', 'fix add'])
     assert.equal(code, 0, JSON.stringify(doc))
-    const [commit = ''] = doc.result?.['commits'] as unknown as string[]
+    const [commit = ''] = (doc.result?.['commits'] ?? []) as unknown as string[]
     assert.deepEqual(git(place, 'diff', '--name-only', before, commit).split('\n'), ['add.js', 'made.js'])
     const left = (await receiptsOf(place)).flatMap((one) => one.detail?.left_out ?? [])
     assert.deepEqual([...new Set(left)], ['count.txt', 'coverage/deep/lcov.info'])

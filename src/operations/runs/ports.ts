@@ -12,7 +12,7 @@ import type { Provider } from '../../models/contract.ts'
 import type { Judgement, WorkOutcome } from '../../pas/embedded/attempt.ts'
 import type { DrivePorts } from '../../pas/embedded/drive.ts'
 import { localEngine } from '../../pas/embedded/engines/local.ts'
-import type { Lease } from '../../pas/embedded/engines/queue.ts'
+import type { Lease, TaskQueue } from '../../pas/embedded/engines/queue.ts'
 import { judge, unproved, type Evidence } from '../../pas/embedded/kpi/judge.ts'
 import type { LintMeasurement, TestMeasurement } from '../../pas/embedded/kpi/measure.ts'
 import { kpiViolation, LANE_GATES, openViolations, violationWords, type Gate } from '../../pas/embedded/reducer/gates.ts'
@@ -50,14 +50,12 @@ export interface RunPortsOptions {
   onActivity(task: TaskState, activity: AgentActivity | { kind: 'gate'; name: string }): void
 }
 
+export function queueOf(kit: Kit): TaskQueue {
+  return localEngine({ store: kit.store, clock: kit.clock, random: kit.random, worker: kit.worker, isAlive: kit.isAlive })
+}
+
 export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): DrivePorts<RunTree> {
-  const queue = localEngine({
-    store: kit.store,
-    clock: kit.clock,
-    random: kit.random,
-    worker: kit.worker,
-    isAlive: kit.isAlive,
-  })
+  const queue = queueOf(kit)
   const git = kit.git
   const dir = run.repository.gitDir
   return {
@@ -72,7 +70,7 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
       const start = await startOf(git, dir, state, task)
       return openRunTree(kit, run, { name, lane: task.card.lane, ...start, environment: environmentOf(kit, options, state, task) }, signal)
     }),
-    work: told(kit, (state, task, tree, signal) => work(kit, run, options, state, task, tree, signal)),
+    work: told(kit, (state, task, tree, signal, pause) => work(kit, run, options, { state, task, tree }, signal, pause)),
     judge: told(kit, async (state, task, treeId, tree, signal) =>
       redactTexts(await judgeTree(kit, run, options, { state, task, treeId, tree }, signal), tree?.attempt().masking().unnumbered ?? kit.redactText),
     ),
@@ -150,10 +148,9 @@ async function work(
   kit: Kit,
   run: RunScene,
   options: RunPortsOptions,
-  state: RunState,
-  task: TaskState,
-  tree: RunTree,
+  { state, task, tree }: { readonly state: RunState; readonly task: TaskState; readonly tree: RunTree },
   signal: AbortSignal,
+  pause: AbortSignal,
 ): Promise<WorkOutcome> {
   const { card } = task
   const caller: Caller = {
@@ -171,6 +168,7 @@ async function work(
       provider: await options.providerFor(task, mask),
       tools: agentTools(kit, caller, scene),
       world: () => String(tree.scene.world()),
+      isPausing: () => pause.aborted,
       // Without numbers: who watches must not change what the model is shown.
       onActivity: (activity) => options.onActivity(task, redactTexts(activity, mask.unnumbered)),
     },

@@ -29,6 +29,8 @@ export interface RunReport {
   readonly passport_path: string
   readonly approvals: readonly string[]
   readonly backend: string
+  /** Model calls that some process still waits for. */
+  readonly open_calls: number
 }
 
 export async function reportRun(kit: Kit, state: RunState, band: { lo: number; hi: number } | null): Promise<RunReport> {
@@ -36,9 +38,10 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
   const directory = runDirectory(kit, state.run_id)
   const counts = state.head === state.base ? [] : await lineCounts(kit.git, join(directory, 'repository.git'), state.base, state.head)
   const cost = state.price_unknown ? null : state.micro_usd / 1e6
-  const { energy, backend } = await kit.store.read(async (tx) => ({
+  const { energy, backend, open } = await kit.store.read(async (tx) => ({
     energy: await energyOf(tx, state.run_id),
     backend: await backendOf(tx, state.run_id),
+    open: await tx.all<{ id: string }>('SELECT id FROM holds WHERE scope = ?', state.run_id),
   }))
   const pending = await kit.store.read((tx) =>
     tx.all<{ id: string }>("SELECT id FROM approvals WHERE run_id = ? AND status = 'pending' ORDER BY created_at", state.run_id),
@@ -69,6 +72,7 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
     passport_path: join(directory, 'replay_passport.json'),
     approvals: pending.map((row) => row.id),
     backend,
+    open_calls: open.length,
   }
 }
 

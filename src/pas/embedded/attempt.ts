@@ -40,7 +40,8 @@ export interface AttemptPorts<Tree extends WorkTree> {
   readonly clock: Clock
   readonly queue: TaskQueue
   openTree(state: RunState, task: TaskState, signal: AbortSignal): Promise<Tree>
-  work(state: RunState, task: TaskState, tree: Tree, signal: AbortSignal): Promise<WorkOutcome>
+  /** `pause`: begin no further step, and stop as `cancelled`; the same attempt goes on later. */
+  work(state: RunState, task: TaskState, tree: Tree, signal: AbortSignal, pause: AbortSignal): Promise<WorkOutcome>
   /** Measures and judges a recorded tree; `tree` null: it has to be checked out first. */
   judge(state: RunState, task: TaskState, treeId: string, tree: Tree | null, signal: AbortSignal): Promise<Judgement>
   lines(base: string, treeId: string): Promise<{ add: number; del: number; files: number }>
@@ -72,14 +73,20 @@ export interface AttemptPorts<Tree extends WorkTree> {
 const RELEASE = new Set(['cancelled'])
 const PAUSE = new Set(['budget', 'model'])
 
-export async function runAttempt<Tree extends WorkTree>(ports: AttemptPorts<Tree>, lease: Lease, state: RunState, signal: AbortSignal): Promise<void> {
+export async function runAttempt<Tree extends WorkTree>(
+  ports: AttemptPorts<Tree>,
+  lease: Lease,
+  state: RunState,
+  signal: AbortSignal,
+  pause: AbortSignal = signal,
+): Promise<void> {
   const task = state.tasks[lease.task_id]
   if (!task) throw new VpError('internal', `no task ${lease.task_id}`)
   let tree: Tree | null = null
   try {
     tree = await ports.openTree(state, task, signal)
     ports.point('attempt.opened')
-    const outcome = await ports.work(state, task, tree, signal)
+    const outcome = await ports.work(state, task, tree, signal, pause)
     ports.point('attempt.worked')
     if (outcome.kind === 'stopped') return await settleStopped(ports, lease, tree, outcome)
     const treeId = await tree.record()

@@ -73,7 +73,7 @@ const parts = (commit: string) => commit.slice(2).split(',').filter(Boolean)
 const commitOf = (numbers: string[]) => `c:${numbers.toSorted((a, b) => Number(a) - Number(b)).join(',')}`
 
 interface Script {
-  work?(n: number, attempt: number, task: TaskState): WorkOutcome | Promise<WorkOutcome>
+  work?(n: number, attempt: number, task: TaskState, halt: { signal: AbortSignal; pause: AbortSignal }): WorkOutcome | Promise<WorkOutcome>
   /** Tasks whose first merge meets another's lines. */
   conflicts?: readonly number[]
   pass?(n: number, attempt: number): boolean
@@ -102,9 +102,9 @@ function portsOf(world: World, script: Script): DrivePorts<WorkTree & { n: numbe
       record: async () => commitOf([...parts(state.head), String(task.card.payload.n)]),
       dispose: async () => {},
     }),
-    work: async (_state, task) => {
+    work: async (_state, task, _tree, signal, pause) => {
       world.worked.push(`${task.card.payload.n}.${task.attempt}`)
-      return (await script.work?.(task.card.payload.n, task.attempt, task)) ?? { kind: 'submitted', title: 't', summary: 's' }
+      return (await script.work?.(task.card.payload.n, task.attempt, task, { signal, pause })) ?? { kind: 'submitted', title: 't', summary: 's' }
     },
     judge: async (_state, task) => {
       const pass = script.pass?.(task.card.payload.n, task.attempt) ?? true
@@ -283,12 +283,50 @@ test('a worker that was silent too long writes nothing, whatever it comes back w
   }
 })
 
+const CANCELLED: WorkOutcome = { kind: 'stopped', reason: 'cancelled', message: 'paused', error: null }
+const aborted = (signal: AbortSignal) => new Promise<WorkOutcome>((resolve) => signal.addEventListener('abort', () => resolve(CANCELLED), { once: true }))
+
+for (const [title, ends] of [
+  ['ends its step', 'pause'],
+  ['is cut when its step takes longer than the grace', 'signal'],
+] as const)
+  for (const from of ['this process', 'another one'] as const)
+    test(`a pause from ${from}: an attempt ${title}, keeps its place, and goes on as the same one`, async (t) => {
+      const world = await makeWorld(t, [card(1, []), card(2, [])])
+      const pause = new AbortController()
+      const begun: number[] = []
+      const script: Script = {
+        work: (n, _attempt, _task, halt) => {
+          if (begun.push(n) === 2) {
+            if (from === 'this process') pause.abort()
+            else void world.store.transaction((tx) => appendEvents(tx, 5, RUN, [{ type: 'paused', reason: 'by you' }]))
+          }
+          return aborted(halt[ends])
+        },
+      }
+      const options = { parallel: 2, stop: new AbortController().signal, graceMs: 50 }
+      const { kind, state } = await driveRun(portsOf(world, script), RUN, { ...options, pause: pause.signal })
+      assert.deepEqual([kind, state.status, state.reason], ['paused', 'paused', 'by you'])
+      assert.deepEqual(
+        [1, 2].map((n) => [state.tasks[tid(n)]?.status, state.tasks[tid(n)]?.attempt]),
+        [
+          ['queued', 0],
+          ['queued', 0],
+        ],
+      )
+      assert.deepEqual(await world.store.read((tx) => tx.all('SELECT * FROM leases')), [])
+      await world.store.transaction((tx) => appendEvents(tx, 9, RUN, [{ type: 'resumed' }]))
+      assert.equal((await drive(world)).state.status, 'completed')
+      assert.deepEqual(world.worked.toSorted(), ['1.1', '1.1', '2.1', '2.1'])
+    })
+
 const exits: [status: RunStatus, reason: string | null, exit: number][] = [
   ['completed', null, 0],
   ['needs_review', 'test_pass_rate', 3],
   ['failed', 'plan.cycle', 3],
   ['executing', null, 5],
   ['paused', 'by you', 130],
+  ['paused', 'by you: lunch', 130],
   ['paused', 'budget_guard', 6],
   ['paused', 'budget.cap: no money', 6],
   ['paused', 'model.unreachable: gone', 8],

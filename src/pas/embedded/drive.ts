@@ -23,14 +23,42 @@ export interface DriveOptions {
   readonly beatMs?: number
   /** Ends running attempts at once; their tasks keep their place. */
   readonly stop: AbortSignal
-  /** Begins nothing new; running attempts may end. */
+  /** Begins nothing new: what an attempt is at may end, and is cut after `graceMs`. A pause from elsewhere is the same. */
   readonly pause: AbortSignal
+  readonly graceMs?: number
+}
+
+const GRACE_MS = 10_000
+
+/** What is told to end after its present step, and cut when that takes too long. */
+interface Halt {
+  readonly soft: AbortSignal
+  readonly hard: AbortSignal
+  pause(): void
+  over(): void
+}
+
+function makeHalt(graceMs: number): Halt {
+  const soft = new AbortController()
+  const hard = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  return {
+    soft: soft.signal,
+    hard: hard.signal,
+    pause: () => {
+      if (soft.signal.aborted) return
+      soft.abort()
+      timer = setTimeout(() => hard.abort(), graceMs)
+    },
+    over: () => clearTimeout(timer),
+  }
 }
 
 export type DriveEnd = { readonly kind: 'ended' | 'paused' | 'waiting'; readonly state: RunState }
 
 export async function driveRun<Tree extends WorkTree>(ports: DrivePorts<Tree>, runId: RunId, options: DriveOptions): Promise<DriveEnd> {
-  const running = new Map<string, Promise<void>>()
+  const running = new Map<string, { readonly done: Promise<void>; readonly halt: Halt }>()
+  const graceMs = options.graceMs ?? GRACE_MS
   const failures: unknown[] = []
   const attempts = new AbortController()
   const forward = () => attempts.abort()
@@ -45,20 +73,27 @@ export async function driveRun<Tree extends WorkTree>(ports: DrivePorts<Tree>, r
       ports.onState(state)
       if (claim?.kind === 'leased') {
         const { lease } = claim
-        const attempt = withHeartbeat(ports, lease, options, attempts.signal, (signal) => runAttempt(ports, lease, claim.state, signal))
-        running.set(
-          lease.task_id,
-          attempt.catch((error: unknown) => void failures.push(error)).finally(() => running.delete(lease.task_id)),
+        const halt = makeHalt(graceMs)
+        const attempt = withHeartbeat(ports, lease, options, AbortSignal.any([attempts.signal, halt.hard]), (signal) =>
+          runAttempt(ports, lease, claim.state, signal, halt.soft),
         )
+        const done = attempt
+          .catch((error: unknown) => void failures.push(error))
+          .finally(() => {
+            halt.over()
+            running.delete(lease.task_id)
+          })
+        running.set(lease.task_id, { done, halt })
         continue
       }
+      if (quit || state.status === 'paused') for (const { halt } of running.values()) halt.pause()
       if (state.status === 'terminated') attempts.abort()
       if (running.size > 0) {
-        await Promise.race([...running.values(), ports.sleep(250)])
+        await Promise.race([...[...running.values()].map(({ done }) => done), ports.sleep(250)])
         continue
       }
-      if (state.status === 'validating') {
-        await validateRun(ports, state, attempts.signal)
+      if (state.status === 'validating' && !quit) {
+        await validateUnlessPaused(ports, state, options, attempts.signal)
         continue
       }
       if (FINAL_RUN.has(state.status)) return { kind: 'ended', state }
@@ -69,13 +104,32 @@ export async function driveRun<Tree extends WorkTree>(ports: DrivePorts<Tree>, r
   } finally {
     options.stop.removeEventListener('abort', forward)
     attempts.abort()
-    await Promise.allSettled(running.values())
+    await Promise.allSettled([...running.values()].map(({ done }) => done))
   }
 }
 
 async function recordPause<Tree extends WorkTree>(ports: DrivePorts<Tree>, runId: RunId, state: RunState, byPerson: boolean): Promise<RunState> {
   if (!byPerson || state.status === 'paused') return state
   return (await ports.store.transaction((tx) => appendEvents(tx, ports.clock.now(), runId, [{ type: 'paused', reason: 'by you' }]), { durable: true })).state
+}
+
+/** Cut when a pause outlasts the grace; then nothing was recorded and the next driver measures again. */
+async function validateUnlessPaused<Tree extends WorkTree>(
+  ports: DrivePorts<Tree>,
+  state: RunState,
+  options: DriveOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const halt = makeHalt(options.graceMs ?? GRACE_MS)
+  options.pause.addEventListener('abort', halt.pause, { once: true })
+  try {
+    await validateRun(ports, state, AbortSignal.any([signal, halt.hard]))
+  } catch (error) {
+    if (!halt.hard.aborted && !signal.aborted) throw error
+  } finally {
+    options.pause.removeEventListener('abort', halt.pause)
+    halt.over()
+  }
 }
 
 async function validateRun<Tree extends WorkTree>(ports: DrivePorts<Tree>, state: RunState, signal: AbortSignal): Promise<void> {
@@ -119,7 +173,7 @@ async function withHeartbeat<Tree extends WorkTree>(
 export function exitOf(status: RunStatus, reason: string | null): number {
   if (status === 'completed') return 0
   if (status === 'paused') {
-    if (reason === 'by you') return 130
+    if (reason?.startsWith('by you')) return 130
     if (reason?.startsWith('budget')) return 6
     if (reason?.startsWith('model.')) return 8
     if (reason?.startsWith('sandbox.')) return 4

@@ -72,6 +72,11 @@ export function localEngine(options: LocalEngineOptions): TaskQueue {
         )
         return { kind: 'leased', lease, state: claimed.state }
       }),
+    reclaim: (runId) =>
+      options.store.transaction(async (tx) => {
+        await giveBack(tx, options, runId)
+        return (await tx.all('SELECT task_id FROM leases WHERE run_id = ?', runId)).length
+      }),
     beat: (lease) =>
       options.store.transaction(async (tx) => {
         const changed = await tx.run(

@@ -21,6 +21,8 @@ export type Claim =
 export interface TaskQueue {
   /** The next attempt of a run for this worker; attempts of dead workers are given back first. */
   claim(runId: RunId): Promise<Claim>
+  /** Gives back attempts of dead and silent workers; how many are still under way. */
+  reclaim(runId: RunId): Promise<number>
   /** Prolongs a lease; false: it is lost, and so is what the attempt does. */
   beat(lease: Lease): Promise<boolean>
   /** Ends a lease inside the caller's transaction; false: it was lost, write nothing. */

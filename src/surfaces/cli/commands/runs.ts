@@ -67,8 +67,8 @@ function reportView(result: RunReport): ReportView {
     branch: result.branch,
     passport_path: result.passport_path,
     approvals: [],
-    ...(result.status === 'paused' && result.reason === 'by you'
-      ? { paused: { by: 'you', keep: result.tasks_total - result.tasks_completed, open_calls: 0 } }
+    ...(result.status === 'paused' && result.reason?.startsWith('by you')
+      ? { paused: { by: 'you', keep: result.tasks_total - result.tasks_completed, open_calls: result.open_calls } }
       : {}),
     next: result.status === 'completed' ? [`git diff HEAD...${result.branch}`, 'vp complete'] : nextOf(result.status, result.approvals, result.reason),
   }
@@ -159,14 +159,14 @@ function controlCommand(name: 'pause' | 'terminate', summary: string): Command {
         ...(context.positionals[0] ? { run: context.positionals[0] } : {}),
         ...(reason ? { reason } : {}),
       })
-      const result = answer.result as { run_id: string; status: string }
+      const result = answer.result as { run_id: string; status: string; running: number }
       return {
         result,
         receipt: answer.receipt,
         screen: (look) =>
           doneScreen(
             {
-              done: `run ${result.run_id.split('-').at(-1)} ${result.status}`,
+              done: `run ${result.run_id.split('-').at(-1)} ${result.status}${result.running === 0 ? '' : `, ${result.running} still at their last step`}`,
               next: name === 'pause' ? ['vp resume'] : ['vp start'],
             },
             look,
