@@ -76,10 +76,9 @@ export const runTerminate = operation<RunParam & { reason?: string | undefined }
 
 async function control(scene: Scene, params: RunParam & { reason?: string | undefined }, type: 'paused' | 'terminated'): Promise<Controlled> {
   const { kit } = scene
-  const reason = kit.redactText(params.reason ?? 'by you')
   const { state } = await chosenRun(scene, params.run)
   if (FINAL_RUN.has(state.status)) throw new VpError('run.state', `run ${state.run_id} has ended: ${state.status}`, { next: ['vp status'] })
-  const reason = params.reason === undefined ? 'by you' : `by you: ${params.reason}`
+  const reason = params.reason === undefined ? 'by you' : kit.redactText(`by you: ${params.reason}`)
   const after = await kit.store.transaction(
     async (tx) => {
       await appendReceipt(tx, kit, {
