@@ -9,6 +9,7 @@ import { canonicalJson, sha256, type Json } from '../core/json.ts'
 import { readLintRun, readTestRun, testArgv, type LintMeasurement, type TestMeasurement } from '../pas/embedded/kpi/measure.ts'
 import type { ProjectCommand } from '../plms/contract/types.ts'
 import { decideCommand } from '../policy/argv.ts'
+import { shownCommand } from '../policy/shown.ts'
 import { environmentDigest } from './environment.ts'
 import type { Execution } from './execution.ts'
 import { executeHeld } from './held-tree.ts'
@@ -66,7 +67,7 @@ export const runExec = operation({
       writes_undoable: isUndoable,
     }
   },
-  say: (params, result) => `${params.argv.join(' ')} · exit ${result.exit_code ?? result.ended_by}`,
+  say: (params, result) => `${shownCommand(params.argv)} · exit ${result.exit_code ?? result.ended_by}`,
 })
 
 const testResult = z.object({
@@ -205,7 +206,7 @@ function argvToRun(argv: readonly string[], laneName: string | undefined, scene:
 
 function askFor(argv: readonly string[]): Ask {
   return {
-    wants: argv.join(' '),
+    wants: shownCommand(argv),
     reaches: 'the tree of this task only, no network',
     undo: 'its files: all. Not: what it prints, the model reads that',
     fullyUndoable: false,

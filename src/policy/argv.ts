@@ -3,7 +3,8 @@
  * allow, and what no rule names is denied. Where arguments choose code, a rule for the bare program does not cover them.
  */
 import { matchesPart } from './glob.ts'
-import { globalDeny, inlineCode, programOf } from './global-rules.ts'
+import { globalDeny, programOf } from './global-rules.ts'
+import { inlineCode, innerCommand, isInterpreter, isScriptRunner, type InlineCode } from './interpreters.ts'
 import type { ArgvPattern, CommandRule, Lane } from './lane.ts'
 
 export type Actor = 'human' | 'agent' | 'ci' | 'relay' | 'remote'
@@ -20,7 +21,10 @@ export interface Decision {
 }
 
 const MAX_ARGS = 1000
-const MAX_CHARS = 128 * 1024
+/** One argument of Linux. */
+const MAX_BYTES = 128 * 1024
+/** Control characters but tab and line break, and what hides or turns around the text a person reads. */
+const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/
 
 export function decideCommand(argv: readonly string[], lane: Lane, actor: Actor): Decision {
   const shape = shapeProblem(argv)
@@ -65,9 +69,9 @@ function decideInLane(argv: readonly string[], lane: Lane): Decision {
 
 function decideAllow(argv: readonly string[], lane: Lane): Decision {
   const rules = lane.commands.allow.filter((rule) => matchesArgv(rule.argv, argv))
-  const inline = inlineCode(argv)
+  const inline = inlineOf(argv)
   if (inline !== null) {
-    const byName = rules.find((rule) => rule.argv.includes(inline.flag))
+    const byName = rules.find((rule) => rule.argv.includes(inline.flag) || !rule.argv.some((token) => token.includes('*')))
     if (byName !== undefined) return allowBy(byName, lane)
     if (inline.asksAlways || lane.commands.allow.some((rule) => programOf(rule.argv) === programOf(argv))) {
       return { effect: 'ask', rule: `${lane.slug}/inline-code`, reason: inline.reason, ...nearestOf(argv, lane) }
@@ -81,6 +85,15 @@ function decideAllow(argv: readonly string[], lane: Lane): Decision {
     reason: `no rule of the lane ${lane.name} allows it`,
     ...nearestOf(argv, lane),
   }
+}
+
+/** Code among the arguments, of the program or of the one that it runs. */
+function inlineOf(argv: readonly string[]): InlineCode | null {
+  const [program, rest] = [programOf(argv), argv.slice(1)]
+  const own = inlineCode(program, rest)
+  const inner = own === null ? innerCommand(program, rest) : null
+  if (inner === null || (isScriptRunner(program) && !isInterpreter(programOf(inner)))) return own
+  return inlineOf(inner)
 }
 
 function allowBy(rule: CommandRule, lane: Lane): Decision {
@@ -125,7 +138,9 @@ function skipOptional(pattern: ArgvPattern, reach: Set<number>): Set<number> {
 
 function tokenFits(token: string, argument: string): boolean {
   if (isOptional(token)) return argument === token.slice(0, -1)
-  return token.includes('*') ? matchesPart(token, argument, { hasQuestion: false }) : token === argument
+  if (!token.includes('*')) return token === argument
+  // An option is never what a rule means by a file or a value, however it ends.
+  return argument.startsWith('-') && !token.startsWith('-') ? false : matchesPart(token, argument, { hasQuestion: false })
 }
 
 function isOptional(token: string | undefined): boolean {
@@ -134,9 +149,9 @@ function isOptional(token: string | undefined): boolean {
 
 function shapeProblem(argv: readonly string[]): string | null {
   if (argv.length === 0) return 'the command is empty'
-  if (argv.length > MAX_ARGS || argv.reduce((sum, argument) => sum + String(argument).length, 0) > MAX_CHARS) return 'the command is too long'
+  if (argv.length > MAX_ARGS || argv.reduce((sum, argument) => sum + Buffer.byteLength(String(argument)) + 1, 0) > MAX_BYTES) return 'the command is too long'
   if (argv.some((argument) => typeof argument !== 'string' || !argument.isWellFormed())) return 'every argument is a text'
-  if (argv.some((argument) => /[\x00-\x08\x0b-\x1f\x7f]/.test(argument))) return 'an argument holds a control character'
+  if (argv.some((argument) => UNSEEN.test(argument))) return 'an argument holds a control character or one that cannot be seen'
   if (!/^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$/.test(argv[0] ?? '')) return 'the program is a bare name, without a path'
   return null
 }

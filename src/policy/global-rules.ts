@@ -1,20 +1,16 @@
 /**
- * What no lane and no flag can allow, and which arguments turn a program into an interpreter of its arguments.
+ * What no lane and no flag can allow, for a command and for what it really runs.
  * Sources: contracts/policy.md section 4, design/sandbox.md section 5.
  */
 import { gitDeny } from './git-rules.ts'
+import { innerCommand, isInterpreter, isScriptRunner, outsideScript, ownArguments, WRAPPERS } from './interpreters.ts'
+import { namesMetadataHost } from './metadata-hosts.ts'
+import { denyOption } from './options.ts'
 
 export interface GlobalDenial {
   readonly rule: string
   readonly reason: string
   readonly nearest?: string
-}
-
-export interface InlineCode {
-  readonly flag: string
-  readonly reason: string
-  /** True where the question is put even if the lane has no rule for the program. */
-  readonly asksAlways: boolean
 }
 
 /** A list in a line of words. */
@@ -37,10 +33,8 @@ const SYSTEM_PACKAGES = words(`
     apt apt-get dpkg yum dnf rpm apk pacman zypper brew port snap flatpak choco winget nix nix-env npx pnpx
     bunx uvx pipx corepack nvm volta rustup
   `)
-const WRAPPERS = words(`
-    env xargs timeout nice ionice time stdbuf watch parallel script expect strace ltrace gdb chrt taskset
-    flock unbuffer caffeinate
-  `)
+/** Modules of Python, or the programs of the same name, that change what is installed. */
+const PYTHON_INSTALLERS: ReadonlySet<string> = new Set(['ensurepip', 'venv', 'virtualenv', 'pipx'])
 
 const BY_NAME: ReadonlyMap<string, GlobalDenial> = new Map([
   ...named(SHELLS, 'global/no-shell', 'there is no shell, with any flags', 'the program itself, as a list of arguments'),
@@ -52,8 +46,6 @@ const BY_NAME: ReadonlyMap<string, GlobalDenial> = new Map([
   ...named(DAEMONS, 'global/no-daemon', 'it reaches a daemon or outlives the run'),
   ...named(SYSTEM_PACKAGES, 'global/no-install', 'packages are installed by a person', 'npm ci, by a person'),
 ])
-
-const METADATA_HOSTS = ['169.254.169.254', 'metadata.google.internal', 'fd00:ec2::254', '100.100.100.200', '169.254.170.2']
 
 /** Sub-commands that install, publish or run what they fetch. */
 const INSTALLS: Readonly<Record<string, readonly string[]>> = {
@@ -75,48 +67,6 @@ const INSTALLS: Readonly<Record<string, readonly string[]>> = {
   conda: ['install', 'create', 'update', 'remove'],
 }
 
-/** Options that choose code or reach outside, per program: never, in any spelling that the program takes. */
-const OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  node: words(`
-    --inspect --inspect-brk --inspect-wait --inspect-port --debug --require -r --import --loader
-    --experimental-loader --env-file --env-file-if-exists --experimental-config-file
-    --experimental-default-config-file --openssl-config --build-snapshot --run
-  `),
-  make: words('-f -C -I --file --makefile --directory --include-dir --eval --eva --fil --mak --dir --inc -E'),
-  go: words(`
-    -exec --exec -toolexec --toolexec -vettool --vettool -overlay --overlay -modfile --modfile -C -ldflags
-    --ldflags -gcflags --gcflags
-  `),
-  cargo: ['--config', '-Z', '--manifest-path', '-C', '--target-dir'],
-  npm: words(`
-    --prefix -C --script-shell --node-options --registry --userconfig --globalconfig --cache -g --global
-    --location
-  `),
-  pnpm: words('--dir -C --prefix --script-shell --registry -g --global --config'),
-  yarn: ['--cwd', '--use-yarnrc', '--modules-folder', '--registry', '--script-shell'],
-  pytest: words('-p -c --config-file --rootdir --basetemp --confcutdir --pdbcls -o --override-ini'),
-  mvn: words('-f --file -s --settings -gs -t'),
-  gradle: words('-I --init-script -b -p --project-dir -g --include-build -c'),
-  uv: words(`
-    --with --with-requirements --with-editable --directory --project --index-url --index --python -p
-    --config-file --env-file --script -s
-  `),
-  find: words('-exec -execdir -ok -okdir -delete -fprint -fprint0 -fprintf -fls -files0-from'),
-  rg: words('--pre --hostname-bin -z --search-zip -f --file'),
-  psql: words('-c --command -o --output -L --log-file --variable -v --set'),
-}
-
-const EVAL_FLAGS: Readonly<Record<string, RegExp>> = {
-  node: /^(?:-[a-z]{0,2}[epi][a-z]{0,2}|--eval(?:=.*)?|--print(?:=.*)?|--interactive|--eval-.*|-)$/s,
-  python: /^(?:-[A-Za-bd-z]*c.*|-)$/s,
-  ruby: /^(?:-[A-Za-z]*e.*|-)$/s,
-  perl: /^(?:-[A-Za-z0]*[eE].*|-)$/s,
-  php: /^(?:-r.*|-)$/s,
-  bun: /^(?:-e|-p|--eval(?:=.*)?|--print(?:=.*)?|-)$/s,
-  lua: /^(?:-e.*|-)$/s,
-  rscript: /^-e$/,
-}
-
 /** The name rules go by: lower case, no `.exe`, no version. */
 export function programOf(argv: readonly string[]): string {
   const name = (argv[0] ?? '').toLowerCase().replace(/\.(?:exe|cmd|bat|com|ps1)$/, '')
@@ -130,46 +80,35 @@ export function globalDeny(argv: readonly string[]): GlobalDenial | null {
   const byName = BY_NAME.get(program)
   if (byName !== undefined) return byName
   if (/^mkfs\b/.test(program)) return { rule: 'global/no-destroy', reason: 'it can destroy files that have no before-image' }
-  if (argv.some((argument) => METADATA_HOSTS.some((host) => argument.toLowerCase().includes(host)))) {
+  if (argv.some(namesMetadataHost)) {
     return { rule: 'global/cloud-metadata', reason: 'cloud metadata addresses are never reached' }
   }
   if (program === 'git') return gitDeny(rest)
   if (WRAPPERS.includes(program)) return denyWrapped(program, rest)
-  return denyFiles(program, rest) ?? denyInstall(program, rest) ?? denyOption(program, rest)
+  return (
+    denyFiles(program, rest) ??
+    denyInstall(program, rest) ??
+    denyOption(program, ownArguments(program, rest)) ??
+    denyScript(program, rest) ??
+    denyInner(program, rest)
+  )
 }
 
-/** Code given as an argument, or a program that runs whatever its arguments name. */
-export function inlineCode(argv: readonly string[]): InlineCode | null {
-  const program = programOf(argv)
-  const rest = argv.slice(1)
-  if (WRAPPERS.includes(program)) {
-    return {
-      flag: argv[0] ?? '',
-      reason: `${program} runs the program that its arguments name`,
-      asksAlways: program === 'env',
-    }
-  }
-  const pattern = EVAL_FLAGS[program]
-  if (pattern === undefined) return null
-  if (rest.length === 0) return { flag: '', reason: `${program} without a file reads code from its input`, asksAlways: false }
-  const flag = interpreterArguments(rest).find((argument) => pattern.test(argument.replaceAll('_', '-')))
-  return flag === undefined ? null : { flag, reason: `${flag} makes ${program} run code from its arguments`, asksAlways: false }
+function denyScript(program: string, rest: readonly string[]): GlobalDenial | null {
+  const outside = outsideScript(program, rest)
+  return outside === null
+    ? null
+    : { rule: 'global/script-outside', reason: `${outside} is no file of the workspace`, nearest: `${program} with a path below the workspace` }
 }
 
-/**
- * The arguments that may still be the interpreter's: up to the first word that follows no option. A word after an
- * option may be its value, so the search goes on behind it: asking once too often is the safe side.
- */
-function interpreterArguments(rest: readonly string[]): string[] {
-  const own: string[] = []
-  for (const [at, argument] of rest.entries()) {
-    if (argument === '--') break
-    const previous = rest[at - 1]
-    const isWord = !argument.startsWith('-') || argument === ''
-    if (isWord && (previous === undefined || !previous.startsWith('-') || previous.includes('='))) break
-    own.push(argument)
-  }
-  return own
+/** What stands inside is held to the same rules, as deep as it goes: each step is shorter than the one before. */
+function denyInner(program: string, rest: readonly string[]): GlobalDenial | null {
+  const inner = innerCommand(program, rest)
+  if (inner === null) return null
+  const name = programOf(inner)
+  if (isScriptRunner(program) && !isInterpreter(name) && !SHELLS.includes(name)) return null
+  const denied = globalDeny(inner)
+  return denied === null ? null : { ...denied, reason: `${program} would run it: ${denied.reason}` }
 }
 
 function denyWrapped(program: string, rest: readonly string[]): GlobalDenial | null {
@@ -206,51 +145,13 @@ function denyFiles(program: string, rest: readonly string[]): GlobalDenial | nul
 
 function denyInstall(program: string, rest: readonly string[]): GlobalDenial | null {
   const reason = 'packages are installed, published and fetched by a person only'
-  if (program === 'python' && /^(?:pip|ensurepip|venv|pipx)$/.test(moduleOf(rest) ?? '')) return { rule: 'global/no-install', reason }
+  if (PYTHON_INSTALLERS.has(program)) return { rule: 'global/no-install', reason }
   const verbs = INSTALLS[program]
   const words = rest.filter((argument) => !argument.startsWith('-'))
   const verb = words[0]?.toLowerCase()
   if (verbs !== undefined && verb !== undefined && verbs.includes(verb)) return { rule: 'global/no-install', reason, nearest: 'npm ci, by a person' }
   const isLocked = (program === 'pnpm' || program === 'yarn') && (verb === 'install' || verb === 'i')
   return isLocked && words.length > 1 ? { rule: 'global/no-install', reason } : null
-}
-
-function moduleOf(rest: readonly string[]): string | null {
-  for (const [at, argument] of rest.entries()) {
-    const joined = /^-[A-Za-z]*?m(.*)$/.exec(argument)
-    if (joined) return joined[1] || (rest[at + 1] ?? '')
-  }
-  return null
-}
-
-function denyOption(program: string, rest: readonly string[]): GlobalDenial | null {
-  if (program === 'cargo' && rest[0]?.startsWith('+')) return option(program, rest[0])
-  if (program === 'make' && rest.some((argument) => /^[A-Za-z_.][\w.]*\s*[:?+!]*=/.test(argument))) return option('make', 'NAME=value')
-  if (program === 'psql' && rest.some((argument) => /:\/\/|host(?:addr)?=/i.test(argument))) return option('psql', 'a connection string')
-  const taken = OPTIONS[program]
-  if (taken === undefined) return null
-  // A script's own arguments are not the interpreter's; everywhere else `--` ends the options.
-  const end = rest.indexOf('--')
-  const own = program === 'node' ? interpreterArguments(rest) : end < 0 ? rest : rest.slice(0, end)
-  const found = own
-    .map((argument) => (program === 'node' ? argument.replaceAll('_', '-') : argument))
-    .find((argument) => taken.some((name) => isOption(name, argument, program)))
-  return found === undefined ? null : option(program, found)
-}
-
-function isOption(name: string, argument: string, program: string): boolean {
-  if (argument === name || argument.startsWith(`${name}=`)) return true
-  if (name.startsWith('--')) return program === 'make' && name.length < 7 && argument.startsWith(name)
-  // A short option may carry its value; words after one dash, as go and find have them, may not.
-  return name.length === 2 && !argument.startsWith('--') && argument.startsWith(name) && program !== 'go' && program !== 'node'
-}
-
-function option(program: string, argument: string): GlobalDenial {
-  return {
-    rule: `global/${program}-option`,
-    reason: `${argument} lets ${program} run or read something else`,
-    nearest: `${program} without ${argument}`,
-  }
 }
 
 function named(programs: readonly string[], rule: string, reason: string, nearest?: string): [string, GlobalDenial][] {

@@ -13,25 +13,30 @@ const MAX_RULES = 1000
 
 const text = z.string().check(z.maxLength(1000))
 const tokens = z.array(text.check(z.minLength(1))).check(z.minLength(1), z.maxLength(64))
-const rule = z.union([
-  tokens,
-  z.strictObject({
-    id: z.optional(z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/))),
-    argv: tokens,
-    effect: z.optional(z.enum(['allow', 'ask'])),
-    match: z.optional(z.array(z.array(text))),
-    not_match: z.optional(z.array(z.array(text))),
-  }),
-])
+/** A rule that allows says which program it is about; else it would be about all of them. */
+const command = tokens.check(
+  z.refine(([program]) => /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$/.test(program ?? ''), 'a rule begins with the bare name of a program'),
+)
+const ruleOver = (pattern: typeof tokens) =>
+  z.union([
+    pattern,
+    z.strictObject({
+      id: z.optional(z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/))),
+      argv: pattern,
+      effect: z.optional(z.enum(['allow', 'ask'])),
+      match: z.optional(z.array(z.array(text))),
+      not_match: z.optional(z.array(z.array(text))),
+    }),
+  ])
 const relative = text.check(z.refine((path) => !path.startsWith('/') && !path.split('/').includes('..'), 'a path below the workspace, without ..'))
-const rules = z.array(rule).check(z.maxLength(MAX_RULES))
+const rules = (pattern: typeof tokens) => z.array(ruleOver(pattern)).check(z.maxLength(MAX_RULES))
 const positive = z.number().check(z.positive())
 const schema = z.strictObject({
   lane: z.string().check(z.regex(/^[A-Za-z][A-Za-z-]{0,63}$/)),
   description: z.optional(text),
   workspace_roots: z.optional(z.array(relative)),
   file_globs: z.optional(z.strictObject({ allow: z.optional(z.array(relative)), deny: z.optional(z.array(relative)) })),
-  commands: z.strictObject({ allow: z.optional(rules), deny: z.optional(rules) }),
+  commands: z.strictObject({ allow: z.optional(rules(command)), deny: z.optional(rules(tokens)) }),
   network: z.optional(z.strictObject({ outbound: z.boolean() })),
   limits: z.optional(
     z.strictObject({
@@ -142,7 +147,7 @@ function limitsOf(data: LaneFile): LaneLimits {
   }
 }
 
-function ruleOf(item: z.infer<typeof rule>, prefix: string, at: number, where: { file: string; line: number }): CommandRule {
+function ruleOf(item: z.infer<ReturnType<typeof ruleOver>>, prefix: string, at: number, where: { file: string; line: number }): CommandRule {
   const whole = Array.isArray(item) ? { argv: item } : item
   const words = whole.argv.filter((token) => /^[a-z][a-z0-9-]*$/.test(token)).slice(0, 2)
   const named = 'id' in whole ? whole.id : undefined
