@@ -87,10 +87,15 @@ export function openKit(options: KitOptions): OpenKit {
       tools.set(key, found)
       return found
     },
-    openFiles: (root, fixed = []) =>
-      openWorkspace(root, {
-        deny: (path, intent) => denyPath(path, intent) ?? (intent === 'write' && isWithin(path, fixed) ? 'global/foreign-content' : null),
-      }),
+    openFiles: (root, { fixed = [], lane } = {}) => {
+      // Read when the first path is asked for: a lane file that is broken is said by what it is about.
+      let rules: Lane | undefined
+      return openWorkspace(root, {
+        deny: (path, intent) =>
+          denyPath(path, intent, lane === undefined ? undefined : (rules ??= laneOf(lane, root, join(dirname(paths.configFile), 'lanes')))) ??
+          (intent === 'write' && isWithin(path, fixed) ? 'global/foreign-content' : null),
+      })
+    },
     lane: (name, root) => laneOf(name, root, join(dirname(paths.configFile), 'lanes')),
     redactText: base.text,
     redactJson: base.json,

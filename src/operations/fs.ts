@@ -9,6 +9,7 @@ import { applyPatch, type PatchResult } from '../patch/apply.ts'
 import { explainHunk, explainParse, explainPatch } from '../patch/explain.ts'
 import { makeFileDiff, type MakeOptions } from '../patch/make.ts'
 import { parsePatch } from '../patch/parse.ts'
+import { matchesPath } from '../policy/glob.ts'
 import { brokenSyntax } from '../patch/syntax.ts'
 import { decode, encode, isBinary, joinLines, lineEndsOf, splitLines } from '../patch/text-file.ts'
 import type { FilePatch, HunkOutcome } from '../patch/types.ts'
@@ -288,11 +289,7 @@ export function diffOf(path: string, before: Uint8Array | null, after: Uint8Arra
   return makeFileDiff(path, before ? decode(before) : null, after ? decode(after) : null, modes)
 }
 
-/** `*` within a segment, `**` across; nothing else is special. */
+/** `*` within a segment, `**` across. Without a slash it may be about the last segment alone. */
 function globMatches(glob: string, path: string): boolean {
-  const pattern = glob
-    .split(/(\*\*\/|\*\*|\*)/)
-    .map((part) => (part === '**/' ? '(?:[^/]+/)*' : part === '**' ? '.*' : part === '*' ? '[^/]*' : part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')))
-    .join('')
-  return new RegExp(`^${pattern}$`, 'u').test(path) || (!glob.includes('/') && new RegExp(`(^|/)${pattern}$`, 'u').test(path))
+  return matchesPath(glob, path) || (!glob.includes('/') && matchesPath(`**/${glob}`, path))
 }

@@ -33,8 +33,8 @@ export interface Kit {
   sandbox(): Promise<SandboxInForce>
   /** Where a program lies for the human; throws `sandbox.program_missing`. Asked once a program. */
   toolchain(program: string, workspace: string, options?: { readonly askVersion: boolean }): Promise<Toolchain>
-  /** `fixed` paths, and what is below them, can be read only. */
-  openFiles(root: string, fixed?: readonly string[]): Workspace
+  /** `fixed` paths, and what is below them, can be read only. Roots and globs of `lane` hold where one is named. */
+  openFiles(root: string, rules?: { readonly fixed?: readonly string[]; readonly lane?: string }): Workspace
   lane(name: string, root: string): Lane
   redactText(text: string): string
   redactJson(value: unknown): unknown

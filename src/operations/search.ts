@@ -82,10 +82,11 @@ export const searchCode = operation({
     )
     scene.notes['sandbox'] = run.backend
     if (run.exit_code === 2) throw new VpError('usage.params', `search: ${run.stderr.split('\n')[0]?.replace(/^rg: /, '').slice(0, 200) ?? 'failed'}`)
+    const lane = kit.lane(tree.lane, tree.root)
     const all = run.stdout
       .split('\n')
       .flatMap(matchOf)
-      .filter((match) => denyPath(match.file, 'read') === null)
+      .filter((match) => denyPath(match.file, 'read', lane) === null)
     const shown = maskMatches(scene, all.slice(0, max))
     return { matches: shown, truncated: all.length > max || run.ended_by === 'output' }
   },

@@ -122,9 +122,15 @@ function denyByLane(path: string, folded: string, intent: Intent, lane: Lane): s
   for (const glob of lane.fileGlobs.deny) {
     if (matchesPath(glob, path) || matchesPath(glob.toLowerCase(), folded)) return `${lane.slug}/deny ${glob}`
   }
+  if (intent === 'write' && !lane.workspaceRoots.some((root) => isBelowRoot(path, root))) return `${lane.slug}/workspace-roots`
   const { allow } = lane.fileGlobs
   if (intent === 'write' && allow.length > 0 && !allow.some((glob) => matchesPath(glob, path))) return `${lane.slug}/not-allowed`
   return lane.within === undefined ? null : denyByLane(path, folded, intent, lane.within)
+}
+
+function isBelowRoot(path: string, root: string): boolean {
+  const top = root.replace(/^\.\//, '').replace(/\/+$/, '')
+  return top === '.' || top === '' || path.startsWith(`${top}/`)
 }
 
 /** Case, compatibility forms, ignorable characters, NTFS streams and trailing dots and blanks do not tell names apart. */

@@ -23,7 +23,7 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
     lane,
     project: readProjectFile(root),
     environmentHome: async () => root,
-    files: () => (files ??= kit.openFiles(root)),
+    files: () => (files ??= kit.openFiles(root, { lane })),
     masking: () => (masking ??= kit.masking([root])),
     record: async () => null,
     restore: async () => [],

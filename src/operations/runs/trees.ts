@@ -49,11 +49,7 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     lane: request.lane,
     project: run.project,
     environmentHome: (now) => request.environment(scene, now),
-    files: () =>
-      (files ??= kit.openFiles(
-        at.directory,
-        foreign.map(({ path }) => path),
-      )),
+    files: () => (files ??= kit.openFiles(at.directory, { lane: request.lane, fixed: foreign.map(({ path }) => path) })),
     masking: () => (masking ??= kit.masking([at.directory, run.human.root])),
     record: () => recordTree(git, run.repository, at, excluded),
     restore: (treeId) => restoreTree(git, run.repository, at, treeId, excluded),
