@@ -132,6 +132,7 @@ export const fsWrite = operation({
   scope: 'fs.write',
   async handler(params, scene) {
     const files = scene.tree.files()
+    files.requireWritable(params.path)
     const before = readOrNull(files, params.path)
     if (params.base_sha !== undefined && params.base_sha !== (before ? sha256(before) : null))
       throw new VpError('patch.stale', `${params.path} is not what it was when you read it; read it again`)
@@ -212,6 +213,7 @@ function asReplacement(params: { path: string; old: string; new: string }): File
 /** All of the patch or nothing of it. Throws `patch.rejected`, `patch.ambiguous`, `path.*`. */
 async function applyFilePatches(scene: Scene, patches: readonly FilePatch[], apply: boolean): Promise<PatchAnswer> {
   const files = scene.tree.files()
+  for (const { oldPath, newPath } of patches) for (const path of new Set([oldPath, newPath])) if (path !== null) files.requireWritable(path)
   const seen = new Map<string, Buffer | null>()
   const read = (path: string): Buffer | null => {
     if (!seen.has(path)) seen.set(path, readOrNull(files, path))

@@ -43,6 +43,8 @@ export interface Workspace {
   stat(path: string): { readonly kind: EntryKind; readonly size: number; readonly mode: number }
   /** True also for a symlink; decided by the parent's entries. Throws `path.*` when the way there is refused. */
   exists(path: string): boolean
+  /** Throws `path.*` where `writeAll` would for the name and the folders on the way: said before anything else is tried. */
+  requireWritable(path: string): void
   /** At most `maxEntries`, sorted by code unit; ask for one more to see whether there are more. Denied names are left out. */
   list(path: string, options: ListOptions): readonly Entry[]
   /** All or nothing. Throws `patch.stale`, `store.full`, `path.*`; then nothing was changed. */
@@ -89,6 +91,7 @@ export function openWorkspace(root: string, options: WorkspaceOptions = {}): Wor
     read: (path, { maxBytes = DEFAULT_MAX_BYTES } = {}) => readFile(parts, path, maxBytes),
     stat: (path) => statPath(parts, path),
     exists: (path) => isPresent(parts, parts.check(path, 'read', { allowRoot: true })),
+    requireWritable: (path) => requireWritable(parts, path),
     list: (path, options) => listTree(parts, path, options),
     writeAll: (changes) => writeAll(parts, changes),
     sweep: (folder) => sweepLeftovers(parts, splitPath(folder, { allowRoot: true })),
@@ -129,6 +132,12 @@ function statPath(root: Root, path: string) {
   } finally {
     closeSync(fd)
   }
+}
+
+function requireWritable(root: Root, path: string): void {
+  const names = root.check(path, 'write')
+  for (let length = 1; length < names.length && isPresent(root, names.slice(0, length)); length++)
+    closeSync(openIn(root, names.slice(0, length), O_PATH | O_DIRECTORY))
 }
 
 function kindOf(found: Stats): EntryKind {
