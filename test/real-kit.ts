@@ -15,8 +15,8 @@ export interface RealKit {
   receipts(): Promise<readonly Receipt[]>
 }
 
-export function openRealKit(t: Cleanup, files: Files): RealKit {
-  const place = makePlace(t, files)
+export function openRealKit(t: Cleanup, files: Files, env: Readonly<Record<string, string>> = {}): RealKit {
+  const place = makePlace(t, files, undefined, env)
   const kit = openKit({
     env: place.env,
     offline: true,
