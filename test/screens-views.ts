@@ -19,7 +19,7 @@ import { newScreen, planScreen, questionLine, questionsHead, type QuestionView }
 import { completeScreen, validateScreen } from '../src/surfaces/cli/screens/prove.ts'
 import { patchScreen, undoneScreen, undoPreviewScreen, undoQuestion, type UndoView } from '../src/surfaces/cli/screens/repair.ts'
 import { reportScreen } from '../src/surfaces/cli/screens/report.ts'
-import { policyExplainScreen } from '../src/surfaces/cli/screens/rights.ts'
+import { policyCheckScreen, policyExplainScreen } from '../src/surfaces/cli/screens/rights.ts'
 import { doPlanScreen, doScreen } from '../src/surfaces/cli/screens/small-change.ts'
 import { statusScreen } from '../src/surfaces/cli/screens/status.ts'
 import { replayScreen, verifyScreen } from '../src/surfaces/cli/screens/verify.ts'
@@ -797,6 +797,31 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         rule: 'global/git-force',
         reason: 'shipped; no lane and no flag can allow it',
         nearest: 'vp git push, by a person with the scope git.push',
+      },
+      look,
+    ),
+  'policy-check': (look) =>
+    policyCheckScreen(
+      {
+        files: [
+          { file: '/home/ada/.config/vp/lanes/code-impl.yaml', ok: true, rules: 12, examples: 4, cut: [] },
+          {
+            file: '.vp/lanes/code-impl.yaml',
+            ok: true,
+            rules: 3,
+            examples: 1,
+            cut: [{ what: 'code-impl/curl-x: a refusal by global/no-network stays', line: 9 }],
+          },
+          {
+            file: '.vp/lanes/narrative.yaml',
+            ok: false,
+            rules: 0,
+            examples: 0,
+            error: { message: 'narrative/make does not match its example make all', line: 7 },
+            cut: [],
+          },
+        ],
+        shipped: { lanes: 7, examples: 145 },
       },
       look,
     ),

@@ -92,11 +92,11 @@ export function openKit(options: KitOptions): OpenKit {
       let rules: Lane | undefined
       return openWorkspace(root, {
         deny: (path, intent) =>
-          denyPath(path, intent, lane === undefined ? undefined : (rules ??= laneOf(lane, root, join(dirname(paths.configFile), 'lanes')))) ??
+          denyPath(path, intent, lane === undefined ? undefined : (rules ??= laneOf(lane, root, paths.lanes))) ??
           (intent === 'write' && isWithin(path, fixed) ? 'global/foreign-content' : null),
       })
     },
-    lane: (name, root) => laneOf(name, root, join(dirname(paths.configFile), 'lanes')),
+    lane: (name, root) => laneOf(name, root, paths.lanes),
     redactText: base.text,
     redactJson: base.json,
     masking: (roots, asked) => createMasking({ known: [...known, ...[...new Set(roots)].flatMap(workspaceSecrets)], ...asked }),
@@ -106,20 +106,26 @@ export function openKit(options: KitOptions): OpenKit {
 }
 
 /**
- * The user's lane is the one beside their configuration (`lanes/<name>.yaml`), else the shipped one; the repository's file
- * may only narrow it. Throws `plan.unknown_lane`, `policy.invalid`.
+ * The user's lane is their own file, or the shipped one; the repository's file may only narrow it. Read anew each time: a
+ * denial that was just written holds. Throws `plan.unknown_lane`, `policy.invalid`.
  */
-function laneOf(name: string, root: string, usersLanes: string): Lane {
+function laneOf(name: string, root: string, own: string): Lane {
   if (!isLaneName(name))
     throw new VpError('plan.unknown_lane', `there is no lane ${JSON.stringify(name.slice(0, 40))}`, {
       next: Object.keys(SHIPPED_LANES).slice(0, 3),
     })
-  const own = join(usersLanes, `${slugOf(name)}.yaml`)
-  const user = existsSync(own) ? parseLaneYaml(readFileSync(own, 'utf8'), own) : SHIPPED_LANES[name]
-  if (user.name !== name) throw new VpError('policy.invalid', `${own} is about the lane ${user.name}, not ${name}`, { where: { file: own } })
-  const file = join(root, '.vp', 'lanes', `${slugOf(name)}.yaml`)
-  if (root === '' || !existsSync(file)) return user
-  return narrow(user, parseLaneYaml(readFileSync(file, 'utf8'), `.vp/lanes/${slugOf(name)}.yaml`))
+  const file = `${slugOf(name)}.yaml`
+  const user = readLane(name, join(own, file), join(own, file)) ?? SHIPPED_LANES[name]
+  const repository = root === '' ? null : readLane(name, join(root, '.vp', 'lanes', file), `.vp/lanes/${file}`)
+  return repository === null ? user : narrow(user, repository)
+}
+
+function readLane(name: string, file: string, shown: string): Lane | null {
+  if (!existsSync(file)) return null
+  const lane = parseLaneYaml(readFileSync(file, 'utf8'), shown)
+  if (lane.name !== name)
+    throw new VpError('policy.invalid', `${shown}:1: this file is for the lane ${name}, and it says ${lane.name}`, { where: { file: shown, line: 1 } })
+  return lane
 }
 
 /** A cache: a file that cannot be read or written costs a question more. */

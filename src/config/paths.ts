@@ -17,6 +17,8 @@ export interface Paths {
   readonly environments: string
   readonly cache: string
   readonly configFile: string
+  /** The user's own lane files. */
+  readonly lanes: string
 }
 
 export function pathsFrom(env: Environment): Paths {
@@ -37,5 +39,6 @@ export function pathsFrom(env: Environment): Paths {
     environments: join(state, 'environments'),
     cache: join(base('XDG_CACHE_HOME', '.cache'), 'vp'),
     configFile: env['VP_CONFIG'] ?? join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'config.json'),
+    lanes: join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'lanes'),
   }
 }

@@ -66,7 +66,13 @@ export function parseLaneYaml(source: string, file = 'lane.yaml'): Lane {
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const where = issue?.path.filter((part) => typeof part !== 'symbol') ?? []
-    throw invalid(`${where.join('.') || 'the file'}: ${issue?.message ?? 'not a lane'}`, file, lineOf(document, where, lineAt))
+    const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined
+    const at = unknown === undefined ? where : [...where, unknown]
+    throw invalid(
+      `${at.join('.') || 'the file'}: ${unknown === undefined ? (issue?.message ?? 'not a lane') : 'no such member'}`,
+      file,
+      lineOf(document, at, lineAt),
+    )
   }
   return laneOf(parsed.data, file, (path) => lineOf(document, path, lineAt))
 }

@@ -540,7 +540,7 @@ test('a repository narrows and never widens', () => {
 const badLanes: readonly (readonly [title: string, yaml: string, line: number])[] = [
   ['an anchor', 'lane: A\ndescription: &x y\ncommands: {}\n', 2],
   ['an alias', 'lane: &a B\ndescription: *a\ncommands: {}\n', 1],
-  ['an unknown member', 'lane: A\ncommands: {}\nshell: true\n', 1],
+  ['an unknown member', 'lane: A\ncommands: {}\nshell: true\n', 3],
   ['a key twice', 'lane: A\nlane: B\ncommands: {}\n', 2],
   ['no commands', 'lane: A\n', 1],
   ['a pattern that is text', 'lane: A\ncommands:\n  allow:\n    - npm test\n', 4],

@@ -38,6 +38,7 @@ const REST: Readonly<Record<string, (rest: typeof import('./rest.ts')) => Comman
   'git push': (rest) => rest.gitPushCommand,
   'git pr': (rest) => rest.gitPrCommand,
   'policy explain': (rest) => rest.policyExplainCommand,
+  'policy check': (rest) => rest.policyCheckCommand,
   rpc: (rest) => rest.rpcCommand,
   doctor: (rest) => rest.doctorCommand,
   demo: (rest) => rest.demoCommand,

@@ -1,4 +1,5 @@
-/** `vp policy explain`: the decision, where it stands, and what would be let through instead. */
+/** `vp policy explain` and `check`, `vp token`: decisions and where they stand, files that are whole, who holds what. */
+import { count } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots } from '../layout.ts'
 import { attention, bad, good, hang } from '../style.ts'
@@ -23,3 +24,28 @@ export const policyExplainScreen = renderer<PolicyExplainView>((view) => {
     stdout: [hang(paint(view.effect), 7) + text, ...(view.nearest ? [hang('', 7) + `nearest allowed: ${view.nearest}`] : [])],
   }
 })
+
+export interface PolicyCheckView {
+  readonly files: readonly {
+    readonly file: string
+    readonly ok: boolean
+    readonly rules: number
+    readonly examples: number
+    readonly error?: { readonly message: string; readonly line?: number }
+    readonly cut: readonly { readonly what: string; readonly line?: number }[]
+  }[]
+  readonly shipped: { readonly lanes: number; readonly examples: number }
+}
+
+export const policyCheckScreen = renderer<PolicyCheckView>(({ files, shipped }) => ({
+  stdout: [
+    ...files.flatMap(({ file, ok, rules, examples, error, cut }) => [
+      hang((ok ? good : bad)(ok ? 'ok' : 'error'), 7) +
+        (ok
+          ? dots(file, rules > 0 && count(rules, 'rule'), rules > 0 && `${count(examples, 'example')} ${examples === 1 ? 'holds' : 'hold'}`)
+          : `${file}${error?.line === undefined ? '' : `:${error.line}`}: ${error?.message ?? 'cannot be read'}`),
+      ...cut.map(({ what, line }) => hang(attention('cut'), 7) + `${line === undefined ? '' : `line ${line}: `}${what}`),
+    ]),
+    hang('', 7) + dots(`${count(shipped.lanes, 'lane')} shipped with vp`, `${count(shipped.examples, 'example')} hold`),
+  ],
+}))

@@ -1,0 +1,110 @@
+/**
+ * Every file that rights come from, read as it is read when it counts: the user's lanes and configuration, the
+ * repository's lanes. A broken one is a line of the answer, not an error, so that all of them are told at once.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, isAbsolute, join, relative } from 'node:path'
+import { loadConfig } from '../config/config.ts'
+import type { Environment, Paths } from '../config/paths.ts'
+import { asVpError } from '../core/errors.ts'
+import { parseLaneYaml } from '../policy/lane-file.ts'
+import { isLaneName, LANE_NAMES, slugOf, type Lane, type LaneName } from '../policy/lane.ts'
+import { SHIPPED_LANES } from '../policy/shipped-lanes.ts'
+import { widenings } from '../policy/widening.ts'
+
+export interface CheckedFile {
+  readonly file: string
+  readonly of: 'user' | 'repository' | 'configuration'
+  readonly ok: boolean
+  readonly rules: number
+  readonly examples: number
+  readonly error?: { readonly message: string; readonly line?: number }
+  /** What it asks for beyond the user's lane; cut when it is used. */
+  readonly cut: readonly { readonly what: string; readonly line?: number }[]
+}
+
+/** What is needed of a machine, without opening its ledger: it has to work where nothing else does. */
+export interface PolicyPlace {
+  readonly paths: Pick<Paths, 'lanes' | 'configFile'>
+  readonly env: Environment
+  readonly root: string
+}
+
+/** `files` (absolute) alone, or all that there are. Those below the root are the repository's. */
+export function checkPolicyFiles(place: PolicyPlace, files: readonly string[] = []): readonly CheckedFile[] {
+  const { paths, root } = place
+  const chosen = files.length > 0 ? files : [...lanesIn(paths.lanes), ...lanesIn(join(root, '.vp', 'lanes'))]
+  const lanes = chosen.filter((file) => file !== paths.configFile).map((file) => checkLane(place, file))
+  const isAsked = files.length === 0 || chosen.includes(paths.configFile)
+  return isAsked && existsSync(paths.configFile) ? [checkConfiguration(place), ...lanes] : lanes
+}
+
+function checkLane({ paths, root }: PolicyPlace, file: string): CheckedFile {
+  const isOwn = !isBelow(root, file)
+  const shown = isOwn ? file : relative(root, file)
+  const of = isOwn ? 'user' : 'repository'
+  try {
+    const lane = parseLaneYaml(readFileSync(file, 'utf8'), shown)
+    const misplaced = misplacement(file, lane)
+    if (misplaced !== null) return broken(shown, of, { message: misplaced, line: 1 })
+    const cut = isOwn || !isLaneName(lane.name) ? [] : widenings(userLane(paths.lanes, lane.name), lane)
+    return { file: shown, of, ok: true, ...counts(lane), cut }
+  } catch (thrown) {
+    return broken(shown, of, problem(thrown, shown))
+  }
+}
+
+/** A user's lane that is broken itself is told on its own line; the shipped one stands in for it here. */
+function userLane(directory: string, name: LaneName): Lane {
+  const file = join(directory, `${slugOf(name)}.yaml`)
+  try {
+    return existsSync(file) ? parseLaneYaml(readFileSync(file, 'utf8'), file) : SHIPPED_LANES[name]
+  } catch {
+    return SHIPPED_LANES[name]
+  }
+}
+
+function misplacement(file: string, lane: Lane): string | null {
+  if (!isLaneName(lane.name)) return `there is no lane ${lane.name}; the lanes are ${LANE_NAMES.join(', ')}`
+  const want = `${slugOf(lane.name)}.yaml`
+  return basename(file) === want ? null : `the lane ${lane.name} is looked for in ${want} only`
+}
+
+function checkConfiguration({ paths, env }: PolicyPlace): CheckedFile {
+  const file = paths.configFile
+  try {
+    loadConfig(file, env)
+    return { file, of: 'configuration', ok: true, rules: 0, examples: 0, cut: [] }
+  } catch (thrown) {
+    return broken(file, 'configuration', problem(thrown, file))
+  }
+}
+
+function broken(file: string, of: CheckedFile['of'], error: NonNullable<CheckedFile['error']>): CheckedFile {
+  return { file, of, ok: false, rules: 0, examples: 0, error, cut: [] }
+}
+
+function problem(thrown: unknown, file: string): NonNullable<CheckedFile['error']> {
+  const { message, details } = asVpError(thrown)
+  const line = details.where?.line
+  const place = `${file}:${line ?? 0}: `
+  return { message: message.startsWith(place) ? message.slice(place.length) : message, ...(line === undefined ? {} : { line }) }
+}
+
+function counts(lane: Lane): { readonly rules: number; readonly examples: number } {
+  const rules = [...lane.commands.allow, ...lane.commands.deny]
+  return { rules: rules.length, examples: rules.reduce((sum, rule) => sum + (rule.match?.length ?? 0) + (rule.notMatch?.length ?? 0), 0) }
+}
+
+function lanesIn(directory: string): string[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory)
+    .filter((name) => /\.ya?ml$/.test(name))
+    .toSorted()
+    .map((name) => join(directory, name))
+}
+
+function isBelow(root: string, file: string): boolean {
+  const way = relative(root, file)
+  return way !== '' && !way.startsWith('..') && !isAbsolute(way)
+}
