@@ -600,7 +600,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         to: '41d0c7e',
         how: 'fast-forward',
         commits: Array.from({ length: 24 }, () => 'c'),
-        signed: true,
+        signed: 24,
         gates: { hold: 27, of: 27 },
         tests: { before: 201, after: 214, weakened: 0 },
         passport_path: '.vp/runs/',

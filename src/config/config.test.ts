@@ -27,11 +27,19 @@ for (const [title, text, env, name, value, source] of cases)
     assert.deepEqual([(config as unknown as Record<string, unknown>)[name], sources.find((one) => one.name === name)], [value, { name, value, source }])
   })
 
+test('config: git.sign is shown by its own name, with its default', () => {
+  writeFileSync(file, '{"git":{"sign":"each"}}')
+  const shown = (at: string) => loadConfig(at, {}).sources.find((one) => one.name === 'git.sign')
+  assert.deepEqual(shown(file), { name: 'git.sign', value: 'each', source: file })
+  assert.deepEqual(shown(join(directory, 'nowhere.json')), { name: 'git.sign', value: 'merge', source: 'default, where you have a key' })
+})
+
 const wrong: [title: string, text: string, env: Record<string, string>][] = [
   ['no JSON', '{', {}],
   ['an unknown member', '{"paralel":4}', {}],
   ['a value out of range', '{"parallel":0}', {}],
   ['an unknown sandbox', '{}', { VP_SANDBOX: 'none' }],
+  ['an unknown word for what is signed', '{"git":{"sign":"always"}}', {}],
 ]
 for (const [title, text, env] of wrong)
   test(`config refused: ${title}`, () => {

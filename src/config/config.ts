@@ -26,6 +26,7 @@ const schema = z.strictObject({
   prices: z.optional(z.record(z.string(), price)),
   bell: z.optional(z.enum(['on', 'off'])),
   secrets: z.optional(z.strictObject({ files: z.optional(z.array(z.string()).check(z.maxLength(32))) })),
+  git: z.optional(z.strictObject({ sign: z.optional(z.enum(['merge', 'each', 'never'])) })),
 })
 
 type UserFile = z.infer<typeof schema>
@@ -46,6 +47,8 @@ export interface Config {
   readonly bell: 'on' | 'off'
   /** Files like a `.env` whose values are masked wherever they stand: `/…` or `~/…`. */
   readonly secrets: { readonly files: readonly string[] }
+  /** `sign` null: `merge` where the person has a key, else `never`. */
+  readonly git: { readonly sign: 'merge' | 'each' | 'never' | null }
 }
 
 const DEFAULTS: Config = {
@@ -62,6 +65,7 @@ const DEFAULTS: Config = {
   prices: {},
   bell: 'on',
   secrets: { files: [] },
+  git: { sign: null },
 }
 
 export interface Sourced {
@@ -81,12 +85,16 @@ export function loadConfig(file: string, env: Environment): LoadedConfig {
   const pinned = env['VP_SANDBOX']
   if (pinned !== undefined && !['bwrap', 'box', 'landlock'].includes(pinned))
     throw new VpError('config.invalid', `VP_SANDBOX is bwrap, box or landlock, not ${JSON.stringify(pinned)}`)
-  const config = { ...DEFAULTS, ...user, secrets: { ...DEFAULTS.secrets, ...user.secrets }, ...(pinned ? { sandbox: pinned } : {}) } as Config
-  const sources = Object.entries(config).map(([name, value]): Sourced => ({
+  const git = { ...DEFAULTS.git, ...user.git }
+  const secrets = { ...DEFAULTS.secrets, ...user.secrets }
+  const config = { ...DEFAULTS, ...user, secrets, git, ...(pinned ? { sandbox: pinned } : {}) } as Config
+  const { git: _, ...rest } = config
+  const sources = Object.entries(rest).map(([name, value]): Sourced => ({
     name,
     value,
     source: name === 'sandbox' && pinned ? 'VP_SANDBOX' : name in user ? file : 'default',
   }))
+  sources.push({ name: 'git.sign', value: git.sign ?? 'merge', source: git.sign === null ? 'default, where you have a key' : file })
   return { config, sources }
 }
 

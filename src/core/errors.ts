@@ -79,6 +79,8 @@ export const CODES = {
   'workspace.busy': CONFLICT,
   'workspace.git': CONFLICT,
   'workspace.moved': CONFLICT,
+  'sign.unsupported': USAGE,
+  'sign.failed': CONFLICT,
 
   'model.none': { ...PROVIDER, retryable: false },
   'model.consent': APPROVAL,

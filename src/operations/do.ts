@@ -1,7 +1,7 @@
 /** `vp do`: the whole way with a plan of one task. Approved by being typed; ends like `vp complete`. */
 import { join } from 'node:path'
 import * as z from 'zod/mini'
-import { isVpError, VpError } from '../core/errors.ts'
+import { CODES, isVpError, VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import type { PlanTask } from '../plms/contract/types.ts'
 import { laneByName } from '../plms/embedded/lanes.ts'
@@ -105,14 +105,14 @@ export const runDo = operation({
       const completed = await completeRun(scene, end.state, file, false)
       return { ...report, goal: params.goal, subject, completed, not_completed: null, exit: 0 }
     } catch (thrown) {
-      if (!isVpError(thrown) || thrown.code !== 'workspace.moved') throw thrown
+      if (!isVpError(thrown) || !/^(workspace\.moved|sign\.\w+)$/.test(thrown.code)) throw thrown
       return {
         ...report,
         goal: params.goal,
         subject,
         completed: null,
         not_completed: { code: thrown.code, message: thrown.message, next: thrown.details.next ?? [] },
-        exit: 7,
+        exit: CODES[thrown.code].exit,
       }
     }
   },

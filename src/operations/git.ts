@@ -1,7 +1,7 @@
 /**
  * git.status, diff, log, show, branch, commit: the human's repository through the view, so that nothing of its
  * configuration runs. Secret files are never shown; reading changes nothing; a commit takes what a person names or
- * has staged, without hooks, filters or a signing program.
+ * has staged, without hooks or filters, and is signed with the person's own key where `git.sign` is `each`.
  */
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
@@ -13,6 +13,7 @@ import { branchesOf, commitsOf, difference, emptyTree, resolveCommit, statusOf, 
 import { humanIdentity, humanState, type HumanRepository } from '../workspace/human-repository.ts'
 import { operation } from './operation.ts'
 import { isHidden, openRepository, readRepository, requireReadable } from './repository.ts'
+import { signingOf } from './signing.ts'
 
 const refShape = z.string().check(z.minLength(1), z.maxLength(256))
 const pathShape = z.string().check(z.minLength(1), z.maxLength(4096))
@@ -190,9 +191,9 @@ export const gitBranch = operation({
 
 export const gitCommit = operation({
   name: 'git.commit',
-  summary: 'commit the named paths, or what is staged; runs no hook, filter or signing program',
+  summary: 'commit the named paths, or what is staged; runs no hook or filter, signs when git.sign is each',
   params: z.strictObject({ message: z.string().check(z.maxLength(65_536)), signoff: z.optional(z.boolean()), paths: z.optional(pathsShape) }),
-  result: z.object({ sha: z.string(), branch: z.string(), files: z.int(), omitted: z.array(z.string()) }),
+  result: z.object({ sha: z.string(), branch: z.string(), files: z.int(), omitted: z.array(z.string()), signed: z.nullable(z.string()) }),
   effect: 'write',
   scope: 'git.commit',
   async handler(params, scene) {
@@ -201,9 +202,11 @@ export const gitCommit = operation({
     const author = await humanIdentity(kit.git, repository, kit.env)
     const message = await messageOf(kit.git, kit.redactText(params.message), params.signoff ? author : null)
     const paths = params.paths === undefined ? null : requireReadable(params.paths)
-    const commit = { message, author, epochMs: kit.clock.now(), paths, hide: isHidden }
+    const signing =
+      kit.config.git.sign === 'each' ? await signingOf(kit, { root: repository.root, present: scene.caller.confirm !== undefined, signal: scene.signal }) : null
+    const commit = { message, author, epochMs: kit.clock.now(), paths, hide: isHidden, sign: signing?.sign }
     const done = await commitByHand(kit.git, repository, commit, hex(kit.random, 4))
-    return { ...done, omitted: [...done.omitted] }
+    return { ...done, omitted: [...done.omitted], signed: signing?.format ?? null }
   },
   say: (params, result) => `${result.sha.slice(0, 7)} on ${result.branch}: ${(params.message.trim().split('\n')[0] ?? '').slice(0, 100)}`,
 })

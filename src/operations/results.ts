@@ -125,6 +125,8 @@ export const completed = z.object({
   to: z.string(),
   branch: z.string(),
   commits: count,
+  signed: count,
+  not_signed: text,
   how: z.enum(['fast-forward', 'merge']),
   ledger_head: z.string(),
   gates: z.object({ held: count, of: count }),

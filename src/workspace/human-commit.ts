@@ -1,11 +1,12 @@
 /**
  * A commit, and a branch, in the human's own repository by a person's order: named paths, or what they staged. Made
- * with plumbing over the view, so no hook, filter, signing program or alias of theirs runs. The index is locked as
+ * with plumbing over the view, so no hook, filter or alias of theirs runs; a signature comes from the caller. The index is locked as
  * git locks it; branch and index move together or not at all. Files are never touched.
  */
 import { closeSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../core/errors.ts'
+import type { SignBytes } from './commit-object.ts'
 import { gitText, nulList, type Identity, type RunGit } from './git.ts'
 import { copyIndex, filteredPaths, pathspecs, withIndexCopy, type Reading } from './human-reading.ts'
 import { humanState, type HumanRepository, type HumanState } from './human-repository.ts'
@@ -15,6 +16,7 @@ export interface HandCommit {
   readonly message: string
   readonly author: Identity
   readonly epochMs: number
+  readonly sign?: SignBytes | undefined
   /** Null: what is staged. */
   readonly paths: readonly string[] | null
   /** Paths that a folder may bring along and that are left out all the same. */
@@ -48,7 +50,8 @@ export async function commitByHand(git: RunGit, repository: HumanRepository, com
       const files = await changedFiles(git, repository, before, tree)
       if (files === 0) throw nothingToCommit(commit.paths)
       const parents = state.head === null ? [] : [state.head]
-      const sha = await commitTree(git, repository.view, { tree, parents, message: commit.message, author: commit.author, epochMs: commit.epochMs })
+      const { message, author, epochMs, sign } = commit
+      const sha = await commitTree(git, repository.view, { tree, parents, message, author, epochMs, sign })
       if (listed) copyIndex(reading.call.index, lockOf(repository))
       await git(['update-ref', '-m', `commit: ${commit.message.split('\n')[0] ?? ''}`, branch, sha, state.head ?? '0'.repeat(sha.length)], {
         gitDir: repository.view,

@@ -3,12 +3,13 @@
  * credentials, proxies and ssh are the person's, from their own configuration, never from the repository's, and no
  * hook runs.
  */
-import { existsSync, realpathSync } from 'node:fs'
-import { delimiter, isAbsolute, join, resolve, sep } from 'node:path'
+import { existsSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { VpError } from '../core/errors.ts'
 import { gitText, nulList, type RunGit } from './git.ts'
 import type { HumanRepository } from './human-repository.ts'
+import { isWithin, outsidePath } from './persons-programs.ts'
 
 export interface Remote {
   readonly name: string
@@ -62,11 +63,6 @@ function placeOf(url: string, repository: HumanRepository): 'here' | 'elsewhere'
   throw refused('only https, ssh and repositories on this machine')
 }
 
-function isWithin(root: string, path: string): boolean {
-  const real = existsSync(path) ? realpathSync(path) : resolve(path)
-  return real === root || real.startsWith(root + sep)
-}
-
 export interface Pushed {
   /** What the remote had; null: the branch is new there. */
   readonly from: string | null
@@ -118,8 +114,7 @@ export async function pushBranch(
 /** As the person's own git: their home and agent, their configuration, no prompt; no program of the repository. */
 function personsEnv(env: Readonly<Record<string, string | undefined>>, root: string): Record<string, string | undefined> {
   const theirs = Object.fromEntries(Object.entries(env).filter(([name]) => PERSONS.test(name)))
-  const outside = (env['PATH'] ?? '').split(delimiter).filter((directory) => isAbsolute(directory) && !isWithin(root, directory))
-  return { ...theirs, PATH: outside.join(delimiter), GIT_CONFIG_GLOBAL: env['GIT_CONFIG_GLOBAL'], GIT_CONFIG_SYSTEM: undefined, GIT_CONFIG_NOSYSTEM: undefined }
+  return { ...theirs, PATH: outsidePath(env, root), GIT_CONFIG_GLOBAL: env['GIT_CONFIG_GLOBAL'], GIT_CONFIG_SYSTEM: undefined, GIT_CONFIG_NOSYSTEM: undefined }
 }
 
 /** The remote as configuration of this one call; in the environment, since arguments can be read by every user. */

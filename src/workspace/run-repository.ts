@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { signedCommit, type SignBytes } from './commit-object.ts'
 import { gitText, nulList, type Identity, type RunGit } from './git.ts'
 
 /** Whose objects are borrowed. */
@@ -29,6 +30,8 @@ export interface CommitDraft {
   readonly message: string
   readonly author: Identity
   readonly epochMs: number
+  /** Of the human; absent: the commit is not signed. */
+  readonly sign?: SignBytes | undefined
 }
 
 /**
@@ -117,8 +120,9 @@ export async function lineCounts(git: RunGit, gitDir: string, from: string, to: 
   })
 }
 
-/** Same draft, same id: a commit repeated after a crash is the same commit. */
+/** Same draft, same id, unless it is signed: a commit repeated after a crash is the same commit. */
 export async function commitTree(git: RunGit, gitDir: string, draft: CommitDraft): Promise<string> {
+  if (draft.sign) return signedCommit(git, gitDir, draft, draft.sign)
   // With `@` git takes any second, also those that would read as a year.
   const date = `@${Math.floor(draft.epochMs / 1000)} +0000`
   const { name, email } = draft.author

@@ -433,4 +433,20 @@ export const MUTANTS: readonly Mutant[] = [
     to: '...(pinned && !user.sandbox ? { sandbox: pinned } : {}) } as Config',
     test: at('src/config/config.test.ts', 'config: the environment before the file'),
   },
+
+  // the human's key
+  {
+    why: 'a file of the repository names what signs, by an include',
+    file: 'src/workspace/signing.ts',
+    from: 'if (!isWithin(root, origin)) set.set(',
+    to: 'set.set(',
+    test: at('test/e2e/signing.test.ts', 'signing: the user includes a file of the repository: signed'),
+  },
+  {
+    why: 'a program of the repository signs',
+    file: 'src/workspace/persons-programs.ts',
+    from: '.find((file) => isProgram(file) && !isWithin(root, file))',
+    to: '.find((file) => isProgram(file))',
+    test: at('test/e2e/signing.test.ts', 'signing: the program of the user is a link into the repository: sign.unsupported'),
+  },
 ]

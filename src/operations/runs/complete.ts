@@ -1,6 +1,7 @@
 /**
  * `vp complete`: the gates hold, passport and manifest are committed with the ledger's head in the trailer, and
- * the human's branch, index and tree move together, or nothing does.
+ * the human's branch, index and tree move together, or nothing does. What it adds (that commit, and the merge where
+ * there is one) is signed with the human's key as `git.sign` says; a key that does not sign leaves all as it was.
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
 import { gitText, readRef } from '../../workspace/git.ts'
+import { countSigned } from '../../workspace/commit-object.ts'
 import { fastForward, humanState } from '../../workspace/human-repository.ts'
 import { commitTree, handOver, mergeCommits, moveRef, treeChanges, treeOf, type TreeChange } from '../../workspace/run-repository.ts'
 import { recordImages } from '../before-images.ts'
@@ -21,6 +23,7 @@ import { keepBlob } from '../blobs.ts'
 import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
 import { loadProject, saveProject } from '../projects/project.ts'
+import { signingOf, type Signing } from '../signing.ts'
 import { learnFrom } from './learn.ts'
 import { keptEvidence } from './ports.ts'
 import { openRunScene, type RunScene } from './run-scene.ts'
@@ -31,13 +34,17 @@ export interface Completed {
   readonly to: string
   readonly branch: string
   readonly commits: number
+  /** How many of them carry a signature. */
+  readonly signed: number
+  /** Why none does, although nobody said so. */
+  readonly not_signed: string | null
   readonly how: 'fast-forward' | 'merge'
   readonly ledger_head: string
   readonly gates: { readonly held: number; readonly of: number }
   readonly tests: { readonly before: number | null; readonly after: number | null }
 }
 
-/** Throws `gate.failed`, `run.state`, `workspace.moved`; then nothing was changed. */
+/** Throws `gate.failed`, `run.state`, `workspace.moved`, `sign.failed`, `sign.unsupported`; then nothing was changed. */
 export async function completeRun(scene: Scene, state: RunState, project: ProjectFile, merge: boolean): Promise<Completed> {
   const { kit } = scene
   refuseUnready(state)
@@ -55,10 +62,12 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
       why: `it was ${state.base.slice(0, 7)}, is ${human.head?.slice(0, 7) ?? 'nothing'}`,
       next: ['vp complete --merge', 'vp git pr'],
     })
-  const sealed = await commitPapers(kit, run, state)
-  await publish(kit, run, state, sealed.commit)
+  const signing = await signingOf(kit, { root: run.human.root, present: scene.caller.confirm !== undefined, signal: scene.signal })
+  const sealed = await commitPapers(kit, run, state, signing)
+  await handOver(kit.git, run.repository, run.human, { base: state.base, head: sealed.commit })
   const from = landed ? state.base : (human.head ?? state.base)
-  const to = from === state.base ? sealed.commit : await mergeOnto(kit, run, from, sealed.commit)
+  const to = from === state.base ? sealed.commit : await mergeOnto(kit, run, { ours: from, theirs: sealed.commit }, signing)
+  await publish(kit, run, sealed.commit)
   await keepImages(scene, run, from, to, state)
   kit.point('complete.before')
   if (!landed) await fastForward(kit.git, run.human, branch, { from, to, message: `vp complete ${state.run_id}` })
@@ -70,6 +79,9 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     await sealChain(tx, kit.clock, kit.key(), state.run_id)
   })
   const gates = gateCount(state)
+  const commits = (await gitText(kit.git, ['rev-list', `${state.base}..${to}`], { gitDir: run.human.view })).split('\n').filter(Boolean)
+  const signed = await countSigned(kit.git, run.human.view, commits)
+  scene.notes['signed'] = signed
   return {
     run_id: state.run_id,
     from,
@@ -78,7 +90,9 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     how: to === sealed.commit ? 'fast-forward' : 'merge',
     ledger_head: sealed.head,
     gates,
-    commits: Number(await gitText(kit.git, ['rev-list', '--count', `${state.base}..${to}`], { gitDir: run.human.view })),
+    commits: commits.length,
+    signed,
+    not_signed: signed === 0 ? signing.note : null,
     tests: { before: await testsAt(kit, run, state, state.base), after: await testsAt(kit, run, state, state.head) },
   }
 }
@@ -116,7 +130,7 @@ export function gateCount(state: RunState): { held: number; of: number } {
 const gatesHeld = (count: number): string => (count === 1 ? '1 gate holds.' : `${count} gates hold.`)
 
 /** One commit more on the run branch: `.vp/runs/<id>/` with passport and manifest. Twice is the same. */
-async function commitPapers(kit: Kit, run: RunScene, state: RunState): Promise<{ commit: string; head: string }> {
+async function commitPapers(kit: Kit, run: RunScene, state: RunState, signing: Signing): Promise<{ commit: string; head: string }> {
   const { git } = kit
   const gitDir = run.repository.gitDir
   const at = (await readRef(git, gitDir, run.branch)) ?? state.head
@@ -149,6 +163,7 @@ async function commitPapers(kit: Kit, run: RunScene, state: RunState): Promise<{
       message,
       author: run.identity,
       epochMs: kit.clock.now(),
+      sign: signing.sign,
     })
     await moveRef(git, gitDir, run.branch, commit, state.head)
     return { commit, head: head?.key ?? '' }
@@ -198,20 +213,21 @@ async function blobOf(kit: Kit, run: RunScene, commit: string, path: string): Pr
   return (await kit.git(['cat-file', 'blob', `${commit}:${path}`], { gitDir: run.repository.gitDir })).stdout
 }
 
-async function publish(kit: Kit, run: RunScene, state: RunState, commit: string): Promise<void> {
+/** `vp/<run>` in the human's repository, whose objects are there. */
+async function publish(kit: Kit, run: RunScene, commit: string): Promise<void> {
   const at = await readRef(kit.git, run.human.view, run.branch)
-  if (at === commit) return
-  await handOver(kit.git, run.repository, run.human, { base: state.base, head: commit })
-  await moveRef(kit.git, run.human.view, run.branch, commit, at)
+  if (at !== commit) await moveRef(kit.git, run.human.view, run.branch, commit, at)
 }
 
 /** Throws `workspace.moved` on a conflict: markers never reach the human's tree. */
-async function mergeOnto(kit: Kit, run: RunScene, ours: string, theirs: string): Promise<string> {
+async function mergeOnto(kit: Kit, run: RunScene, { ours, theirs }: { ours: string; theirs: string }, signing: Signing): Promise<string> {
   const merged = await mergeCommits(kit.git, run.human.view, ours, theirs)
-  if (merged.kind === 'conflict')
+  if (merged.kind === 'conflict') {
+    await publish(kit, run, theirs) // for the merge by hand
     throw new VpError('workspace.moved', `your branch and the run changed the same lines: ${merged.paths.slice(0, 3).join(', ')}`, {
       next: [`git merge ${run.branch.replace('refs/heads/', '')}`, 'vp git pr'],
     })
+  }
   const message = `Merge ${run.branch.replace('refs/heads/', '')}\n`
   return commitTree(kit.git, run.human.view, {
     tree: merged.tree,
@@ -219,6 +235,7 @@ async function mergeOnto(kit: Kit, run: RunScene, ours: string, theirs: string):
     message,
     author: run.identity,
     epochMs: kit.clock.now(),
+    sign: signing.sign,
   })
 }
 

@@ -16,6 +16,7 @@ import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
 import { killOrphanedCommands } from '../execution.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller } from '../operation.ts'
+import { signingOf, trySigning } from '../signing.ts'
 import { keepBase, recordEnd } from './end.ts'
 import { openRunScene } from './run-scene.ts'
 import { runPorts, type RunPortsOptions } from './ports.ts'
@@ -50,7 +51,10 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
     test: run.project.test?.argv.filter((word) => word !== '--silent').join(' ') ?? null,
     backend: (await kit.sandbox()).backend.name,
   })
-  const ports = runPorts(kit, run, await portsOptions(kit, request))
+  const signing = await signingOf(kit, { root: run.human.root, present: false, signal: request.stop })
+  if (signing.when === 'each') await trySigning(signing)
+  const sign = signing.when === 'each' ? signing.sign : undefined
+  const ports = runPorts(kit, run, { ...(await portsOptions(kit, request)), sign })
   const end = await driveRun(ports, request.state.run_id, {
     parallel: kit.config.parallel,
     stop: request.stop,

@@ -21,6 +21,7 @@ import type { JobCard, KpiResult, Violation } from '../../pas/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import type { Tx } from '../../store/contract.ts'
+import type { SignBytes } from '../../workspace/commit-object.ts'
 import { foreignChanges } from '../../workspace/foreign.ts'
 import { readRef } from '../../workspace/git.ts'
 import { commitTree, lineCounts, mergeTrees, moveRef, treeChanges, treeOf } from '../../workspace/run-repository.ts'
@@ -46,6 +47,8 @@ export interface RunPortsOptions {
   readonly prd: string | null
   readonly confirm?: Caller['confirm']
   readonly yes?: boolean
+  /** Of the human, for the commits of tasks. */
+  readonly sign?: SignBytes | undefined
   onState(state: RunState): void
   onActivity(task: TaskState, activity: AgentActivity | { kind: 'gate'; name: string }): void
 }
@@ -96,6 +99,7 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
         message,
         author: run.identity,
         epochMs: kit.clock.now(),
+        sign: options.sign,
       })
     },
     readBranch: () => readRef(git, dir, run.branch),

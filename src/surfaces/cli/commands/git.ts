@@ -30,7 +30,7 @@ export const gitBranchCommand: Command = {
 export const gitCommitCommand: Command = {
   name: 'git commit',
   group: 'by hand',
-  summary: 'commit named paths, or what you staged; runs no hook, no filter, no signing program of the repository',
+  summary: 'commit named paths, or what you staged; runs no hook, no filter, no program of the repository',
   usage: 'vp git commit -m MESSAGE [--signoff] [PATH…]',
   examples: ['vp git commit -m "fix(cart): keep both" src/cart', 'vp git commit -s -m "docs: how to retry" docs/retry.md', 'vp git commit -m "as staged"'],
   flags: {
@@ -39,7 +39,7 @@ export const gitCommitCommand: Command = {
   },
   needsKit: true,
   exits: [0, 2, 4, 7],
-  json: 'sha, branch, files, omitted[]',
+  json: 'sha, branch, files, omitted[], signed',
   async run(context) {
     const message = textFlag(context.flags, 'message')
     if (message === undefined) throw new VpError('usage.flag', 'vp git commit takes -m MESSAGE', { next: ['vp git commit -m "fix: …" PATH'] })

@@ -7,6 +7,7 @@ import { pathsFrom } from '../../../config/paths.ts'
 import { asVpError, VpError } from '../../../core/errors.ts'
 import { chooseModel, LOCAL_PRESETS, offeredModels } from '../../../models/choose.ts'
 import { answers } from '../../../operations/models.ts'
+import { signingOf } from '../../../operations/signing.ts'
 import type { OpenKit } from '../../../operations/kit.ts'
 import { repairWrites } from '../../../operations/write-journal.ts'
 import { environmentSecrets } from '../../../policy/dotenv.ts'
@@ -117,7 +118,10 @@ async function gitCheck(context: CommandContext): Promise<DoctorCheck> {
   try {
     const human = await openHumanRepository(kit.git, root, kit.paths.views)
     await humanIdentity(kit.git, human, kit.env)
-    return { name: 'git', status: 'ok', detail: `${version} · author set · commits unsigned`, fix: [] }
+    const signing = await signingOf(kit, { root: human.root, present: false, signal: new AbortController().signal })
+    const what = { merge: 'what vp complete adds is', each: 'commits are', never: 'commits are not' }[signing.when]
+    const key = { ssh: ' with your SSH key', openpgp: ' with your GPG key' }[signing.format ?? 'ssh']
+    return { name: 'git', status: 'ok', detail: `${version} · author set · ${what} signed${signing.format === null ? '' : key}`, fix: [] }
   } catch (error) {
     const known = asVpError(error)
     return {

@@ -63,7 +63,7 @@ export const completeCommand: Command = {
   flags: { merge: { type: 'boolean', help: 'merge, when your branch has moved' } },
   needsKit: true,
   exits: [0, 2, 3, 7],
-  json: 'from, to, branch, how, commits, ledger_head',
+  json: 'from, to, branch, how, commits, signed, not_signed, ledger_head',
   async run(context) {
     const answer = await context.call(runComplete, {
       ...one(context),
@@ -76,7 +76,8 @@ export const completeCommand: Command = {
       to: result.to,
       how: result.how,
       commits: Array.from({ length: result.commits }, () => ''),
-      signed: false,
+      signed: result.signed,
+      not_signed: result.not_signed,
       gates: { hold: result.gates.held, of: result.gates.of },
       tests: { ...result.tests, weakened: 0 }, // any weakened one is a violation, and then nothing is completed
       passport_path: `.vp/runs/${result.run_id}`,

@@ -111,7 +111,9 @@ export interface CompleteView {
   /** `fast-forward`, `merge`. */
   readonly how: string
   readonly commits: readonly string[]
-  readonly signed: boolean
+  /** How many of them carry a signature. */
+  readonly signed: number
+  readonly not_signed?: string | null
   readonly gates: { readonly hold: number; readonly of: number }
   readonly tests?: { readonly before: number | null; readonly after: number | null; readonly weakened: number } | null
   readonly passport_path: string | null
@@ -122,13 +124,18 @@ export interface CompleteView {
 export const completeScreen = renderer<CompleteView>((view) => ({
   stdout: [
     dots(
-      `${view.branch} ${view.from.slice(0, 7)} → ${view.to.slice(0, 7)}, ${view.how}, ${counted(view.commits.length, view.signed ? 'signed commit' : 'commit')}`,
+      `${view.branch} ${view.from.slice(0, 7)} → ${view.to.slice(0, 7)}, ${view.how}, ${commitWords(view)}`,
       heldText(view.gates.hold, view.gates.of),
     ),
     dots(testsText(view.tests ?? null), view.passport_path === null ? null : `passport and manifest in ${view.passport_path}`),
   ],
-  stderr: nextLines(view.next ?? ['vp git pr']),
+  stderr: [...(view.not_signed ? [`note  not signed: ${view.not_signed}`] : []), ...nextLines(view.next ?? ['vp git pr'])],
 }))
+
+function commitWords({ commits, signed }: CompleteView): string {
+  if (signed > 0 && signed === commits.length) return counted(signed, 'signed commit')
+  return `${counted(commits.length, 'commit')}${signed === 0 ? '' : `, ${signed === 1 ? 'the last one' : signed} signed`}`
+}
 
 function testsText(tests: NonNullable<CompleteView['tests']> | null): string {
   if (tests === null || tests.after === null) return 'tests not measured'
