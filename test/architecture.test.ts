@@ -135,11 +135,17 @@ test('vp --version and vp status load built-ins only', () => {
 })
 
 // The self-test listens so that the sandbox has something to be kept from.
-test('sockets are opened in four places', () => {
+test('sockets are opened in five places', () => {
   const users = files
     .filter((file) => importsOf(file).some(({ specifier, typeOnly }) => !typeOnly && /^node:(https?|http2|net|tls|dgram)$/.test(specifier)))
     .map(name)
-  assert.deepEqual(users.toSorted(), ['models/providers/http.ts', 'models/scripted-server.ts', 'operations/models.ts', 'sandbox/self-test.ts'])
+  assert.deepEqual(users.toSorted(), [
+    'models/providers/http.ts',
+    'models/scripted-server.ts',
+    'operations/forges/http.ts',
+    'operations/models.ts',
+    'sandbox/self-test.ts',
+  ])
 })
 
 // The probe is a program of its own: it tries from inside a sandbox what must not work there.

@@ -12,6 +12,13 @@ const price = z.strictObject({
   out_per_million_usd: z.number().check(z.nonnegative()),
 })
 
+const forge = z.strictObject({
+  host: z.string().check(z.regex(/^[A-Za-z0-9][\w.-]*(:\d+)?$/)),
+  kind: z.enum(['github', 'gitlab', 'gitea']),
+  api: z.optional(z.string()),
+  token_command: z.optional(z.array(z.string()).check(z.minLength(1))),
+})
+
 const schema = z.strictObject({
   model: z.optional(z.strictObject({ provider: z.string(), model: z.string(), base_url: z.optional(z.string()) })),
   sandbox: z.optional(z.enum(['bwrap', 'box', 'landlock'])),
@@ -26,6 +33,7 @@ const schema = z.strictObject({
   prices: z.optional(z.record(z.string(), price)),
   bell: z.optional(z.enum(['on', 'off'])),
   secrets: z.optional(z.strictObject({ files: z.optional(z.array(z.string()).check(z.maxLength(32))) })),
+  forges: z.optional(z.array(forge)),
   git: z.optional(z.strictObject({ sign: z.optional(z.enum(['merge', 'each', 'never'])) })),
 })
 
@@ -47,6 +55,8 @@ export interface Config {
   readonly bell: 'on' | 'off'
   /** Files like a `.env` whose values are masked wherever they stand: `/…` or `~/…`. */
   readonly secrets: { readonly files: readonly string[] }
+  /** Where pull requests are opened besides the well-known forges; a token goes nowhere else. */
+  readonly forges: readonly z.infer<typeof forge>[]
   /** `sign` null: `merge` where the person has a key, else `never`. */
   readonly git: { readonly sign: 'merge' | 'each' | 'never' | null }
 }
@@ -65,6 +75,7 @@ const DEFAULTS: Config = {
   prices: {},
   bell: 'on',
   secrets: { files: [] },
+  forges: [],
   git: { sign: null },
 }
 

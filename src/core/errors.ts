@@ -121,6 +121,9 @@ export const CODES = {
   'bundle.invalid': USAGE,
   'forge.unsupported': USAGE,
   'forge.failed': { ...PROVIDER, exit: 9 },
+  'forge.rate_limited': { ...PROVIDER, exit: 9 },
+  'forge.auth': { ...PROVIDER, exit: 9, retryable: false },
+  'forge.refused': { ...PROVIDER, exit: 9, retryable: false },
 
   cancelled: CANCELLED,
   'platform.unsupported': NO_SANDBOX,

@@ -2,8 +2,10 @@
  * Programs and settings of the person that git or we start on their behalf: looked up where the person keeps them,
  * never in the repository at hand, whoever wrote that.
  */
+import { spawn } from 'node:child_process'
 import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join, resolve, sep } from 'node:path'
+import { VpError } from '../core/errors.ts'
 
 export type PersonsEnv = Readonly<Record<string, string | undefined>>
 
@@ -42,4 +44,42 @@ function isProgram(file: string): boolean {
   } catch {
     return false
   }
+}
+
+export interface PersonsCall {
+  readonly env: PersonsEnv
+  readonly input: Buffer | null
+  readonly waitMs: number
+  /** Away from the terminal: it cannot ask there, and Ctrl-C does not reach it. */
+  readonly detached: boolean
+  readonly signal: AbortSignal
+}
+
+/** Bounded in time and output; exit and words are values. Throws `cancelled`. */
+export function startForPerson(program: string, args: readonly string[], call: PersonsCall): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const { env, signal, detached } = call
+    if (signal.aborted) return reject(new VpError('cancelled', 'cancelled'))
+    const child = spawn(program, args, { cwd: '/', env, stdio: ['pipe', 'pipe', 'pipe'], detached })
+    const stop = () => child.kill('SIGKILL')
+    const late = setTimeout(stop, call.waitMs)
+    signal.addEventListener('abort', stop, { once: true })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (part: Buffer) => (stdout = (stdout + part.toString('latin1')).slice(0, 65_536)))
+    child.stderr.on('data', (part: Buffer) => (stderr = (stderr + part.toString('utf8')).slice(-8192)))
+    const end = (code: number | null) => {
+      clearTimeout(late)
+      signal.removeEventListener('abort', stop)
+      if (signal.aborted) reject(new VpError('cancelled', 'cancelled'))
+      else resolve({ code, stdout, stderr })
+    }
+    child.on('error', (error) => {
+      stderr = error.message
+      end(null)
+    })
+    child.on('close', end)
+    child.stdin.on('error', () => undefined) // it may not read at all; its exit code says why
+    child.stdin.end(call.input ?? '')
+  })
 }

@@ -3,13 +3,12 @@
  * never in the repository's, and neither configuration, key nor program may lie in the repository. Signs bytes with
  * `ssh-keygen` or `gpg` as git would start them. Leaves out x509, `gpg.ssh.defaultKeyCommand` and `includeIf`.
  */
-import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import type { SignBytes } from './commit-object.ts'
 import { nulList, type RunGit } from './git.ts'
-import { findOutside, isWithin, outsidePath, type PersonsEnv } from './persons-programs.ts'
+import { findOutside, isWithin, outsidePath, startForPerson, type PersonsEnv } from './persons-programs.ts'
 
 export interface Person {
   readonly env: PersonsEnv
@@ -128,35 +127,14 @@ const PROGRAMS = ['SSH_ASKPASS', 'SSH_SK_PROVIDER']
 
 const WAIT_MS = { present: 300_000, away: 60_000 }
 
-function run(program: string, args: readonly string[], input: Buffer | null, person: Person): Promise<{ stdout: string; stderr: string }> {
+/** Where nobody is at a terminal, nobody is asked for a passphrase and nobody waits for one. */
+async function run(program: string, args: readonly string[], input: Buffer | null, person: Person): Promise<{ stdout: string; stderr: string }> {
   const theirs = Object.entries(person.env).filter(([name, value]) => PERSONS.test(name) && !(PROGRAMS.includes(name) && isWithin(person.root, value ?? '')))
-  return new Promise((resolve, reject) => {
-    person.signal.throwIfAborted()
-    const child = spawn(program, args, {
-      cwd: '/',
-      env: { ...Object.fromEntries(theirs), PATH: outsidePath(person.env, person.root) },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      // Without a terminal nobody is asked for a passphrase, and nobody waits for an answer.
-      detached: !person.present,
-    })
-    const late = setTimeout(() => child.kill('SIGKILL'), person.present ? WAIT_MS.present : WAIT_MS.away)
-    const stop = () => child.kill('SIGKILL')
-    person.signal.addEventListener('abort', stop, { once: true })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.on('data', (part: Buffer) => (stdout = (stdout + part.toString('latin1')).slice(0, 65_536)))
-    child.stderr.on('data', (part: Buffer) => (stderr = (stderr + part.toString('utf8')).slice(-8192)))
-    child.on('error', (cause) => reject(notSigned(cause.message, program)))
-    child.on('close', (code, killedBy) => {
-      clearTimeout(late)
-      person.signal.removeEventListener('abort', stop)
-      if (person.signal.aborted) reject(new VpError('cancelled', 'signing was cancelled', { changed: 'your branch, index and files stay as they are' }))
-      else if (code === 0) resolve({ stdout, stderr })
-      else reject(notSigned(saidBy(stderr) || (killedBy ? 'it gave no answer in time' : `exit ${code}`), program))
-    })
-    child.stdin.on('error', () => undefined) // it may not read at all; its exit code says why
-    child.stdin.end(input ?? '')
-  })
+  const env = { ...Object.fromEntries(theirs), PATH: outsidePath(person.env, person.root) }
+  const waitMs = person.present ? WAIT_MS.present : WAIT_MS.away
+  const { code, stdout, stderr } = await startForPerson(program, args, { env, input, waitMs, detached: !person.present, signal: person.signal })
+  if (code === 0) return { stdout, stderr }
+  throw notSigned(saidBy(stderr) || (code === null ? 'it gave no answer in time' : `exit ${code}`), program)
 }
 
 function saidBy(stderr: string): string {

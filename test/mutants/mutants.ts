@@ -449,4 +449,18 @@ export const MUTANTS: readonly Mutant[] = [
     to: '.find((file) => isProgram(file))',
     test: at('test/e2e/signing.test.ts', 'signing: the program of the user is a link into the repository: sign.unsupported'),
   },
+  {
+    why: 'whoever may look may push',
+    file: 'src/operations/git-pr.ts',
+    from: "if (!scene.caller.scopes.has('git.push'))",
+    to: 'if (scene.caller.scopes.size === 0)',
+    test: at('test/e2e/pull-request.test.ts', 'no agent opens a pull request, and no caller without git.push'),
+  },
+  {
+    why: 'a token goes over clear text',
+    file: 'src/operations/forges/forge.ts',
+    from: "(url.protocol === 'http:' && isLoopback(url.host))",
+    to: "url.protocol === 'http:'",
+    test: at('test/e2e/pull-request.test.ts', 'an API in clear text is refused before a token is sent'),
+  },
 ]

@@ -28,6 +28,17 @@ export interface PullRequestFacts {
   readonly tokens: number
   /** Passport and manifest are committed. */
   readonly completed: boolean
+  readonly passport: {
+    readonly models: readonly string[]
+    readonly tier: string
+    readonly backend: string
+    readonly policy: string
+    readonly plan_sha: string
+    readonly prd_sha: string
+    readonly started_at: string
+    /** Of the file. */
+    readonly sha: string
+  } | null
 }
 
 export function pullRequest(facts: PullRequestFacts): { title: string; body: string } {
@@ -39,6 +50,7 @@ export function pullRequest(facts: PullRequestFacts): { title: string; body: str
       section('Asked for', asked(facts)),
       section('Tasks', facts.tasks.map(taskLine)),
       section('Gates', gateLines(facts)),
+      section('Passport', passportLines(facts)),
       section('Proof', proofLines(facts)),
     ].join('\n'),
   }
@@ -70,14 +82,27 @@ function taskLine(task: PullRequestFacts['tasks'][number]): string {
 function gateLines({ tasks, violations }: PullRequestFacts): string[] {
   const gates = tasks.flatMap((task) => task.gates.filter((gate) => gate.measured).map((gate) => ({ task, gate })))
   const held = gates.filter(({ gate }) => gate.pass).length
+  const row = (...cells: string[]) => `| ${cells.map((cell) => oneLine(cell).replaceAll('|', '\\|')).join(' | ')} |`
+  const rows = gates.map(({ task, gate }) =>
+    row(`T${task.n}`, gate.kpi_name, measured(gate.value), threshold(gate.threshold), gate.pass ? 'holds' : '**fails**'),
+  )
   return [
     `${held} of ${gates.length} measured gates hold.`,
     '',
-    ...gates.map(({ task, gate }) => `- ${gate.pass ? 'holds' : 'FAILS'}: T${task.n} ${gate.kpi_name} ${measured(gate.value)} (${threshold(gate.threshold)})`),
+    ...(gates.length === 0 ? [] : [row('task', 'gate', 'measured', 'wanted', ''), '|---|---|---|---|---|', ...rows, '']),
     ...tasks.flatMap((task) =>
       task.gates.filter((gate) => !gate.measured).map((gate) => `- not measured: T${task.n} ${gate.kpi_name}${gate.why ? `, ${oneLine(gate.why)}` : ''}`),
     ),
     ...violations.map((violation) => `- FAILS: ${violation.kind}, “${oneLine(violation.name)}”`),
+  ]
+}
+
+function passportLines({ passport, completed, run_id }: PullRequestFacts): string[] {
+  if (!passport) return ['Not kept on this machine.']
+  return [
+    `- ${passport.models.map((model) => `\`${model}\``).join(', ')}, ${passport.tier}; sandbox ${passport.backend}; policy ${passport.policy}`,
+    `- plan \`${passport.plan_sha.slice(0, 16)}\`, requirements \`${passport.prd_sha.slice(0, 16)}\`, begun ${passport.started_at}`,
+    `- passport \`${passport.sha}\`${completed ? `, with the manifest in \`.vp/runs/${run_id}/\`` : ''}`,
   ]
 }
 
@@ -86,7 +111,6 @@ function proofLines(facts: PullRequestFacts): string[] {
   return [
     `- run \`${facts.run_id}\`, plan v${facts.plan_version}, \`${facts.base.slice(0, 12)}..${facts.head.slice(0, 12)}\``,
     `- ${facts.receipts.count} receipts, ledger head \`${facts.receipts.head}\`, key \`${facts.receipts.key_id}\``,
-    ...(facts.completed ? [`- passport and manifest: \`.vp/runs/${facts.run_id}/\``] : []),
     `- ${cost}, ${facts.tokens} tokens`,
     `- to check it: \`vp verify ${facts.run_id}\`, \`vp replay ${facts.run_id}\``,
   ]

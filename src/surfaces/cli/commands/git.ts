@@ -2,11 +2,11 @@
 import { relative, resolve } from 'node:path'
 import { VpError } from '../../../core/errors.ts'
 import { gitBranch, gitCommit } from '../../../operations/git.ts'
-import { gitPr, gitPush } from '../../../operations/publish.ts'
+import { gitPr } from '../../../operations/git-pr.ts'
+import { gitPush } from '../../../operations/publish.ts'
 import type { Command } from '../command.ts'
 import { textFlag } from '../parse.ts'
-import { linesScreen } from '../screens/by-hand.ts'
-import { branchesScreen, committedScreen, pushedScreen, type BranchesView, type PushedView } from '../screens/git.ts'
+import { branchesScreen, committedScreen, proposedScreen, pushedScreen, type BranchesView, type ProposedView, type PushedView } from '../screens/git.ts'
 
 export const gitBranchCommand: Command = {
   name: 'git branch',
@@ -77,23 +77,30 @@ export const gitPushCommand: Command = {
 export const gitPrCommand: Command = {
   name: 'git pr',
   group: 'by hand',
-  summary: 'title and body of a pull request, from a run and its receipts',
-  usage: 'vp git pr [RUN] [--base BRANCH] [--title TEXT]',
-  examples: ['vp git pr', 'vp git pr 9c1f --base main > pr.md', 'vp git pr --json | jq -r .result.title'],
+  summary: 'push a run and open its pull request after a yes, or print it where no forge or token is known',
+  usage: 'vp git pr [RUN] [--draft] [--title TEXT] [--base BRANCH] [--dry-run]',
+  examples: ['vp git pr', 'vp git pr 9c1f --base main --draft', 'vp git pr --dry-run > pr.md'],
   flags: {
     base: { type: 'string', help: 'the branch it should go to' },
     title: { type: 'string', help: 'another title' },
+    draft: { type: 'boolean', help: 'as a draft' },
+    'dry-run': { type: 'boolean', help: 'send nothing; print title and body' },
   },
   needsKit: true,
-  exits: [0, 2, 4],
-  json: 'run_id, title, body, base, head, commits[]',
+  exits: [0, 2, 4, 5, 7, 9],
+  json: 'run_id, title, body, base, head, commits[], state, number, url, compare_url, note',
   async run(context) {
     const run = context.positionals[0]
     const base = textFlag(context.flags, 'base')
     const title = textFlag(context.flags, 'title')
-    const answer = await context.call(gitPr, { ...(run ? { run } : {}), ...(base ? { base } : {}), ...(title ? { title } : {}) })
-    const result = answer.result as { title: string; body: string; base: string | null; head: string }
-    const lines = [result.title, '', ...result.body.trimEnd().split('\n')]
-    return { result, receipt: answer.receipt, screen: (look) => linesScreen({ lines, next: [`vp git push origin ${result.head}`] }, look) }
+    const answer = await context.call(gitPr, {
+      ...(run ? { run } : {}),
+      ...(base ? { base } : {}),
+      ...(title ? { title } : {}),
+      ...(context.flags['draft'] === true ? { draft: true } : {}),
+      ...(context.flags['dry-run'] === true ? { dry_run: true } : {}),
+    })
+    const result = answer.result as ProposedView
+    return { result, receipt: answer.receipt, screen: (look) => proposedScreen(result, look) }
   },
 }

@@ -1,8 +1,8 @@
-/** What `vp git branch`, `commit` and `push` show. */
+/** What `vp git branch`, `commit`, `push` and `pr` show. */
 import { count } from '../format.ts'
-import { renderer } from '../finish.ts'
+import { raw, renderer, type Screen } from '../finish.ts'
 import { nextLines, table } from '../layout.ts'
-import { strong } from '../style.ts'
+import { strong, type Look } from '../style.ts'
 
 const short = (sha: string): string => sha.slice(0, 7)
 
@@ -56,4 +56,33 @@ export const pushedScreen = renderer<PushedView>((view) => ({
       ? `${view.branch} on ${view.remote} is up to date, ${short(view.to)}`
       : strong(`${view.branch} ${view.from === null ? 'new' : short(view.from)} → ${short(view.to)} on ${view.remote}`) + ` · ${view.url}`,
   ],
+}))
+
+export interface ProposedView {
+  readonly title: string
+  readonly body: string
+  readonly base: string | null
+  readonly head: string
+  readonly state: 'text' | 'opened' | 'found'
+  readonly number: number | null
+  readonly url: string | null
+  readonly compare_url: string | null
+  readonly note: string | null
+}
+
+/** As text it can be piped into a file: what is not title and body is talk. */
+export const proposedScreen = (view: ProposedView, look: Look): Screen => {
+  if (view.state !== 'text') return openedScreen({ ...view, words: view.state === 'opened' ? 'opened' : 'is open already' }, look)
+  return {
+    stdout: [view.title, '', ...view.body.trimEnd().split('\n')].map((line) => raw(look, line)),
+    stderr: [
+      ...(view.note ? [`note  not sent: ${view.note}`] : []),
+      ...(view.compare_url ? [`open   ${view.compare_url}`] : []),
+      ...nextLines([`vp git push origin ${view.head}`]),
+    ],
+  }
+}
+
+const openedScreen = renderer<ProposedView & { words: string }>((view) => ({
+  stdout: [strong(`#${view.number} ${view.words}: ${view.title}`) + ` · ${view.head} → ${view.base}`, view.url ?? ''],
 }))
