@@ -12,6 +12,7 @@ import type { Limits, Mount, SandboxResult } from '../sandbox/contract.ts'
 import { killOrphans } from '../sandbox/processes.ts'
 import type { Kit } from './kit.ts'
 import { programOf } from './program.ts'
+import { sandboxGit } from './sandbox-git.ts'
 import type { TreeScene } from './scene.ts'
 
 export interface ExecutionRequest {
@@ -28,6 +29,11 @@ export interface ExecutionRequest {
   readonly program?: Mount
   readonly runId?: string | undefined
   readonly withoutEnvironment?: boolean
+  /** Fills the scratch directory, `/tmp/vp` for the command. */
+  readonly prepare?: (scratch: string) => Promise<void>
+  readonly env?: Readonly<Record<string, string>>
+  readonly mounts?: readonly Mount[]
+  readonly path?: readonly string[]
 }
 
 export interface Execution extends CommandRun {
@@ -51,7 +57,10 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
   const parent = join(kit.paths.state, 'tmp')
   mkdirSync(parent, { recursive: true, mode: 0o700 })
   const scratch = mkdtempSync(join(parent, 'run-'))
+  const gitDirectory = mkdtempSync(join(parent, 'git-'))
   try {
+    await request.prepare?.(scratch)
+    const git = await sandboxGit(kit, tree, { backend: backend.name, program: request.argv[0] ?? '', at: gitDirectory })
     const result = await backend.run(
       {
         argv: [path, ...request.argv.slice(1).map((arg) => arg.replace('{report}', `/tmp/vp/${request.reportFile ?? 'report'}`))],
@@ -59,10 +68,10 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
         writable: request.writable ?? true,
         protect: protectedIn(tree),
         cwd: request.cwd ?? '',
-        mounts: dedupe([...(home === tree.root ? [] : environmentMounts(tree, home)), ...mounts]),
+        mounts: dedupe([...(home === tree.root ? [] : environmentMounts(tree, home)), ...mounts, ...git.mounts, ...(request.mounts ?? [])]),
         // Downloads need more room than the home in memory has.
-        env: request.setUp ? CACHES : {},
-        path: [...new Set(binDirs)],
+        env: { ...git.env, ...(request.setUp ? CACHES : {}), ...request.env },
+        path: [...new Set([...binDirs, ...(request.path ?? [])])],
         network: request.setUp ? 'host' : 'none',
         limits: limitsOf(lane.limits, request.timeoutMs),
         scratch,
@@ -74,6 +83,7 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
     return toExecution(result, tree.root, request.reportFile ? readReport(join(scratch, request.reportFile)) : null)
   } finally {
     rmSync(scratch, { recursive: true, force: true })
+    rmSync(gitDirectory, { recursive: true, force: true })
   }
 }
 

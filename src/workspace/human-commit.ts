@@ -7,6 +7,7 @@ import { closeSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import type { SignBytes } from './commit-object.ts'
+import { refuseLinkedRef } from './git-directory.ts'
 import { gitText, nulList, type Identity, type RunGit } from './git.ts'
 import { copyIndex, filteredPaths, pathspecs, withIndexCopy, type Reading } from './human-reading.ts'
 import { humanState, type HumanRepository, type HumanState } from './human-repository.ts'
@@ -40,6 +41,7 @@ export async function commitByHand(git: RunGit, repository: HumanRepository, com
   const state = await humanState(git, repository)
   const branch = requireBranch(state)
   if (state.busy) throw new VpError('workspace.busy', `${state.busy} is in progress in this repository`, { next: ['git status'] })
+  refuseLinkedRef(repository.view, branch)
   const unlock = lockIndex(repository)
   try {
     return await withIndexCopy(repository, name, async (reading) => {
@@ -142,6 +144,7 @@ export async function createBranch(git: RunGit, repository: HumanRepository, nam
   if (!state.head) throw new VpError('workspace.no_commits', 'the repository has no commit yet, so a branch has nothing to point to')
   if (go && state.busy) throw new VpError('workspace.busy', `${state.busy} is in progress in this repository`, { next: ['git status'] })
   const ref = `refs/heads/${name}`
+  refuseLinkedRef(repository.view, ref)
   const taken = await git(['show-ref', '--verify', '--quiet', ref], { gitDir: repository.view, accept: [1] })
   if (taken.code === 0) throw new VpError('workspace.moved', `there is a branch ${name} already`, { next: [`git switch ${name}`] })
   await git(['update-ref', '-m', 'branch: Created from HEAD', ref, state.head, '0'.repeat(state.head.length)], { gitDir: repository.view })

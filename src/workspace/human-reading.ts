@@ -132,8 +132,8 @@ export async function difference(
 
 /** The commit that a name means, as git reads names. Throws `workspace.git` when it means none. */
 export async function resolveCommit(git: RunGit, { view }: HumanRepository, ref: string): Promise<string> {
-  // A name that begins with a dash would be an option, and `:path` or `^{/text}` are no names of commits.
-  const named = /^[^-:\s\0][^\s\0]{0,255}$/.test(ref)
+  // What begins with a dash would be an option, with `^` the opposite; `:path` and `^{/text}` are no names of commits.
+  const named = /^[^-:^\s\0][^\s\0]{0,255}$/.test(ref)
   const { code, stdout } = named
     ? await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], { gitDir: view, accept: [1, 128] })
     : { code: 1, stdout: Buffer.alloc(0) }

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { foreignContent } from './foreign.ts'
-import { resolveCommonDir, resolveGitDir } from './git-directory.ts'
+import { refuseForeignParts, refuseLinkedRef, resolveCommonDir, resolveGitDir } from './git-directory.ts'
 import { nulList, readRef, type Identity, type RunGit } from './git.ts'
 
 export interface HumanRepository {
@@ -54,6 +54,7 @@ export function findRepositoryRoot(from: string): string | null {
 export async function openHumanRepository(git: RunGit, root: string, viewsDir: string): Promise<HumanRepository> {
   const gitDir = resolveGitDir(root)
   const commonDir = resolveCommonDir(gitDir)
+  refuseForeignParts(gitDir, commonDir)
   const config = await readConfig(git, join(commonDir, 'config'))
   for (const [key, name] of UNSUPPORTED_KEYS) {
     const value = config.get(key)
@@ -67,10 +68,17 @@ export async function openHumanRepository(git: RunGit, root: string, viewsDir: s
   mkdirSync(join(view, 'info'), { recursive: true, mode: 0o700 })
   for (const name of ['objects', 'refs', 'packed-refs', 'logs', 'shallow']) link(join(commonDir, name), join(view, name))
   link(join(commonDir, 'info', 'exclude'), join(view, 'info', 'exclude'))
-  put(join(view, 'HEAD'), readFileSync(join(gitDir, 'HEAD'), 'utf8'))
+  put(join(view, 'HEAD'), headOf(gitDir))
   put(join(view, 'config'), viewConfig(config, existsSync(join(commonDir, 'logs'))))
   const objectFormat = config.get('extensions.objectformat') === 'sha256' ? 'sha256' : 'sha1'
   return { root: realpathSync(root), gitDir, commonDir, view, index: join(gitDir, 'index'), objectFormat }
+}
+
+/** Throws `workspace.not_a_repository` for what git would not take as one either. */
+function headOf(gitDir: string): string {
+  const text = readFileSync(join(gitDir, 'HEAD'), 'utf8')
+  if (/^(ref: refs\/(?!.*\.\.)[^\s\p{C}]+|[0-9a-f]{40}|[0-9a-f]{64})\n?$/u.test(text)) return text
+  throw new VpError('workspace.not_a_repository', '.git/HEAD names neither a branch nor a commit', { where: { file: '.git/HEAD' }, next: ['git fsck'] })
 }
 
 function link(target: string, at: string): void {
@@ -111,7 +119,7 @@ async function readConfig(git: RunGit, file: string): Promise<Map<string, string
 }
 
 export async function humanState(git: RunGit, repository: HumanRepository): Promise<HumanState> {
-  const raw = readFileSync(join(repository.gitDir, 'HEAD'), 'utf8').trim()
+  const raw = headOf(repository.gitDir).trim()
   const branch = raw.startsWith('ref: ') ? raw.slice(5) : null
   const head = await readRef(git, repository.view, branch ?? raw)
   const signs: [file: string, name: string][] = [
@@ -206,6 +214,7 @@ export async function fastForward(
           ?.replace(/^error: /, '') ?? '',
       next: ['git stash', 'vp complete --merge', 'vp git pr'],
     })
+  refuseLinkedRef(repository.view, branch)
   await git(['update-ref', '-m', move.message, branch, move.to, move.from], call)
   try {
     await git(twoTrees, call)

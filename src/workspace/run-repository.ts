@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { signedCommit, type SignBytes } from './commit-object.ts'
+import { refuseLinkedRef } from './git-directory.ts'
 import { gitText, nulList, type Identity, type RunGit } from './git.ts'
 
 /** Whose objects are borrowed. */
@@ -142,6 +143,7 @@ export async function commitTree(git: RunGit, gitDir: string, draft: CommitDraft
 
 /** Moves a ref only if it still stands where the caller saw it (`from` null: it must not exist). Throws `workspace.git` otherwise. */
 export async function moveRef(git: RunGit, gitDir: string, ref: string, to: string, from: string | null): Promise<void> {
+  refuseLinkedRef(gitDir, ref)
   await git(['update-ref', ref, to, from ?? '0'.repeat(to.length)], { gitDir })
 }
 

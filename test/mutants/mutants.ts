@@ -463,4 +463,18 @@ export const MUTANTS: readonly Mutant[] = [
     to: "url.protocol === 'http:'",
     test: at('test/e2e/pull-request.test.ts', 'an API in clear text is refused before a token is sent'),
   },
+  {
+    why: 'the log of a branch may be a link to a file of the person',
+    file: 'src/workspace/git-directory.ts',
+    from: "for (const top of ['', 'logs']) {",
+    to: "for (const top of ['']) {",
+    test: at('test/attacks/git.test.ts', 'the log of a branch is a link to a file of the person: workspace.unsupported'),
+  },
+  {
+    why: 'objects of another repository are borrowed',
+    file: 'src/workspace/git-directory.ts',
+    from: 'if (stranger === undefined) return',
+    to: 'if (lenders.length >= 0) return',
+    test: at('test/attacks/git.test.ts', 'alternates name a repository of the person: workspace.unsupported'),
+  },
 ]

@@ -1,0 +1,56 @@
+/**
+ * What git sees of a person's checkout from inside the sandbox: their refs, objects and index, a configuration of ours, no
+ * hooks and no attributes of `.git/info`. Attempts have no git directory at all. On Landlock, which mounts nothing, this
+ * holds for a command that is git itself; a test that starts git sees the repository's own directory there.
+ */
+import { copyFileSync, existsSync, lstatSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { isVpError } from '../core/errors.ts'
+import type { BackendName, Mount } from '../sandbox/contract.ts'
+import { copyIndex } from '../workspace/human-reading.ts'
+import { openHumanRepository, type HumanRepository } from '../workspace/human-repository.ts'
+import type { Kit } from './kit.ts'
+import type { TreeScene } from './scene.ts'
+
+export interface SandboxGit {
+  readonly mounts: readonly Mount[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+const NOTHING: SandboxGit = { mounts: [], env: {} }
+const ALWAYS = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', GIT_PAGER: 'cat', GIT_EDITOR: 'true' }
+
+/** `at`: an empty directory for as long as the command runs. */
+export async function sandboxGit(
+  kit: Kit,
+  tree: TreeScene,
+  call: { readonly backend: BackendName; readonly program: string; readonly at: string },
+): Promise<SandboxGit> {
+  if (tree.inAttempt || !lstatSync(join(tree.root, '.git'), { throwIfNoEntry: false })?.isDirectory()) return NOTHING
+  const repository = await opened(kit, tree)
+  if (call.backend === 'landlock') {
+    if (call.program !== 'git' || !repository) return { mounts: [], env: ALWAYS }
+    const env = { ...ALWAYS, GIT_DIR: repository.view, GIT_WORK_TREE: '/workspace', GIT_INDEX_FILE: '/workspace/.git/index' }
+    return { mounts: [{ hostPath: repository.view, sandboxPath: repository.view }], env }
+  }
+  mkdirSync(call.at, { recursive: true })
+  const over: Mount = { hostPath: call.at, sandboxPath: '/workspace/.git' }
+  if (!repository) return { mounts: [over], env: ALWAYS }
+  for (const name of ['objects', 'refs', 'info']) mkdirSync(join(call.at, name))
+  for (const name of ['config', 'HEAD']) copyFileSync(join(repository.view, name), join(call.at, name))
+  for (const name of ['packed-refs', 'shallow', 'info/exclude'])
+    if (existsSync(join(repository.commonDir, name))) copyFileSync(join(repository.commonDir, name), join(call.at, name))
+  if (existsSync(repository.index)) copyIndex(repository.index, join(call.at, 'index'))
+  const theirs = ['objects', 'refs'].map((name): Mount => ({ hostPath: join(repository.commonDir, name), sandboxPath: `/workspace/.git/${name}` }))
+  return { mounts: [over, ...theirs], env: ALWAYS }
+}
+
+/** Null for a directory that vp does not take as a repository: then git finds none in the sandbox either. */
+async function opened(kit: Kit, tree: TreeScene): Promise<HumanRepository | null> {
+  try {
+    return await openHumanRepository(kit.git, tree.root, kit.paths.views)
+  } catch (thrown) {
+    if (isVpError(thrown) && thrown.code.startsWith('workspace.')) return null
+    throw thrown
+  }
+}
