@@ -28,12 +28,18 @@ async function main(): Promise<number> {
       return process.stdout
     },
     get stderr() {
-      return process.stderr
+      return steadyStderr()
     },
     facts: (fd) => (isTerminal(fd) ? (fd === 1 ? process.stdout : process.stderr) : { isTTY: false }),
     print,
     cwd: () => process.cwd(),
   })
+}
+
+/** Talk that nobody reads any more (`vp do … 2>&1 | head -1`, a closed terminal) ends no work. */
+function steadyStderr(): NodeJS.WriteStream {
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => undefined)
+  return process.stderr
 }
 
 /** Without opening its stream, and without asking where it cannot be one: either costs a tenth of a start. */
@@ -56,7 +62,7 @@ function print(fd: 1 | 2, text: string): void {
     if (code === 'EPIPE') return // nobody reads any more
     if (code !== 'EAGAIN') throw error
   }
-  if (at < bytes.length) (fd === 1 ? process.stdout : process.stderr).write(bytes.subarray(at))
+  if (at < bytes.length) (fd === 1 ? process.stdout : steadyStderr()).write(bytes.subarray(at))
 }
 
 process.exitCode = await main()

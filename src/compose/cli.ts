@@ -14,6 +14,7 @@ import { envelopeLine, failureEnvelope, successEnvelope } from '../surfaces/cli/
 import { errorScreen } from '../surfaces/cli/error.ts'
 import { parseFlags, splitCommand, textFlag } from '../surfaces/cli/parse.ts'
 import { paint } from '../surfaces/cli/finish.ts'
+import { isWorkerAlive } from './process.ts'
 import { lookFrom, type Looks, type StreamFacts } from '../surfaces/cli/style.ts'
 
 export interface CliProcess {
@@ -66,7 +67,7 @@ interface Parsed {
 
 async function runCommand(host: CliProcess, looks: Looks, command: Command, parsed: Parsed): Promise<Outcome | null> {
   const { flags } = parsed
-  const { pause, stop, stdout, dispose } = signals(host)
+  const { pause, stop, stdout, dispose } = signals(host, command)
   const opened: { close(): void }[] = []
   const interactive = command.needsKit && !parsed.json && flags['no-input'] !== true && host.stdin.isTTY === true && host.stderr.isTTY === true
   const cwd = directoryOf(textFlag(flags, 'cwd')) ?? host.cwd()
@@ -131,6 +132,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     ports: {
       clock: { now: () => Date.now(), monotonic: () => performance.now() },
       random: { bytes: (count) => nodeCrypto().randomFillSync(new Uint8Array(count)) },
+      isAlive: isWorkerAlive,
     },
     ask: async (question) => (interactive && lazy ? lazy.askYesNo(asking, question) : false),
     talk: (line) => {
@@ -174,22 +176,23 @@ function remembered<Value>(make: () => Value): () => Value {
   return () => (made ??= { value: make() }).value
 }
 
-/** Ctrl-C once pauses, twice stops; SIGTERM is the first; a closed terminal pauses too. */
-function signals(host: CliProcess): { pause: AbortSignal; stop: AbortSignal; stdout(): NodeJS.WriteStream; dispose(): void } {
+/** Ctrl-C once pauses, twice stops; SIGTERM is the first. A closed terminal ends a view; work goes on without a reader. */
+function signals(host: CliProcess, command: Command): { pause: AbortSignal; stop: AbortSignal; stdout(): NodeJS.WriteStream; dispose(): void } {
   const pause = new AbortController()
   const stop = new AbortController()
   const once = () => {
     if (pause.signal.aborted) stop.abort()
     else pause.abort()
   }
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const name of names) process.on(name, once)
+  const handlers = { SIGINT: once, SIGTERM: once, SIGHUP: command.needsKit ? () => undefined : once } as const
+  const names = Object.keys(handlers) as (keyof typeof handlers)[]
+  for (const name of names) process.on(name, handlers[name])
   const stdout = remembered(() => {
     // A reader that went away (`vp logs | head`) is no failure of ours.
     host.stdout.on('error', () => stop.abort())
     return host.stdout
   })
-  return { pause: pause.signal, stop: stop.signal, stdout, dispose: () => names.forEach((name) => process.off(name, once)) }
+  return { pause: pause.signal, stop: stop.signal, stdout, dispose: () => names.forEach((name) => process.off(name, handlers[name])) }
 }
 
 /** Above `src/compose` when this runs from source, above `dist` or its chunks when it is the bundle. */

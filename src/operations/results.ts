@@ -221,6 +221,7 @@ export const runStatusResult = z.looseObject({
   project_id: count,
   run_kind: z.string(),
   status: z.string(),
+  state: z.string(),
   paused_reason: text,
   plan_version: count,
   tasks_total: count,

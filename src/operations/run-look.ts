@@ -17,7 +17,7 @@ export const runStatusRead = operation<{ run?: string | undefined }, RunStatusRe
   async handler(params, scene) {
     const { kit } = scene
     const state = await chosenState(scene, params.run)
-    return kit.store.read(async (tx) => runStatus(tx, state, (await requireProject(tx, state.project_id)).name, kit.clock.now()))
+    return kit.store.read(async (tx) => runStatus(tx, state, (await requireProject(tx, state.project_id)).name, { now: kit.clock.now(), isAlive: kit.isAlive }))
   },
 })
 

@@ -55,4 +55,12 @@ export const MIGRATIONS: readonly Migration[] = [
       `CREATE INDEX holds_by_scope ON holds (scope)`,
     ],
   },
+  {
+    version: 2,
+    sql: [
+      // Each time that a process drove a run, to its last sign of life; over: it ended by itself.
+      `CREATE TABLE drivers (run_id TEXT NOT NULL, worker TEXT NOT NULL, began_at BIGINT NOT NULL, seen_at BIGINT NOT NULL,
+         over INTEGER NOT NULL, PRIMARY KEY (run_id, worker, began_at))`,
+    ],
+  },
 ]

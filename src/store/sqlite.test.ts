@@ -68,11 +68,12 @@ test('a migration keeps a copy of the file and the sums of new columns', async (
   const store = open(directory)
   // Held open, so that what it wrote lies in the write-ahead log: the copy must have it all the same.
   await store.transaction((tx) => tx.run("INSERT INTO consents VALUES ('a', 'b', 1)"))
-  const more = [...MIGRATIONS, { version: 2, sql: ['ALTER TABLE consents ADD COLUMN note TEXT'] }]
+  const next = MIGRATIONS.length + 1
+  const more = [...MIGRATIONS, { version: next, sql: ['ALTER TABLE consents ADD COLUMN note TEXT'] }]
   const newer = openSqlite(join(directory, 'ledger.db'), { migrations: more })
   await newer.transaction((tx) => tx.run("UPDATE consents SET note = 'x'"))
   assert.deepEqual(newer.check(), [])
-  const copy = new DatabaseSync(join(directory, 'ledger.db.before-2'))
+  const copy = new DatabaseSync(join(directory, `ledger.db.before-${next}`))
   assert.deepEqual({ ...copy.prepare('SELECT * FROM consents').get() }, { repository: 'a', subject: 'b', given_at: 1 })
   copy.close()
   newer.close()

@@ -1,8 +1,10 @@
 /** Ctrl-C, `vp pause`, a reader that goes away, a process that dies: what goes on, what keeps its place, what a status says of it. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { startScriptedServer, type ScriptedAnswer, type WireRequest } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, turnOf, vp, vpJson, type Cleanup, type Ended, type Place } from './kit.ts'
+import { call, git, makePlace, turnOf, VP, vp, vpJson, type Cleanup, type Ended, type Place } from './kit.ts'
 
 const FILES = {
   'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
@@ -82,4 +84,48 @@ test('Ctrl-C twice stops at once, in the middle of a call', async (t) => {
   process.kill(pid, 'SIGINT')
   assert.equal((await ended).code, 130)
   assert.ok(Date.now() - began < 5000)
+})
+
+test('a reader that goes away does not end the run', async (t) => {
+  const server = await startScriptedServer(
+    (request) => ({ ...([EDIT, call('test', {}), SUBMIT][turnOf(request).turn - 1] ?? SUBMIT), delayMs: 200 }) as ScriptedAnswer,
+  )
+  t.after(() => void server.close())
+  const place = makePlace(t, FILES, server)
+  const before = git(place, 'rev-parse', 'main')
+  const { stdout } = await promisify(execFile)('sh', ['-c', '"$0" do "fix add" 2>&1 | head -1', VP], { cwd: place.repository, env: place.env })
+  assert.equal(stdout.split('\n').length, 2)
+  assert.equal((await vpJson(place, ['status'])).doc.result?.['state'], 'completed')
+  assert.notEqual(git(place, 'rev-parse', 'main'), before, 'it went on to its end')
+})
+
+test('a closed terminal does not end the run', async (t) => {
+  const { server, asked, end } = await endless(t)
+  const place = makePlace(t, FILES, server)
+  const { ended, kill } = await atWork(place, asked)
+  kill('SIGHUP')
+  end()
+  assert.equal((await ended).code, 0)
+})
+
+test('a run whose process is gone is interrupted, and the time since is none of its own', async (t) => {
+  const { server, asked, end } = await endless(t)
+  const place = makePlace(t, FILES, server)
+  const { ended, kill } = await atWork(place, asked)
+  const working = (await vpJson(place, ['status'])).doc.result
+  assert.deepEqual([working?.['state'], working?.['tasks_running']], ['executing', 1])
+  kill('SIGKILL')
+  await ended
+  const atOnce = (await vpJson(place, ['status'])).doc.result
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  const { result } = (await vpJson(place, ['status'])).doc
+  assert.deepEqual([result?.['status'], result?.['state'], result?.['tasks_running'], result?.['tasks_queued']], ['executing', 'interrupted', 0, 1])
+  assert.deepEqual(((result?.['next'] ?? []) as unknown as string[][])[0], ['vp', 'resume'])
+  assert.equal(result?.['elapsed_ms'], atOnce?.['elapsed_ms'])
+  assert.match((await vp(place, ['status'])).stdout, / interrupted /)
+  end()
+  const resumed = await vpJson(place, ['resume'])
+  assert.equal(resumed.code, 0, JSON.stringify(resumed.doc))
+  const events = Number(new Date(String((await vpJson(place, ['status'])).doc.result?.['finished_at']))) - Number(new Date(String(result?.['started_at'])))
+  assert.ok(Number(resumed.doc.result?.['duration_ms']) < events - 1000, `${String(resumed.doc.result?.['duration_ms'])} of ${events}`)
 })

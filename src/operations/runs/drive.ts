@@ -9,6 +9,7 @@ import { meteredProvider } from '../../models/meter.ts'
 import { FREE, tablePrice, type Price } from '../../models/prices.ts'
 import { FINAL_RUN } from '../../pas/contract/types.ts'
 import { driveRun, type DriveEnd } from '../../pas/embedded/drive.ts'
+import { SEEN_MS, writeDriver } from '../../pas/embedded/drivers.ts'
 import { LANE_GATES, type Gate } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
@@ -55,13 +56,30 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
   if (signing.when === 'each') await trySigning(signing)
   const sign = signing.when === 'each' ? signing.sign : undefined
   const ports = runPorts(kit, run, { ...(await portsOptions(kit, request)), sign })
-  const end = await driveRun(ports, request.state.run_id, {
-    parallel: kit.config.parallel,
-    stop: request.stop,
-    pause: request.pause,
-  })
+  const end = await asDriver(kit, run.runId, () =>
+    driveRun(ports, request.state.run_id, {
+      parallel: kit.config.parallel,
+      stop: request.stop,
+      pause: request.pause,
+    }),
+  )
   if (end.state.status === 'paused') await kit.store.transaction((tx) => recordEnd(tx, kit, end.state), { durable: true })
   return end
+}
+
+/** Written down while `body` goes on, so that others know whether the run is at work, and for how long it was. */
+async function asDriver<Result>(kit: Kit, runId: string, body: () => Promise<Result>): Promise<Result> {
+  const began_at = kit.clock.now()
+  const write = (over: 0 | 1) =>
+    kit.store.transaction((tx) => writeDriver(tx, runId, { worker: kit.worker, began_at, seen_at: Math.max(began_at, kit.clock.now()), over }))
+  await write(0)
+  const timer = setInterval(() => void write(0).catch(() => undefined), SEEN_MS) // a locked store is told at the next beat
+  try {
+    return await body()
+  } finally {
+    clearInterval(timer)
+    await write(1)
+  }
 }
 
 export async function portsOptions(kit: Kit, request: DriveRequest): Promise<RunPortsOptions> {

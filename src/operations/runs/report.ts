@@ -1,5 +1,6 @@
 /** What a run came to, in the shape of `vp start --json`: read from its state and its commits. */
 import { join } from 'node:path'
+import { activeMs, driversOf } from '../../pas/embedded/drivers.ts'
 import { progress, tokensOf } from '../../pas/embedded/reducer/budget.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { lineCounts } from '../../workspace/run-repository.ts'
@@ -38,9 +39,10 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
   const directory = runDirectory(kit, state.run_id)
   const counts = state.head === state.base ? [] : await lineCounts(kit.git, join(directory, 'repository.git'), state.base, state.head)
   const cost = state.price_unknown ? null : state.micro_usd / 1e6
-  const { energy, backend, open } = await kit.store.read(async (tx) => ({
+  const { energy, backend, open, active } = await kit.store.read(async (tx) => ({
     energy: await energyOf(tx, state.run_id),
     backend: await backendOf(tx, state.run_id),
+    active: activeMs(await driversOf(tx, state.run_id), kit.clock.now(), kit.isAlive),
     open: await tx.all<{ id: string }>('SELECT id FROM holds WHERE scope = ?', state.run_id),
   }))
   const pending = await kit.store.read((tx) =>
@@ -65,7 +67,7 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
     tokens: state.tokens,
     tokens_total: tokensOf(state),
     energy_kwh: energy,
-    duration_ms: (state.ended_at ?? kit.clock.now()) - (state.started_at ?? state.created_at),
+    duration_ms: active ?? (state.ended_at ?? kit.clock.now()) - (state.started_at ?? state.created_at),
     prompts: state.prompts,
     commits: state.order.flatMap((id) => (state.tasks[id]?.status === 'succeeded' ? (state.tasks[id]?.commit ?? []) : [])),
     branch: `vp/${state.run_id}`,

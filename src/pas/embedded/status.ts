@@ -4,7 +4,8 @@
  */
 import { isoUtc } from '../../core/ports.ts'
 import type { Tx } from '../../store/contract.ts'
-import { FINAL_TASK } from '../contract/types.ts'
+import { FINAL_RUN, FINAL_TASK } from '../contract/types.ts'
+import { activeMs, driversOf, isDriven } from './drivers.ts'
 import { budgetGuard, budgetRunway, progress, tokensOf } from './reducer/budget.ts'
 import { openViolations } from './reducer/gates.ts'
 import type { RunState, TaskState } from './reducer/state.ts'
@@ -33,6 +34,8 @@ export interface RunStatusReport {
   readonly project_id: number
   readonly run_kind: string
   readonly status: string
+  /** The status, or what is true instead: `waits` for a person's yes, `interrupted` as no process is at it. */
+  readonly state: string
   readonly paused_reason: string | null
   readonly plan_version: number
   readonly tasks_total: number
@@ -72,12 +75,20 @@ export interface RunStatusReport {
   readonly validation_pass: boolean | null
 }
 
-export async function runStatus(tx: Tx, state: RunState, name: string, now: number): Promise<RunStatusReport> {
+/** The moment, and who still lives at it. */
+export interface Present {
+  readonly now: number
+  isAlive(worker: string): boolean
+}
+
+export async function runStatus(tx: Tx, state: RunState, name: string, { now, isAlive }: Present): Promise<RunStatusReport> {
+  const drivers = await driversOf(tx, state.run_id)
+  const isAtWork = isDriven(drivers, isAlive)
   const tasks = state.order.flatMap((id) => state.tasks[id] ?? [])
   const { done, total, failed } = progress(state)
   const spend = state.price_unknown ? null : state.micro_usd / 1e6
   const budget = state.caps.micro_usd === null ? null : state.caps.micro_usd / 1e6
-  const elapsed = state.started_at === null ? null : (state.ended_at ?? now) - state.started_at
+  const elapsed = state.started_at === null ? null : (activeMs(drivers, now, isAlive) ?? (state.ended_at ?? now) - state.started_at)
   const burn = elapsed && spend !== null && spend > 0 ? spend / (elapsed / 60_000) : 0
   const projected =
     spend === null
@@ -104,13 +115,15 @@ export async function runStatus(tx: Tx, state: RunState, name: string, now: numb
     project_id: state.project_id,
     run_kind: state.kind,
     status: state.status,
+    state: stateOf(state, isAtWork),
     paused_reason: state.status === 'paused' ? state.reason : null,
     plan_version: state.plan_version,
     tasks_total: total,
     tasks_completed: done,
     tasks_failed: failed,
-    tasks_running: count('running', 'merging'),
-    tasks_queued: count('queued'),
+    // Without a process at it nothing runs: such a task keeps its place.
+    tasks_running: isAtWork ? count('running', 'merging') : 0,
+    tasks_queued: isAtWork ? count('queued') : count('queued', 'running', 'merging'),
     tasks_skipped: count('skipped'),
     spend_usd: spend,
     budget_usd: budget,
@@ -141,6 +154,12 @@ export async function runStatus(tx: Tx, state: RunState, name: string, now: numb
     elapsed_ms: elapsed,
     validation_pass: state.status === 'completed' ? true : state.status === 'needs_review' ? false : null,
   }
+}
+
+function stateOf(state: RunState, isAtWork: boolean): string {
+  if (isAtWork || FINAL_RUN.has(state.status) || state.status === 'paused') return state.status
+  const waits = Object.values(state.tasks).some((task) => task.status === 'waiting_io')
+  return waits && !Object.values(state.tasks).some((task) => task.status === 'running' || task.status === 'merging') ? 'waits' : 'interrupted'
 }
 
 function taskOf(task: TaskState, now: number): StatusTask {

@@ -59,7 +59,7 @@ export interface CommandContext extends Edges {
   readonly look: Look
   readonly looks: Looks
   readonly version: string
-  readonly ports: { readonly clock: Clock; readonly random: Random }
+  readonly ports: { readonly clock: Clock; readonly random: Random; isAlive(worker: string): boolean }
   /** The same person in another directory and environment, where the command itself answers the planner and signs. */
   elsewhere(place: Place): Edges
   /** Where the program itself lies: the root of its package. */

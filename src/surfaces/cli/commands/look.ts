@@ -44,9 +44,9 @@ async function readStatus(context: CommandContext, isFollowed = false) {
     store.read(async (tx) => {
       const found = await runHere(tx, projectHere(context.cwd)?.root ?? null, context.positionals[0])
       if (!found) throw noRun()
-      const status = await runStatus(tx, found.state, found.name, context.ports.clock.now())
+      const status = await runStatus(tx, found.state, found.name, presentOf(context))
       const next = nextOf(
-        status.status,
+        status.state,
         status.approvals.map((one) => one.approval),
         found.state.reason,
       )
@@ -61,10 +61,13 @@ async function readStatus(context: CommandContext, isFollowed = false) {
   )
 }
 
+const presentOf = ({ ports }: CommandContext) => ({ now: ports.clock.now(), isAlive: ports.isAlive })
+
 /** What the state allows, at most two commands. */
 export function nextOf(status: string, approvals: readonly string[], reason: string | null): string[] {
   if (approvals[0]) return [`vp approve ${approvals[0]}`, ...(status === 'paused' ? ['vp resume'] : [])]
   if (status === 'paused') return reason?.startsWith('budget') ? ['vp approve --budget-usd N', 'vp resume'] : ['vp resume']
+  if (status === 'interrupted') return ['vp resume', 'vp logs']
   if (status === 'completed') return ['vp complete']
   if (status === 'needs_review') return ['vp validate']
   if (FINAL_RUN.has(status as 'failed')) return ['vp start']
@@ -86,7 +89,7 @@ async function follow(context: CommandContext): Promise<null> {
   let seq = 0
   for (;;) {
     const { view, result, state, words } = await readStatus(context, true)
-    const mark = JSON.stringify([view.status, view.tasks.map((task) => [task.n, task.status, task.attempt]), view.approvals.length, view.spend_usd])
+    const mark = JSON.stringify([view.state, view.tasks.map((task) => [task.n, task.status, task.attempt]), view.approvals.length, view.spend_usd])
     const isOver = FINAL_RUN.has(view.status as 'failed') || context.pause.aborted
     if (region) {
       const live = liveViewOf(state, { project: view.name, run: view.run, backend: '', now: context.ports.clock.now(), keys: 'Ctrl-C ends this view', words })
@@ -219,7 +222,7 @@ async function whereAmI(tx: Tx, context: CommandContext, root: string | null, pr
   // Without a project a run that waits is a small change; with one it may be the last thing that happened.
   const isShown = project ? !['completed', 'cancelled', 'planning', 'pending_approval', 'approved'].includes(project.status) : !isOver
   if (found && isShown) {
-    const status = await runStatus(tx, found.state, found.name, now)
+    const status = await runStatus(tx, found.state, found.name, presentOf(context))
     const left =
       !isOver && status.tasks_completed > 0 && status.elapsed_ms
         ? (status.elapsed_ms / status.tasks_completed) * (status.tasks_total - status.tasks_completed)
@@ -228,7 +231,7 @@ async function whereAmI(tx: Tx, context: CommandContext, root: string | null, pr
       kind: 'run',
       name: found.name,
       run: await shortRun(tx, status.run_id),
-      state: status.status,
+      state: status.state,
       elapsed_ms: status.elapsed_ms ?? 0,
       tasks: { total: status.tasks_total, done: status.tasks_completed - status.tasks_failed - status.tasks_skipped, running: status.tasks_running },
       spend_usd: status.spend_usd,
@@ -237,7 +240,7 @@ async function whereAmI(tx: Tx, context: CommandContext, root: string | null, pr
       left_ms: left,
       approvals: status.approvals,
       next: nextOf(
-        status.status,
+        status.state,
         status.approvals.map((one) => one.approval),
         found.state.reason,
       ),

@@ -11,6 +11,8 @@ export interface StatusView {
   readonly name?: string
   readonly run_kind?: string
   readonly status: string
+  /** What is true of it now, where that is another word. */
+  readonly state?: string
   /** Why it is paused, in words. */
   readonly paused_reason?: string | null
   readonly elapsed_ms?: number | null
@@ -59,7 +61,8 @@ export const statusScreen = renderer<StatusView>((view) => ({
 }))
 
 function headLine(view: StatusView): string {
-  const state = view.elapsed_ms === undefined || view.elapsed_ms === null ? view.status : `${view.status} ${duration(view.elapsed_ms)}`
+  const word = view.state ?? view.status
+  const state = view.elapsed_ms === undefined || view.elapsed_ms === null ? word : `${word} ${duration(view.elapsed_ms)}`
   return dots(
     `run ${view.run ?? view.run_id}`,
     view.name,
