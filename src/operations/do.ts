@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { CODES, isVpError, VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
-import type { PlanTask } from '../plms/contract/types.ts'
+import type { PlanTask, ProjectFile } from '../plms/contract/types.ts'
 import { laneByName } from '../plms/embedded/lanes.ts'
 import { planTask } from '../plms/embedded/plan.ts'
 import type { RunState } from '../pas/embedded/reducer/state.ts'
@@ -19,8 +19,9 @@ import { savePlan } from './projects/plans.ts'
 import { readProjectFile, requireProject } from './projects/project.ts'
 import { done } from './results.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
+import { resumeRun } from './runs/drive.ts'
 import { reportRun, type RunReport } from './runs/report.ts'
-import { driveSession, endError } from './runs/session.ts'
+import { driveSession, endError, type Session } from './runs/session.ts'
 import { runDirectory } from './runs/run-scene.ts'
 import { requireStart, startRun } from './runs/start.ts'
 
@@ -94,30 +95,45 @@ export const runDo = operation({
       duration_ms: duration_ms.ci_90,
       cap_usd: caps.micro_usd / 1e6,
     })
-    const end = await driveSession(scene, { state, project: file, model, gates: [], prd: null })
-    scene.notes['run'] = state.run_id
-    const { exit, error } = endError(kit, end)
-    if (error) throw error
-    const report = await reportRun(kit, end.state, null)
-    if (end.state.status !== 'completed') return { ...report, goal: params.goal, subject: null, completed: null, not_completed: null, exit }
-    const subject = await subjectOf(kit, end.state)
-    try {
-      const completed = await completeRun(scene, end.state, file, false)
-      return { ...report, goal: params.goal, subject, completed, not_completed: null, exit: 0 }
-    } catch (thrown) {
-      if (!isVpError(thrown) || !/^(workspace\.moved|sign\.\w+)$/.test(thrown.code)) throw thrown
-      return {
-        ...report,
-        goal: params.goal,
-        subject,
-        completed: null,
-        not_completed: { code: thrown.code, message: thrown.message, next: thrown.details.next ?? [] },
-        exit: CODES[thrown.code].exit,
-      }
-    }
+    return toItsEnd(scene, { state, project: file, model, gates: [], prd: null })
   },
   say: (params, result) => `“${params.goal.slice(0, 80)}” · ${(result as unknown as DoResult).status}`,
 })
+
+/** The same run again after a pause, an approval or a kill; it ends as it would have ended. Throws `run.state`. */
+export async function resumeDo(scene: Scene, state: RunState, project: ProjectFile): Promise<DoResult> {
+  const { kit } = scene
+  // Killed after its end and before the branch was moved.
+  if (state.status === 'completed') return broughtHome(scene, state, project)
+  const model = await openModel(kit, scene.tree.root, scene.caller)
+  return toItsEnd(scene, { state: await resumeRun(kit, state), project, model, gates: [], prd: null })
+}
+
+async function toItsEnd(scene: Scene, session: Session): Promise<DoResult> {
+  const end = await driveSession(scene, session)
+  scene.notes['run'] = end.state.run_id
+  const { exit, error } = endError(scene.kit, end)
+  if (error) throw error
+  if (end.state.status === 'completed') return broughtHome(scene, end.state, session.project)
+  return { ...(await reportRun(scene.kit, end.state, null)), goal: goalOf(end.state), subject: null, completed: null, not_completed: null, exit }
+}
+
+/** What `vp complete` does; where the branch cannot be moved, the run stays on its own. */
+async function broughtHome(scene: Scene, state: RunState, project: ProjectFile): Promise<DoResult> {
+  const { kit } = scene
+  const done = { ...(await reportRun(kit, state, null)), goal: goalOf(state), subject: await subjectOf(kit, state) }
+  try {
+    return { ...done, completed: await completeRun(scene, state, project, false), not_completed: null, exit: 0 }
+  } catch (thrown) {
+    if (!isVpError(thrown) || !/^(workspace\.moved|sign\.\w+)$/.test(thrown.code)) throw thrown
+    const not_completed = { code: thrown.code, message: thrown.message, next: thrown.details.next ?? [] }
+    return { ...done, completed: null, not_completed, exit: CODES[thrown.code].exit }
+  }
+}
+
+function goalOf(state: RunState): string {
+  return state.order.map((id) => state.tasks[id]?.card.payload.goal).find((goal) => goal !== undefined) ?? ''
+}
 
 async function subjectOf(kit: Kit, state: RunState): Promise<string> {
   return gitText(kit.git, ['log', '-1', '--format=%s', state.head], { gitDir: join(runDirectory(kit, state.run_id), 'repository.git') })

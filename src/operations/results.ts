@@ -133,12 +133,16 @@ export const completed = z.object({
   tests: z.object({ before: z.nullable(count), after: z.nullable(count) }),
 })
 
-export const done = z.object({
-  ...report,
+const home = {
   goal: z.string(),
   completed: z.nullable(completed),
   not_completed: z.nullable(z.object({ code: z.string(), message: z.string(), next: z.array(z.string()) })),
-})
+}
+
+export const done = z.object({ ...report, ...home })
+
+/** As `started`, or as `done` where the run was one small change. */
+export const resumed = z.object({ ...report, joined: z.optional(z.boolean()), ...z.partial(z.object(home)).shape })
 
 export const controlled = z.object({ run_id: z.string(), status: z.string(), running: count })
 

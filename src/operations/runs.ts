@@ -12,10 +12,11 @@ import { appendEvents, findRun } from '../pas/embedded/run-store.ts'
 import { openHumanRepository } from '../workspace/human-repository.ts'
 import { nulList } from '../workspace/git.ts'
 import type { Kit, OpenKit } from './kit.ts'
+import { resumeDo, type DoResult } from './do.ts'
 import { operation, type Scene } from './operation.ts'
 import { requireProject } from './projects/project.ts'
 import { resumeProject, type Started } from './projects/start.ts'
-import { completed, controlled, decided, exported, replayed, started, undone, validated, verified } from './results.ts'
+import { completed, controlled, decided, exported, replayed, resumed, undone, validated, verified } from './results.ts'
 import { collectBundle, parseBundle, writeBundle, type Bundle } from './runs/bundle.ts'
 import { chosenRun } from './runs/chosen-run.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
@@ -33,16 +34,16 @@ const runParam = { run: z.optional(z.string()) }
 type RunParam = { run?: string | undefined }
 const MAX_BUNDLE = 512 * 1024 * 1024
 
-export const runResume = operation<RunParam, Started>({
+export const runResume = operation<RunParam, Started | DoResult>({
   name: 'run.resume',
   summary: 'go on with a paused or interrupted run',
   effect: 'spend',
   scope: 'run.control',
-  result: started as never,
+  result: resumed as never,
   params: z.strictObject(runParam) as never,
   async handler(params, scene) {
     const { state, project } = await chosenRun(scene, params.run)
-    return resumeProject(scene, project, state)
+    return state.origin === 'do' ? resumeDo(scene, state, project) : resumeProject(scene, project, state)
   },
   say: (_params, started) => `run ${started.run_id}: ${started.status}`,
 })
@@ -161,7 +162,8 @@ export const runValidate = operation<RunParam, Validated>({
   async handler(params, scene) {
     const { state, project } = await chosenRun(scene, params.run)
     const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
-    return validateRun(scene.kit, state, project, record.approval?.gates ?? [], scene)
+    // A goal that was typed is held to the shipped gates, whatever plan was approved beside it.
+    return validateRun(scene.kit, state, project, state.origin === 'do' ? [] : (record.approval?.gates ?? []), scene)
   },
   say: (_params, validated) => `${validated.held} of ${validated.of} gates hold, ${validated.violations.length} violations`,
 })

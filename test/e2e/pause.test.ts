@@ -63,13 +63,36 @@ for (const [name, pause] of Object.entries(PAUSES))
     const status = await vpJson(place, ['status'])
     assert.deepEqual([status.doc.result?.['status'], status.doc.result?.['tasks_running'], status.doc.result?.['tasks_queued']], ['paused', 0, 1])
     end()
-    assert.equal((await vp(place, ['resume'])).code, 0)
+    const resumed = await vp(place, ['resume'])
+    assert.equal(resumed.code, 0, resumed.stderr)
     assert.deepEqual(
-      asked.map((turn) => turn),
+      asked,
       Array.from({ length: made + 2 }, (_, index) => index + 1),
     )
-    assert.notEqual(git(place, 'rev-parse', `vp/${String(status.doc.result?.['run_id'])}`), before)
+    isHome(place, before, resumed)
   })
+
+/** A small change that was resumed ends as one that never stopped. */
+function isHome(place: Place, before: string, { stdout }: Ended): void {
+  assert.match(stdout, /^[0-9a-f]{7} on main: fix: add adds /)
+  assert.equal(git(place, 'rev-parse', 'main~2'), before, 'its commit, then the papers')
+  assert.equal(git(place, 'status', '--porcelain'), '')
+}
+
+test('a vp do that waited for a yes ends on the branch of the person once it is resumed', async (t) => {
+  const turns = [call('run', { argv: ['node', '-e', '0'] }), EDIT, SUBMIT]
+  const server = await startScriptedServer((request) => turns[turnOf(request).turn - 1] ?? SUBMIT)
+  t.after(() => void server.close())
+  const place = makePlace(t, FILES, server)
+  const before = git(place, 'rev-parse', 'main')
+  const waits = await vpJson(place, ['do', 'fix add', '--test', 'npm test'])
+  assert.equal(waits.code, 5, JSON.stringify(waits.doc))
+  assert.deepEqual((await vpJson(place, ['status'])).doc.result?.['state'], 'waits')
+  assert.equal((await vp(place, ['approve', waits.doc.error?.approval ?? '', '--no-input'])).code, 0)
+  const resumed = await vp(place, ['resume'])
+  assert.equal(resumed.code, 0, resumed.stderr)
+  isHome(place, before, resumed)
+})
 
 test('Ctrl-C twice stops at once, in the middle of a call', async (t) => {
   const server = await startScriptedServer(() => ({ fault: 'silence' }))
@@ -126,6 +149,7 @@ test('a run whose process is gone is interrupted, and the time since is none of 
   end()
   const resumed = await vpJson(place, ['resume'])
   assert.equal(resumed.code, 0, JSON.stringify(resumed.doc))
+  assert.equal((resumed.doc.result?.['completed'] as { branch?: string } | undefined)?.branch, 'main')
   const events = Number(new Date(String((await vpJson(place, ['status'])).doc.result?.['finished_at']))) - Number(new Date(String(result?.['started_at'])))
   assert.ok(Number(resumed.doc.result?.['duration_ms']) < events - 1000, `${String(resumed.doc.result?.['duration_ms'])} of ${events}`)
 })

@@ -24,6 +24,8 @@ export async function chosenState(scene: Scene, run: string | undefined): Promis
 export async function chosenRun(scene: Scene, run: string | undefined): Promise<{ state: RunState; project: ProjectFile }> {
   const state = await chosenState(scene, run)
   const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
+  // A goal that was typed may have come with a test command of its own.
+  if (state.origin === 'do') return { state, project: { ...emptyProject(state.project_id, record.name), ...readPassport(scene, state.run_id) } }
   const kept = readProjectFile(record.root)
   return {
     state,

@@ -135,7 +135,8 @@ export const resumeCommand: Command = {
       const answer = await context.call(runResume, context.positionals[0] ? { run: context.positionals[0] } : {}, {
         live: watch.live,
       })
-      return reportOutcome(answer.result as Started, answer.receipt)
+      const result = answer.result as Started | DoResult
+      return 'goal' in result ? doOutcome(result, answer.receipt) : reportOutcome(result, answer.receipt)
     } finally {
       watch.end()
     }
@@ -179,6 +180,29 @@ function controlCommand(name: 'pause' | 'terminate', summary: string): Command {
 export const pauseCommand = controlCommand('pause', 'begin nothing new, keep everything')
 export const terminateCommand = controlCommand('terminate', 'end a run for good')
 
+/** How `vp do` ends, also where `vp resume` brought it there. */
+function doOutcome(result: DoResult, receipt: string): Outcome {
+  if (result.status !== 'completed') return reportOutcome({ ...result, joined: false }, receipt)
+  const view = {
+    run_id: result.run_id,
+    status: result.status,
+    commit: result.commits[0] ? { sha: result.commits[0], subject: result.subject ?? result.goal } : null,
+    branch: result.completed?.branch ?? result.branch,
+    cost_usd: result.cost_usd,
+    elapsed_ms: result.duration_ms,
+    ...(result.not_completed ? { not_completed: result.not_completed.message } : {}),
+    next: result.completed ? ['git show HEAD^', 'vp undo'] : [...(result.not_completed?.next ?? [])],
+  }
+  const { not_completed: moved } = result
+  return {
+    result,
+    exit: result.exit,
+    receipt,
+    screen: (look) => doScreen(view, look),
+    ...(moved ? { error: new VpError('workspace.moved', moved.message, { next: moved.next }) } : {}),
+  }
+}
+
 export const doCommand: Command = {
   name: 'do',
   group: 'by hand',
@@ -215,31 +239,7 @@ export const doCommand: Command = {
         ...(budget_tokens === undefined ? {} : { budget_tokens }),
       }
       const answer = await context.call(runDo, params, { live: watch.live })
-      const result = answer.result as DoResult
-      if (result.status !== 'completed') return reportOutcome({ ...result, joined: false }, answer.receipt)
-      const view = {
-        run_id: result.run_id,
-        status: result.status,
-        commit: result.commits[0] ? { sha: result.commits[0], subject: result.subject ?? goal } : null,
-        branch: result.completed?.branch ?? result.branch,
-        cost_usd: result.cost_usd,
-        elapsed_ms: result.duration_ms,
-        ...(result.not_completed ? { not_completed: result.not_completed.message } : {}),
-        next: result.completed ? ['git show HEAD^', 'vp undo'] : [...(result.not_completed?.next ?? [])],
-      }
-      return {
-        result,
-        exit: result.exit,
-        receipt: answer.receipt,
-        screen: (look) => doScreen(view, look),
-        ...(result.exit === 7
-          ? {
-              error: new VpError('workspace.moved', result.not_completed?.message ?? '', {
-                next: result.not_completed?.next ?? [],
-              }),
-            }
-          : {}),
-      }
+      return doOutcome(answer.result as DoResult, answer.receipt)
     } finally {
       watch.end()
     }
