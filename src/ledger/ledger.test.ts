@@ -82,6 +82,14 @@ for (const [title, change, n] of forgeries)
     assert.equal(verdict.first_altered?.n, n, verdict.first_altered?.why ?? 'nothing is altered')
   })
 
+test('what was written after the head that a commit knows takes nothing from the proof', async (t) => {
+  const evidence = await ledger(t, 9)
+  const head = evidence.receipts[6]?.key ?? ''
+  const known = [3, 7].map((receipts) => ({ receipts, head: evidence.receipts[receipts - 1]?.key ?? head, by: `commit ${receipts}` }))
+  const verdict = verifyChain('r-1', { ...evidence, known })
+  assert.deepEqual([verdict.complete, verdict.known_by, verdict.known?.n, verdict.known?.id], [true, 'commit 7', 7, evidence.receipts[6]?.id])
+})
+
 test('the last receipts dropped: incomplete, naming from and to', async (t) => {
   const evidence = await ledger(t, 9)
   const verdict = verifyChain('r-1', { ...evidence, receipts: evidence.receipts.slice(0, 6) })

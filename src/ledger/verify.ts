@@ -35,8 +35,10 @@ export interface ChainVerdict {
     readonly since: number | null
     readonly by: string
   } | null
-  /** Who knows the last head: `commit 41d0c7e`, or null when nobody outside does. */
+  /** Who outside knows the farthest receipt: `commit 41d0c7e`, or null when nobody does. */
   readonly known_by: string | null
+  /** That receipt; what comes after it is known to this ledger alone. */
+  readonly known: { readonly n: number; readonly id: string } | null
 }
 
 export interface ChainEvidence {
@@ -65,6 +67,7 @@ export function verifyChain(chain: string, evidence: ChainEvidence): ChainVerdic
     altered ??
     (badSeal ? seal(rows, badSeal.receipts, `checkpoint ${badSeal.n} is not signed by this key`) : null) ??
     (contradicted ? seal(rows, contradicted.receipts, `${contradicted.by} knows another receipt here`) : null)
+  const outside = evidence.known.filter((one) => one.receipts > 0 && one.receipts <= rows.length).toSorted((a, b) => b.receipts - a.receipts)[0]
   return {
     unaltered: first === null,
     complete: beyond === undefined,
@@ -72,7 +75,8 @@ export function verifyChain(chain: string, evidence: ChainEvidence): ChainVerdic
     head: last ? { id: last.id, hash: last.key } : null,
     first_altered: first,
     missing: beyond ? { from: rows.length + 1, to: beyond.receipts, since: last?.ts ?? null, by: beyond.by } : null,
-    known_by: claims.findLast((claim) => claim.receipts === rows.length && !claim.by.startsWith('checkpoint'))?.by ?? null,
+    known_by: outside?.by ?? null,
+    known: outside ? { n: outside.receipts, id: rows[outside.receipts - 1]?.id ?? '' } : null,
   }
 }
 

@@ -131,6 +131,7 @@ export const completed = z.object({
   ledger_head: z.string(),
   gates: z.object({ held: count, of: count }),
   tests: z.object({ before: z.nullable(count), after: z.nullable(count) }),
+  already: z.boolean(),
 })
 
 const home = {
@@ -200,6 +201,7 @@ const verdict = {
   first_altered: z.nullable(z.looseObject({ n: count, of: count, id: z.string(), why: z.string() })),
   missing: z.nullable(z.object({ from: count, to: count, since: z.nullable(z.number()), by: z.string() })),
   known_by: text,
+  known: z.nullable(z.object({ n: count, id: z.string() })),
   problems: z.array(z.string()),
 }
 export const verified = z.object({ ...verdict, sound: z.boolean(), all: z.array(z.object(verdict)), source: z.enum(['ledger', 'bundle']) })

@@ -179,7 +179,8 @@ export const runComplete = operation<RunParam & { merge?: boolean | undefined },
     const { state, project } = await chosenRun(scene, params.run)
     return completeRun(scene, state, project, params.merge ?? false)
   },
-  say: (_params, completed) => `${completed.branch} ${completed.from.slice(0, 7)} → ${completed.to.slice(0, 7)}`,
+  say: (_params, completed) =>
+    completed.already ? `${completed.branch} holds it already` : `${completed.branch} ${completed.from.slice(0, 7)} → ${completed.to.slice(0, 7)}`,
 })
 
 export const runUndo = operation<{ id?: string | undefined; apply?: boolean | undefined }, Undone>({

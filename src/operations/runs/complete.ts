@@ -12,6 +12,7 @@ import { sealChain } from '../../ledger/checkpoints.ts'
 import { commitMessage, printDocument, type ArtifactManifest, type Passport } from '../../ledger/passport.ts'
 import { openViolations } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
+import type { Tx } from '../../store/contract.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
 import { gitText, readRef } from '../../workspace/git.ts'
@@ -42,6 +43,8 @@ export interface Completed {
   readonly ledger_head: string
   readonly gates: { readonly held: number; readonly of: number }
   readonly tests: { readonly before: number | null; readonly after: number | null }
+  /** It was complete before, and nothing was moved now. */
+  readonly already: boolean
 }
 
 /** Throws `gate.failed`, `run.state`, `workspace.moved`, `sign.failed`, `sign.unsupported`; then nothing was changed. */
@@ -51,6 +54,8 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
   const run = await openRunScene(kit, state, project)
   const human = await humanState(kit.git, run.human)
   const branch = human.branch
+  const earlier = await completedBefore(kit, state)
+  if (earlier && human.head && (await holds(kit, run, human.head, earlier.to))) return { ...earlier, from: earlier.to, already: true }
   if (!branch)
     throw new VpError('workspace.moved', 'HEAD is detached, so there is no branch to move', {
       next: [`git switch -c NAME ${state.head.slice(0, 12)}`, 'vp git pr'],
@@ -82,7 +87,7 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
   const commits = (await gitText(kit.git, ['rev-list', `${state.base}..${to}`], { gitDir: run.human.view })).split('\n').filter(Boolean)
   const signed = await countSigned(kit.git, run.human.view, commits)
   scene.notes['signed'] = signed
-  return {
+  const completed: Completed = {
     run_id: state.run_id,
     from,
     to,
@@ -94,7 +99,31 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     signed,
     not_signed: signed === 0 ? signing.note : null,
     tests: { before: await testsAt(kit, run, state, state.base), after: await testsAt(kit, run, state, state.head) },
+    already: false,
   }
+  scene.onReceipt.push((tx) => rememberCompleted(tx, scene.receiptId, completed))
+  return completed
+}
+
+const completedKey = (runId: string): string => `completed/${runId}`
+
+/** Beside the measurements: no receipt more in the chain whose head the commit knows. */
+async function rememberCompleted(tx: Tx, receiptId: string, completed: Completed): Promise<void> {
+  await tx.run(
+    'INSERT INTO measurements (key, receipt_id, body) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET receipt_id = excluded.receipt_id, body = excluded.body',
+    completedKey(completed.run_id),
+    receiptId,
+    JSON.stringify(completed),
+  )
+}
+
+async function completedBefore(kit: Kit, state: RunState): Promise<Completed | null> {
+  const row = await kit.store.read((tx) => tx.get<{ body: string }>('SELECT body FROM measurements WHERE key = ?', completedKey(state.run_id)))
+  return row ? (JSON.parse(row.body) as Completed) : null
+}
+
+async function holds(kit: Kit, run: RunScene, head: string, commit: string): Promise<boolean> {
+  return (await kit.git(['merge-base', '--is-ancestor', commit, head], { gitDir: run.human.view, accept: [1, 128] })).code === 0
 }
 
 /** How many tests the project's command reported at a commit of the run; null where it was not measured. */

@@ -9,7 +9,7 @@ import type { Validated } from '../../../operations/runs/validate.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { textFlag } from '../parse.ts'
 import { paint } from '../finish.ts'
-import { linesScreen } from '../screens/by-hand.ts'
+import { doneScreen, linesScreen } from '../screens/by-hand.ts'
 import { completeScreen, validateScreen } from '../screens/prove.ts'
 import { undoneScreen, undoPreviewScreen, undoQuestion } from '../screens/repair.ts'
 import { replayScreen, verifyScreen } from '../screens/verify.ts'
@@ -63,13 +63,17 @@ export const completeCommand: Command = {
   flags: { merge: { type: 'boolean', help: 'merge, when your branch has moved' } },
   needsKit: true,
   exits: [0, 2, 3, 7],
-  json: 'from, to, branch, how, commits, signed, not_signed, ledger_head',
+  json: 'from, to, branch, how, commits, signed, not_signed, ledger_head, already',
   async run(context) {
     const answer = await context.call(runComplete, {
       ...one(context),
       ...(context.flags['merge'] === true ? { merge: true } : {}),
     })
     const result = answer.result as Completed
+    if (result.already) {
+      const done = `${result.branch} holds run ${result.run_id.split('-').at(-1)} already, at ${result.to.slice(0, 7)} · nothing was moved`
+      return { result, receipt: answer.receipt, screen: (look) => doneScreen({ done, next: ['git log --stat', 'vp verify'] }, look) }
+    }
     const view = {
       branch: result.branch,
       from: result.from,
@@ -107,7 +111,7 @@ export const verifyCommand: Command = {
   flags: {},
   needsKit: true,
   exits: [0, 2, 3],
-  json: 'unaltered, complete, receipts, head, first_altered, missing{from,to,since}, problems[]',
+  json: 'unaltered, complete, receipts, head, known{n,id}, first_altered, missing{from,to,since}, problems[]',
   async run(context) {
     const answer = await context.call(runVerify, one(context))
     const result = answer.result as VerifyResult

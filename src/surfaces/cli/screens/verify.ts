@@ -28,6 +28,8 @@ export interface VerifyView {
   } | null
   /** Who outside the ledger knows the last head: `commit 41d0c7e`. */
   readonly known_by: string | null
+  /** The receipt that it knows; the last one when absent. */
+  readonly known?: { readonly n: number; readonly id: string } | null
   readonly next?: readonly string[]
 }
 
@@ -63,6 +65,9 @@ function completeLine(view: VerifyView, zone: string | undefined): string {
   }
   const label = hang(view.unaltered ? good('complete') : 'complete', LABEL)
   if (!view.unaltered || view.head === null) return `${label}${view.receipts} of ${view.receipts}`
+  const after = view.known ? view.receipts - view.known.n : 0
+  if (view.known && after > 0)
+    return `${label}up to ${view.known.id}, the one that ${view.known_by} knows · ${counted(after, 'receipt')} after it, known to this ledger alone`
   return (
     label +
     (view.known_by === null ? `its head is ${view.head.id}, known to this ledger alone` : `its head ${view.head.id} is the one that ${view.known_by} knows`)
