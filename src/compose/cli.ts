@@ -217,6 +217,9 @@ function emit(host: CliProcess, looks: Looks, name: string, outcome: Outcome, js
   const painted = paint(outcome.screen(looks.out), looks)
   if (painted.stdout !== '') host.print(1, painted.stdout)
   if (painted.stderr !== '') host.print(2, painted.stderr)
+  // Where nobody sits at both streams no screen says what to type next, so the last words of an exit say it.
+  const isPiped = !looks.out.tty || !looks.err.tty
+  if (isPiped && exit !== 0 && exit !== CODES.cancelled.exit && outcome.error) host.print(2, paint(errorScreen(outcome.error), looks).stderr)
   return exit
 }
 

@@ -92,6 +92,8 @@ export const approvedPlan = z.object({
   receipt: z.string(),
 })
 
+const energyBand = z.nullable(z.object({ lo: z.number(), hi: z.number(), source: z.string() }))
+
 const report = {
   run_id: z.string(),
   kind: z.string(),
@@ -106,7 +108,7 @@ const report = {
   band: z.nullable(z.object({ lo: z.number(), hi: z.number(), inside: z.boolean() })),
   tokens: z.object({ in: count, out: count, think: count, tool_use: count }),
   tokens_total: count,
-  energy_kwh: z.object({ lo: z.number(), hi: z.number(), source: z.string() }),
+  energy_kwh: energyBand,
   duration_ms: z.number(),
   prompts: count,
   commits: z.array(z.string()),
@@ -251,8 +253,11 @@ export const runStatusResult = z.looseObject({
       cost_usd: z.number(),
       ms: z.nullable(z.number()),
       reason: text,
+      doing: text,
     }),
   ),
+  energy_kwh: energyBand,
+  spend_energy_kwh: z.nullable(z.number()),
   autonomy: z.nullable(z.number()),
   approvals: z.array(z.object({ approval: z.string(), task: z.nullable(count), wants: z.string(), waits_ms: z.number() })),
   started_at: text,

@@ -36,3 +36,62 @@ test('a second vp complete moves nothing and says so; what is asked afterwards t
   const later = await vpJson(place, ['complete'])
   assert.deepEqual([later.code, later.doc.result?.['already'], later.doc.result?.['from'], later.doc.result?.['to']], [0, true, head, head])
 })
+
+test('a deleted test is named by its kind, and is no gate that holds; every screen counts alike', async (t) => {
+  const without = "import { test } from 'node:test'\ntest('keeps', () => {})\n"
+  const place = await placeWith(t, [call('write', { path: 'add.test.js', content: without }), SUBMIT])
+  const { code, stdout, stderr } = await vp(place, ['do', 'fix add'])
+  assert.equal(code, 3)
+  assert.match(stdout, /needs review: 0 of 1 task, 1 of 2 gates, .* . test deleted .adds two./)
+  assert.match(stderr, /^error {2}gate\.failed: test deleted .adds two.$/m)
+  assert.match(stderr, /^ +next: +vp validate . vp logs$/m)
+  const validated = await vp(place, ['validate'])
+  assert.match(validated.stdout, /1 of 2 gates hold/)
+  assert.match((await vp(place, ['status'])).stdout, /1 of 2 measured hold/)
+})
+
+test('report, status and validate say the same of gates and energy; what was not measured is null', async (t) => {
+  const place = await placeWith(t)
+  const done = (await vpJson(place, ['do', 'fix add'])).doc.result
+  const status = (await vpJson(place, ['status'])).doc.result
+  const validated = (await vpJson(place, ['validate'])).doc.result
+  assert.deepEqual(done?.['gates'], { held: validated?.['held'], of: validated?.['of'] })
+  assert.deepEqual([status?.['gates']?.['hold'], status?.['gates']?.['measured']], [validated?.['held'], validated?.['of']])
+  assert.ok(done?.['energy_kwh'])
+  assert.deepEqual(status?.['energy_kwh'], done['energy_kwh'])
+  assert.equal(typeof status?.['spend_energy_kwh'], 'number')
+  assert.deepEqual(
+    ((status?.['tasks'] ?? []) as unknown as { doing: string | null }[]).map(({ doing }) => doing),
+    [null],
+  )
+  const lint = ((validated?.['gates'] ?? []) as unknown as { kpi_name: string; pass: boolean | null; measured: boolean }[]).filter(
+    (gate) => gate.kpi_name === 'linter_pass',
+  )
+  assert.deepEqual([...new Set(lint.map(({ pass, measured }) => `${pass} ${measured}`))], ['null false'])
+})
+
+test('without an answer of the model there is no energy, on every screen', async (t) => {
+  const server = await startScriptedServer(() => ({ fault: 'status', status: 401 }))
+  t.after(() => void server.close())
+  const place = makePlace(t, FILES, server)
+  const { code, stdout, stderr } = await vp(place, ['do', 'fix add'])
+  assert.equal(code, 8)
+  assert.match(`${stdout}${stderr}`, /energy not measured/)
+  assert.match(stderr, /^error {2}model\.auth: /m)
+  assert.match(stderr, /^ +next: +vp doctor . vp resume /m)
+  assert.match((await vp(place, ['status'])).stdout, /energy not measured/)
+  assert.equal((await vpJson(place, ['status'])).doc.result?.['energy_kwh'], null)
+})
+
+test('piped, a budget stop and an undo say what to type next', async (t) => {
+  const place = await placeWith(t)
+  const stopped = await vp(place, ['do', 'fix add', '--budget-tokens', '10'])
+  assert.equal(stopped.code, 6)
+  assert.match(stopped.stderr, /^error {2}budget\.cap: the next call could take /m)
+  assert.match(stopped.stderr, /^ +next: +vp approve --budget-usd N . vp resume$/m)
+  assert.equal((await vp(place, ['do', 'fix add'])).code, 0)
+  const undo = await vp(place, ['undo'])
+  assert.equal(undo.code, 5)
+  assert.match(undo.stderr, /^error {2}approval\.needed: undo writes after a yes$/m)
+  assert.match(undo.stderr, /^ +next: +vp undo \S+ --yes/m)
+})

@@ -10,7 +10,7 @@ import { hex } from '../../core/ids.ts'
 import { sha256 } from '../../core/json.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
 import { commitMessage, printDocument, type ArtifactManifest, type Passport } from '../../ledger/passport.ts'
-import { openViolations } from '../../pas/embedded/reducer/gates.ts'
+import { openViolations, runTally } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
@@ -83,7 +83,7 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     if (record) await saveProject(tx, { ...record, status: 'completed' })
     await sealChain(tx, kit.clock, kit.key(), state.run_id)
   })
-  const gates = gateCount(state)
+  const gates = runTally(state)
   const commits = (await gitText(kit.git, ['rev-list', `${state.base}..${to}`], { gitDir: run.human.view })).split('\n').filter(Boolean)
   const signed = await countSigned(kit.git, run.human.view, commits)
   scene.notes['signed'] = signed
@@ -151,11 +151,6 @@ function refuseUnready(state: RunState): void {
     })
 }
 
-export function gateCount(state: RunState): { held: number; of: number } {
-  const measured = Object.values(state.tasks).flatMap((task) => task.kpis.filter((kpi) => kpi.measured))
-  return { held: measured.filter((kpi) => kpi.pass).length, of: measured.length }
-}
-
 const gatesHeld = (count: number): string => (count === 1 ? '1 gate holds.' : `${count} gates hold.`)
 
 /** One commit more on the run branch: `.vp/runs/<id>/` with passport and manifest. Twice is the same. */
@@ -181,7 +176,7 @@ async function commitPapers(kit: Kit, run: RunScene, state: RunState, signing: S
       })
     }
     const tree = await gitText(git, ['write-tree'], { gitDir, index })
-    const message = commitMessage(`chore(vp): passport and manifest of ${state.run_id}`, gatesHeld(gateCount(state).held), {
+    const message = commitMessage(`chore(vp): passport and manifest of ${state.run_id}`, gatesHeld(runTally(state).held), {
       run: state.run_id,
       task: null,
       ledger: { receipts: head?.n ?? 0, head: head?.key ?? '0'.repeat(64) },

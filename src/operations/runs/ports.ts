@@ -330,12 +330,19 @@ async function withTree<Result>(
 }
 
 /** The whole run once more, on its head: the project's own commands, and what the tasks left open. */
-async function validateRunHead(kit: Kit, run: RunScene, options: RunPortsOptions, state: RunState, signal: AbortSignal): Promise<readonly Violation[]> {
+async function validateRunHead(
+  kit: Kit,
+  run: RunScene,
+  options: RunPortsOptions,
+  state: RunState,
+  signal: AbortSignal,
+): Promise<{ violations: readonly Violation[]; kpis: readonly KpiResult[] }> {
   const open = openViolations(state)
   // The trees of a rehearsal stand alone, so its last one is no measure of the plan.
-  if (state.head === state.base || state.kind === 'rehearsal') return open
+  if (state.head === state.base || state.kind === 'rehearsal') return { violations: open, kpis: [] }
   const verdict = await headVerdict(kit, run, options, state, signal)
-  return [...open, ...verdict.violations, ...verdict.kpis.filter((kpi) => kpi.measured && !kpi.pass).map((kpi) => kpiViolation(kpi, null))]
+  const failed = verdict.kpis.filter((kpi) => kpi.measured && !kpi.pass).map((kpi) => kpiViolation(kpi, null))
+  return { violations: [...open, ...verdict.violations, ...failed], kpis: verdict.kpis }
 }
 
 /** What measuring needs of the options. */

@@ -1,11 +1,11 @@
 /** What a run came to, in the shape of `vp start --json`: read from its state and its commits. */
 import { join } from 'node:path'
 import { activeMs, driversOf } from '../../pas/embedded/drivers.ts'
-import { progress, tokensOf } from '../../pas/embedded/reducer/budget.ts'
+import { energyOf, progress, tokensOf } from '../../pas/embedded/reducer/budget.ts'
+import { runTally } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { lineCounts } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
-import { gateCount } from './complete.ts'
 import { runDirectory } from './run-scene.ts'
 
 export interface RunReport {
@@ -22,7 +22,8 @@ export interface RunReport {
   readonly band: { readonly lo: number; readonly hi: number; readonly inside: boolean } | null
   readonly tokens: { readonly in: number; readonly out: number; readonly think: number; readonly tool_use: number }
   readonly tokens_total: number
-  readonly energy_kwh: { readonly lo: number; readonly hi: number; readonly source: string }
+  /** null: not measured. */
+  readonly energy_kwh: { readonly lo: number; readonly hi: number; readonly source: string } | null
   readonly duration_ms: number
   readonly prompts: number
   readonly commits: readonly string[]
@@ -39,8 +40,7 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
   const directory = runDirectory(kit, state.run_id)
   const counts = state.head === state.base ? [] : await lineCounts(kit.git, join(directory, 'repository.git'), state.base, state.head)
   const cost = state.price_unknown ? null : state.micro_usd / 1e6
-  const { energy, backend, open, active } = await kit.store.read(async (tx) => ({
-    energy: await energyOf(tx, state.run_id),
+  const { backend, open, active } = await kit.store.read(async (tx) => ({
     backend: await backendOf(tx, state.run_id),
     active: activeMs(await driversOf(tx, state.run_id), kit.clock.now(), kit.isAlive),
     open: await tx.all<{ id: string }>('SELECT id FROM holds WHERE scope = ?', state.run_id),
@@ -56,7 +56,7 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
     tasks_total: total,
     tasks_completed: done,
     tasks_failed: failed,
-    gates: gateCount(state),
+    gates: runTally(state),
     lines: {
       files: counts.length,
       add: counts.reduce((sum, one) => sum + (one.add ?? 0), 0),
@@ -66,7 +66,7 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
     band: band ? { ...band, inside: cost !== null && cost >= band.lo && cost <= band.hi } : null,
     tokens: state.tokens,
     tokens_total: tokensOf(state),
-    energy_kwh: energy,
+    energy_kwh: energyOf(state),
     duration_ms: active ?? (state.ended_at ?? kit.clock.now()) - (state.started_at ?? state.created_at),
     prompts: state.prompts,
     commits: state.order.flatMap((id) => (state.tasks[id]?.status === 'succeeded' ? (state.tasks[id]?.commit ?? []) : [])),
@@ -79,21 +79,7 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
 }
 
 type Reader = {
-  all<Row>(sql: string, ...params: string[]): Promise<Row[]>
   get<Row>(sql: string, ...params: string[]): Promise<Row | undefined>
-}
-
-/** Sums of the model calls' ranges. */
-export async function energyOf(tx: Reader, runId: string): Promise<{ lo: number; hi: number; source: string }> {
-  const rows = await tx.all<{ body: string }>("SELECT body FROM receipts WHERE run_id = ? AND op = 'model.call'", runId)
-  let lo = 0
-  let hi = 0
-  for (const row of rows) {
-    const usage = (JSON.parse(row.body) as { usage?: { energy_kwh: { lo: number; hi: number } } }).usage
-    lo += usage?.energy_kwh.lo ?? 0
-    hi += usage?.energy_kwh.hi ?? 0
-  }
-  return { lo, hi, source: 'estimate' }
 }
 
 async function backendOf(tx: Reader, runId: string): Promise<string> {

@@ -139,6 +139,7 @@ async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask 
     await appendEvents(tx, kit.clock.now(), purse.run_id, [
       {
         type: 'spent',
+        ...(usage.tokens_in + usage.tokens_out + usage.tokens_think > 0 ? { micro_wh: microWh(usage.energy_kwh) } : {}),
         task_id: purse.task_id,
         micro_usd: cost,
         tokens: {
@@ -176,6 +177,10 @@ async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask 
     summary: error ? `${provider.model} · ${error.code}` : `${provider.model} · ${usage.tokens_in + usage.tokens_out + usage.tokens_think} tok`,
     detail,
   })
+}
+
+function microWh({ lo, hi }: { readonly lo: number; readonly hi: number }): { lo: number; hi: number } {
+  return { lo: Math.round(lo * 1e9), hi: Math.round(hi * 1e9) }
 }
 
 /** Holds of processes that died are given back. */

@@ -1,5 +1,5 @@
 /** `vp validate`: the run's head measured by the project's own commands, and every gate of every task. Violations name the thing first. */
-import { kpiViolation, openViolations } from '../../pas/embedded/reducer/gates.ts'
+import { gateTally, kpiViolation, openViolations } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
 import type { KpiResult, Violation } from '../../pas/contract/types.ts'
@@ -66,13 +66,15 @@ export async function validateRun(
     ...verdict.kpis.filter((kpi) => kpi.measured && !kpi.pass).map((kpi) => kpiViolation(kpi, null)),
   ]
   const gates = [...perTask, ...whole]
-  const measured = gates.filter((gate) => gate.measured)
+  const tally = gateTally(
+    gates,
+    all.map(({ kind, task_id }) => ({ kind, task: task_id })),
+  )
   return {
     run_id: state.run_id,
     commit: state.head,
     gates,
-    held: measured.filter((gate) => gate.pass).length,
-    of: measured.length,
+    ...tally,
     violations: await Promise.all(all.map((violation) => named(kit, run, state, violation))),
     not_measured: [...new Set(['echo', ...gates.filter((gate) => !gate.measured).map((gate) => gate.kpi_name)])],
   }

@@ -130,7 +130,7 @@ function portsOf(world: World, script: Script): DrivePorts<WorkTree & { n: numbe
     },
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 5))),
   }
-  return { ...ports, validate: async () => [], onState: () => {} }
+  return { ...ports, validate: async () => ({ violations: [], kpis: [] }), onState: () => {} }
 }
 
 const drive = (world: World, script: Script = {}, parallel = 3) =>

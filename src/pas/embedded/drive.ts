@@ -3,7 +3,7 @@
  * beating, validates at the end. Two processes may drive one run; each sees the other's leases.
  */
 import type { RunId } from '../../core/ids.ts'
-import { FINAL_RUN, type RunStatus, type Violation } from '../contract/types.ts'
+import { FINAL_RUN, type KpiResult, type RunStatus, type Violation } from '../contract/types.ts'
 import { recoverMerge, runAttempt, type AttemptPorts, type WorkTree } from './attempt.ts'
 import { LEASE_MS } from './engines/local.ts'
 import type { Lease } from './engines/queue.ts'
@@ -12,7 +12,7 @@ import { appendEvents, requireRun } from './run-store.ts'
 
 export interface DrivePorts<Tree extends WorkTree> extends AttemptPorts<Tree> {
   /** Everything that stands against completing, measured on the run's head. */
-  validate(state: RunState, signal: AbortSignal): Promise<readonly Violation[]>
+  validate(state: RunState, signal: AbortSignal): Promise<{ readonly violations: readonly Violation[]; readonly kpis: readonly KpiResult[] }>
   /** Called after every change that this process sees. Must not throw. */
   onState(state: RunState): void
 }
@@ -133,10 +133,10 @@ async function validateUnlessPaused<Tree extends WorkTree>(
 }
 
 async function validateRun<Tree extends WorkTree>(ports: DrivePorts<Tree>, state: RunState, signal: AbortSignal): Promise<void> {
-  const violations = await ports.validate(state, signal)
+  const { violations, kpis } = await ports.validate(state, signal)
   await ports.store.transaction(
     async (tx) => {
-      const after = await appendEvents(tx, ports.clock.now(), state.run_id, [{ type: 'validated', violations }])
+      const after = await appendEvents(tx, ports.clock.now(), state.run_id, [{ type: 'validated', violations, kpis }])
       if (FINAL_RUN.has(after.state.status) && !FINAL_RUN.has(state.status)) await ports.ended(tx, after.state)
     },
     { durable: true },

@@ -2,7 +2,7 @@
 import { VpError } from '../../core/errors.ts'
 import { isoUtc } from '../../core/ports.ts'
 import type { Tx } from '../../store/contract.ts'
-import type { RunState } from './reducer/state.ts'
+import type { RunState, TaskState } from './reducer/state.ts'
 
 export interface LogLine {
   /** Place in the whole ledger; ask for what is after it to go on. */
@@ -58,4 +58,36 @@ function taskId(numbers: ReadonlyMap<string, number>, named: string): string | u
 function textOf(row: Row): string {
   const body = JSON.parse(row.body) as { summary?: string; error?: { code: string; message: string } }
   return (body.error ? `${body.error.code}: ${body.error.message}` : (body.summary ?? row.outcome)).split('\n')[0] ?? ''
+}
+
+const VERBS: Readonly<Record<string, string>> = {
+  'fs.read': 'read',
+  'fs.list': 'list',
+  'fs.edit': 'edit',
+  'fs.write': 'write',
+  'fs.patch': 'patch',
+  'search.code': 'search',
+  'run.test': 'test',
+  'run.exec': 'run',
+  'model.call': 'model',
+  'gate.tests': 'gate',
+  'gate.lint': 'gate',
+  'task.merged': 'done',
+  'task.failed': 'again',
+  'task.waiting': 'waits',
+  'task.released': 'back',
+  'run.passport': 'pass',
+  'run.start': 'start',
+  'run.end': 'end',
+}
+
+/** What an operation is called where a person reads. */
+export function verbOf(op: string): string {
+  return VERBS[op] ?? op.split('.').at(-1) ?? op
+}
+
+/** The last step of a task in a verb and its object; null before the first. */
+export async function lastWords(tx: Tx, { task_id, card }: TaskState): Promise<string | null> {
+  const row = await tx.get<Row>('SELECT * FROM receipts WHERE run_id = ? AND task_id = ? ORDER BY n DESC LIMIT 1', card.run_id, task_id)
+  return row ? `${verbOf(row.op)} ${textOf(row)}` : null
 }

@@ -6,8 +6,9 @@ import { isoUtc } from '../../core/ports.ts'
 import type { Tx } from '../../store/contract.ts'
 import { FINAL_RUN, FINAL_TASK } from '../contract/types.ts'
 import { activeMs, driversOf, isDriven } from './drivers.ts'
-import { budgetGuard, budgetRunway, progress, tokensOf } from './reducer/budget.ts'
-import { openViolations } from './reducer/gates.ts'
+import { lastWords } from './log-lines.ts'
+import { budgetGuard, budgetRunway, energyOf, progress, tokensOf } from './reducer/budget.ts'
+import { openViolations, runTally } from './reducer/gates.ts'
 import type { RunState, TaskState } from './reducer/state.ts'
 
 export interface StatusTask {
@@ -19,6 +20,8 @@ export interface StatusTask {
   readonly cost_usd: number
   readonly ms: number | null
   readonly reason: string | null
+  /** Of a task that runs: its last step, in a verb and its object. */
+  readonly doing: string | null
 }
 
 export interface PendingApproval {
@@ -66,6 +69,9 @@ export interface RunStatusReport {
   readonly tokens: RunState['tokens']
   readonly tokens_total: number
   readonly prompts: number
+  readonly energy_kwh: { readonly lo: number; readonly hi: number; readonly source: string } | null
+  /** The middle of that range. */
+  readonly spend_energy_kwh: number | null
   /** Share of hunks that no person changed before completion; null while nothing counts such changes. */
   readonly autonomy: number | null
   readonly approvals: readonly PendingApproval[]
@@ -107,8 +113,8 @@ export async function runStatus(tx: Tx, state: RunState, name: string, { now, is
     projected_overrun_usd: Math.max(0, (projected ?? 0) - (budget ?? Infinity)),
   })
   const count = (...statuses: string[]) => tasks.filter((task) => statuses.includes(task.status)).length
-  const kpis = tasks.flatMap((task) => task.kpis)
-  const measured = kpis.filter((kpi) => kpi.measured)
+  const tally = runTally(state)
+  const energy = energyOf(state)
   return {
     run_id: state.run_id,
     name,
@@ -138,15 +144,17 @@ export async function runStatus(tx: Tx, state: RunState, name: string, { now, is
       pass: false,
     })),
     gates: {
-      hold: measured.filter((kpi) => kpi.pass).length,
-      measured: measured.length,
+      hold: tally.held,
+      measured: tally.of,
       to_come: tasks.filter((task) => !FINAL_TASK.has(task.status)).length,
       not_measured: ['echo'],
     },
-    tasks: tasks.map((task) => taskOf(task, now)),
+    tasks: await Promise.all(tasks.map(async (task) => taskOf(task, now, isAtWork && task.status === 'running' ? await lastWords(tx, task) : null))),
     tokens: state.tokens,
     tokens_total: tokensOf(state),
     prompts: state.prompts,
+    energy_kwh: energy,
+    spend_energy_kwh: energy ? (energy.lo + energy.hi) / 2 : null,
     autonomy: null,
     approvals: await pendingApprovals(tx, state, now),
     started_at: state.started_at === null ? null : isoUtc(state.started_at),
@@ -162,7 +170,7 @@ function stateOf(state: RunState, isAtWork: boolean): string {
   return waits && !Object.values(state.tasks).some((task) => task.status === 'running' || task.status === 'merging') ? 'waits' : 'interrupted'
 }
 
-function taskOf(task: TaskState, now: number): StatusTask {
+function taskOf(task: TaskState, now: number, doing: string | null): StatusTask {
   return {
     task_id: task.task_id,
     n: task.card.payload.n,
@@ -172,6 +180,7 @@ function taskOf(task: TaskState, now: number): StatusTask {
     cost_usd: task.micro_usd / 1e6,
     ms: task.started_at === null ? null : (task.ended_at ?? now) - task.started_at,
     reason: task.reason,
+    doing,
   }
 }
 

@@ -57,6 +57,11 @@ export function tokensOf(state: Pick<RunState, 'tokens'>): number {
   return state.tokens.in + state.tokens.out + state.tokens.think + state.tokens.tool_use
 }
 
+/** kWh as a range; null: not measured, as where no model answered. */
+export function energyOf({ micro_wh }: Pick<RunState, 'micro_wh'>): { lo: number; hi: number; source: 'estimate' } | null {
+  return micro_wh ? { lo: micro_wh.lo / 1e9, hi: micro_wh.hi / 1e9, source: 'estimate' } : null
+}
+
 export interface Runway {
   readonly minutes_to_depletion: number | null
   readonly projected_overrun_usd: number

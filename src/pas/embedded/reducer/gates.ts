@@ -71,3 +71,26 @@ export function violationWords({ kind, name }: Violation): string {
   if (kind === 'tests not measured') return `gate.unmeasured: ${name}`
   return kind === 'kpi' || kind === 'task failed' ? name : `${kind} “${name}”`
 }
+
+/** A breach that no value of a KPI shows. */
+const NAMED: ReadonlySet<string> = new Set(['test deleted', 'test skipped', 'test broken', 'test did not run', 'setting changed', 'foreign content changed'])
+
+/** Gates that held, of those measured. What no value shows is a gate too, once a task and kind: a deleted test is not “all held”. */
+export function gateTally(
+  kpis: readonly Pick<KpiResult, 'measured' | 'pass'>[],
+  violations: readonly { readonly kind: string; readonly task: string | null }[],
+): { held: number; of: number } {
+  const measured = kpis.filter((kpi) => kpi.measured)
+  const breaches = new Set(violations.filter(({ kind }) => NAMED.has(kind)).map(({ kind, task }) => `${task ?? ''}/${kind}`))
+  return { held: measured.filter((kpi) => kpi.pass).length, of: measured.length + breaches.size }
+}
+
+/** Of a run as it stands: its tasks, and its head as a whole once that was validated. */
+export function runTally(state: RunState): { held: number; of: number } {
+  const kpis = [...Object.values(state.tasks).flatMap((task) => task.kpis), ...(state.whole?.kpis ?? [])]
+  const violations = [...openViolations(state), ...(state.whole?.violations ?? [])]
+  return gateTally(
+    kpis,
+    violations.map(({ kind, task_id }) => ({ kind, task: task_id })),
+  )
+}

@@ -45,6 +45,7 @@ export function reduceRun(state: RunState, event: RunEvent): RunState {
         ...state,
         micro_usd: state.micro_usd + (event.micro_usd ?? 0),
         price_unknown: state.price_unknown || event.micro_usd === null,
+        ...(event.micro_wh ? { micro_wh: { lo: (state.micro_wh?.lo ?? 0) + event.micro_wh.lo, hi: (state.micro_wh?.hi ?? 0) + event.micro_wh.hi } } : {}),
         tokens: {
           in: state.tokens.in + event.tokens.in,
           out: state.tokens.out + event.tokens.out,
@@ -73,7 +74,8 @@ export function reduceRun(state: RunState, event: RunEvent): RunState {
     case 'validated': {
       if (state.status !== 'validating') return state
       const status: RunStatus = event.violations.length === 0 ? 'completed' : 'needs_review'
-      return { ...state, status, reason: event.violations[0] ? violationWords(event.violations[0]) : null, ended_at: event.ts }
+      const whole = { kpis: event.kpis ?? [], violations: event.violations.filter(({ kind, task_id }) => task_id === null && kind !== 'kpi') }
+      return { ...state, status, whole, reason: event.violations[0] ? violationWords(event.violations[0]) : null, ended_at: event.ts }
     }
     default:
       return state

@@ -16,6 +16,11 @@ export interface Caps {
 /** Measured and failed, ended without submitting, passed but could not be merged, or not to be tried again. */
 export type AttemptEnd = 'gate' | 'unfinished' | 'conflict' | 'fatal'
 
+export interface Range {
+  readonly lo: number
+  readonly hi: number
+}
+
 export interface TaskState {
   readonly task_id: TaskId
   readonly card: JobCard
@@ -66,6 +71,10 @@ export interface RunState {
   readonly micro_usd: number
   readonly tokens: { readonly in: number; readonly out: number; readonly think: number; readonly tool_use: number }
   readonly price_unknown: boolean
+  /** Range of the model calls' energy, µWh; absent: not measured. */
+  readonly micro_wh?: Range
+  /** What the run's head came to as a whole, once it was validated. */
+  readonly whole?: { readonly kpis: readonly KpiResult[]; readonly violations: readonly Violation[] }
   readonly prompts: number
   readonly created_at: number
   readonly started_at: number | null
@@ -96,6 +105,7 @@ export type RunEvent = { readonly ts: number } & (
       readonly task_id: TaskId | null
       readonly micro_usd: number | null
       readonly tokens: { readonly in: number; readonly out: number; readonly think: number; readonly tool_use: number }
+      readonly micro_wh?: Range
     }
   | {
       readonly type: 'attempt_failed'
@@ -127,7 +137,7 @@ export type RunEvent = { readonly ts: number } & (
   | { readonly type: 'resumed'; readonly caps?: Caps }
   | { readonly type: 'terminated'; readonly reason: string }
   | { readonly type: 'failed'; readonly reason: string }
-  | { readonly type: 'validated'; readonly violations: readonly Violation[] }
+  | { readonly type: 'validated'; readonly violations: readonly Violation[]; readonly kpis?: readonly KpiResult[] }
 )
 
 /** What the engine has to do next; asking twice does no harm. */

@@ -5,7 +5,7 @@ import { pathsFrom } from '../../../config/paths.ts'
 import { shortReceipt } from '../../../core/ids.ts'
 import { isoUtc } from '../../../core/ports.ts'
 import { FINAL_RUN } from '../../../pas/contract/types.ts'
-import { logLines, type LogLine } from '../../../pas/embedded/log-lines.ts'
+import { logLines, verbOf, type LogLine } from '../../../pas/embedded/log-lines.ts'
 import type { TaskState } from '../../../pas/embedded/reducer/state.ts'
 import { runStatus } from '../../../pas/embedded/status.ts'
 import type { Tx } from '../../../store/contract.ts'
@@ -30,7 +30,7 @@ export const statusCommand: Command = {
   flags: { follow: { type: 'boolean', help: 'stay and show every change' } },
   needsKit: false,
   exits: [0, 2],
-  json: 'contract runs/status, tasks[], approvals[], tokens, autonomy, next[]',
+  json: 'contract runs/status, state, tasks[]{…,doing}, approvals[], tokens, energy_kwh{lo,hi,source}, autonomy, next[]',
   async run(context) {
     if (context.flags['follow'] === true) return follow(context)
     const { view, result } = await readStatus(context)
@@ -166,31 +166,6 @@ export const logsCommand: Command = {
 
 function logRow(line: LogLine): LogRow {
   return { t: Date.parse(line.t), task: line.task, verb: verbOf(line.op), text: line.text, receipt: shortReceipt(line.receipt) }
-}
-
-const VERBS: Readonly<Record<string, string>> = {
-  'fs.read': 'read',
-  'fs.list': 'list',
-  'fs.edit': 'edit',
-  'fs.write': 'write',
-  'fs.patch': 'patch',
-  'search.code': 'search',
-  'run.test': 'test',
-  'run.exec': 'run',
-  'model.call': 'model',
-  'gate.tests': 'gate',
-  'gate.lint': 'gate',
-  'task.merged': 'done',
-  'task.failed': 'again',
-  'task.waiting': 'waits',
-  'task.released': 'back',
-  'run.passport': 'pass',
-  'run.start': 'start',
-  'run.end': 'end',
-}
-
-function verbOf(op: string): string {
-  return VERBS[op] ?? op.split('.').at(-1) ?? op
 }
 
 export const whereCommand: Command = {

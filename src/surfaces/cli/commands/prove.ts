@@ -33,6 +33,8 @@ export const validateCommand: Command = {
     const first = result.violations[0]
     const view = {
       commit: result.commit,
+      held: result.held,
+      of: result.of,
       gates: [
         ...result.gates.map(({ why, ...gate }) => ({ ...gate, n: taskNumber(gate.task_id), ...(why === null ? {} : { why }) })),
         {
@@ -49,7 +51,7 @@ export const validateCommand: Command = {
       violations: result.violations.map((violation) => ({ ...violation, n: taskNumber(violation.task) })),
       next: first ? [`vp logs --task ${first.task ?? 'T1'}`, 'vp undo'] : ['vp complete'],
     }
-    const failed = first ? { exit: 3, error: new VpError('gate.failed', `${first.kind}, “${first.name}”`, { next: ['vp validate'] }) } : {}
+    const failed = first ? { exit: 3, error: new VpError('gate.failed', `${first.kind}, “${first.name}”`, { next: view.next }) } : {}
     return { result, receipt: answer.receipt, ...failed, screen: (look) => validateScreen(view, look) }
   },
 }

@@ -61,7 +61,7 @@ function reportView(result: RunReport): ReportView {
     band: result.band,
     elapsed_ms: result.duration_ms,
     tokens: result.tokens_total,
-    energy_kwh: result.energy_kwh as never,
+    energy_kwh: result.energy_kwh,
     prompts: result.prompts,
     commits: result.commits,
     branch: result.branch,

@@ -39,6 +39,9 @@ export interface ValidateView {
   readonly commit: string | null
   readonly gates: readonly GateResultView[]
   readonly violations: readonly ViolationView[]
+  /** Beside `gates`, what no value shows counts too; from `gates` alone when absent. */
+  readonly held?: number
+  readonly of?: number
   readonly next?: readonly string[]
 }
 
@@ -89,13 +92,16 @@ function unmeasuredLine(gate: GateResultView, look: Look): string {
 
 function sumLine(view: ValidateView): string {
   const gating = view.gates.filter((gate) => gate.measured)
-  const hold = gating.filter((gate) => gate.pass).length
+  const hold = view.held ?? gating.filter((gate) => gate.pass).length
   const on = view.commit === null ? '' : ` on commit ${view.commit.slice(0, 7)}`
   const tasks = new Set(view.violations.map((violation) => violation.n ?? null))
   const [only] = tasks
   const where =
     view.violations.length > 1 && tasks.size === 1 && typeof only === 'number' ? `, ${view.violations.length === 2 ? 'both' : 'all'} in T${only}` : ''
-  return dots(view.violations.length === 0 ? 'no violation' : `${counted(view.violations.length, 'violation')}${where}`, heldText(hold, gating.length) + on)
+  return dots(
+    view.violations.length === 0 ? 'no violation' : `${counted(view.violations.length, 'violation')}${where}`,
+    heldText(hold, view.of ?? gating.length) + on,
+  )
 }
 
 /** Nothing measured is no all: `0 of 0 gates hold` would read like a pass. */
