@@ -129,10 +129,7 @@ export interface CompleteView {
 
 export const completeScreen = renderer<CompleteView>((view) => ({
   stdout: [
-    dots(
-      `${view.branch} ${view.from.slice(0, 7)} → ${view.to.slice(0, 7)}, ${view.how}, ${commitWords(view)}`,
-      heldText(view.gates.hold, view.gates.of),
-    ),
+    dots(`${view.branch} ${view.from.slice(0, 7)} → ${view.to.slice(0, 7)}, ${view.how}, ${commitWords(view)}`, heldText(view.gates.hold, view.gates.of)),
     dots(testsText(view.tests ?? null), view.passport_path === null ? null : `passport and manifest in ${view.passport_path}`),
   ],
   stderr: [...(view.not_signed ? [`note  not signed: ${view.not_signed}`] : []), ...nextLines(view.next ?? ['vp git pr'])],
