@@ -19,7 +19,7 @@ import { newScreen, planScreen, questionLine, questionsHead, type QuestionView }
 import { completeScreen, validateScreen } from '../src/surfaces/cli/screens/prove.ts'
 import { patchScreen, undoneScreen, undoPreviewScreen, undoQuestion, type UndoView } from '../src/surfaces/cli/screens/repair.ts'
 import { reportScreen } from '../src/surfaces/cli/screens/report.ts'
-import { policyCheckScreen, policyExplainScreen } from '../src/surfaces/cli/screens/rights.ts'
+import { policyCheckScreen, policyExplainScreen, tokenCreatedScreen, tokenListScreen, tokenRevokedScreen } from '../src/surfaces/cli/screens/rights.ts'
 import { doPlanScreen, doScreen } from '../src/surfaces/cli/screens/small-change.ts'
 import { statusScreen } from '../src/surfaces/cli/screens/status.ts'
 import { replayScreen, verifyScreen } from '../src/surfaces/cli/screens/verify.ts'
@@ -171,6 +171,8 @@ const error =
     errorScreen(new VpError(...args))
 
 /** Name of the fixture → what draws it. */
+const TOKEN = { id: 'tk_4h2k9x', actor: 'ci', scopes: ['fs.read', 'search', 'run.exec'], state: 'valid', expires_at: '2025-11-07T16:32:41.000Z' } as const
+
 export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
   'where-nothing': (look) =>
     whereAmIScreen(
@@ -825,6 +827,10 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
       },
       look,
     ),
+  'token-created': (look) => tokenCreatedScreen({ ...TOKEN, token: 'vp_4tG0xZ1mB8wQm3s7cJ2yVhN5kLrT9uPdE6fA0iSgXoY' }, look),
+  'token-list': (look) => tokenListScreen({ tokens: [TOKEN, { ...TOKEN, id: 'tk_8qz1c3', state: 'expired', scopes: ['git.push'], actor: 'remote' }] }, look),
+  'token-list-empty': (look) => tokenListScreen({ tokens: [] }, look),
+  'token-revoked': (look) => tokenRevokedScreen({ ...TOKEN, state: 'revoked' }, look),
   'model-list': (look) =>
     modelListScreen(
       {

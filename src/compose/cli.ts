@@ -109,10 +109,11 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     }
   }
   const asking = { host, looks, pause }
+  const actor = host.env['CI'] ? 'ci' : 'human'
   const caller: Caller = {
-    actor: host.env['CI'] ? 'ci' : 'human',
+    actor,
     surface: 'cli',
-    scopes: lazy ? lazy.scopesOf('human') : new Set(),
+    scopes: lazy ? lazy.scopesOf(actor) : new Set(),
     ...(flags['yes'] === true ? { yes: true } : {}),
     ...(interactive && lazy ? { confirm: lazy.confirmAt(asking) } : {}),
   }

@@ -45,6 +45,8 @@ export const CODES = {
   'policy.denied': DENIED,
   'policy.scope': DENIED,
   'policy.invalid': USAGE,
+  'token.refused': DENIED,
+  'token.not_found': NOT_FOUND,
   'approval.needed': APPROVAL,
   'approval.denied': DENIED,
   'approval.stale': APPROVAL,

@@ -50,10 +50,19 @@ export function taskId(random: Random): TaskId {
 }
 
 export function approvalId(random: Random): string {
-  return `ap_${[...random.bytes(6)]
+  return `ap_${sixLetters(random)}`
+}
+
+/** Of a token, which is another thing and never told. */
+export function tokenId(random: Random): string {
+  return `tk_${sixLetters(random)}`
+}
+
+function sixLetters(random: Random): string {
+  return [...random.bytes(6)]
     .map((byte) => CROCKFORD[byte % 32])
     .join('')
-    .toLowerCase()}`
+    .toLowerCase()
 }
 
 export function hex(random: Random, bytes: number): string {

@@ -6,13 +6,13 @@ import * as z from 'zod/mini'
 import { isScope } from '../policy/scopes.ts'
 import { OPERATIONS } from './table.ts'
 
-/** Names of all operations that the sources declare, without the engine's own measurements, which nobody calls. */
+/** Names of all operations that the sources declare, without the engine's own measurements and a terminal's tokens, which no client calls. */
 function declared(): string[] {
   return readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
     .flatMap((path) => [...readFileSync(join(import.meta.dirname, path), 'utf8').matchAll(/= operation(?:<[^]*?>)?\(\{\n {2}name: '([^']+)'/g)])
     .map((match) => match[1] ?? '')
-    .filter((name) => !name.startsWith('gate.'))
+    .filter((name) => !/^(?:gate|token)\./.test(name))
 }
 
 test('every operation stands in the table, once', () => {

@@ -63,4 +63,12 @@ export const MIGRATIONS: readonly Migration[] = [
          over INTEGER NOT NULL, PRIMARY KEY (run_id, worker, began_at))`,
     ],
   },
+  {
+    version: 3,
+    sql: [
+      // Of a token only its digest is kept; scopes are a JSON list.
+      `CREATE TABLE tokens (id TEXT PRIMARY KEY, sha TEXT NOT NULL UNIQUE, actor TEXT NOT NULL, scopes TEXT NOT NULL,
+         created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, revoked_at BIGINT)`,
+    ],
+  },
 ]

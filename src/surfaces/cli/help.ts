@@ -96,6 +96,7 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['VP_MODEL_API_KEY', 'its key; keys are never arguments'],
   ['VP_STATE_DIR', 'where the ledger and the runs lie'],
   ['VP_CONFIG', 'the user configuration'],
+  ['VP_TOKEN', 'the token whose rights vp rpc has, and no others'],
   ['VP_PLAIN', 'plain output, as --plain; ACCESSIBLE does the same, 0 is off'],
   ['VP_ASCII', '1 forces ASCII signs, 0 forbids them'],
   ['NO_COLOR', 'no colour'],

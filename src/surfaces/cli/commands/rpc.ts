@@ -5,10 +5,11 @@ import { maskedError } from '../../../operations/masking.ts'
 import type { Caller } from '../../../operations/operation.ts'
 import { openCheckout } from '../../../operations/projects/checkout.ts'
 import { OPERATIONS } from '../../../operations/table.ts'
+import { acceptToken } from '../../../operations/tokens.ts'
 import { scopeNamed, scopesOfStdio } from '../../../policy/scopes.ts'
 import { createRpcServer } from '../../rpc/server.ts'
 import { serveStdio } from '../../rpc/stdio.ts'
-import type { Command, Flags } from '../command.ts'
+import type { Command, CommandContext, Flags } from '../command.ts'
 
 export const rpcCommand: Command = {
   name: 'rpc',
@@ -28,9 +29,8 @@ export const rpcCommand: Command = {
   json: 'none: stdout carries the protocol, a document a line or Content-Length frames',
   async run(context) {
     if (context.json) throw new VpError('usage.flag', 'vp rpc speaks JSON-RPC on stdout, so it takes no --json', { next: ['vp rpc'] })
-    const { actor } = context.caller
-    const caller: Caller = { actor, surface: 'rpc', scopes: scopesOfStdio(actor === 'ci' ? 'ci' : 'human', grantedScopes(context.flags)) }
     const kit = context.kit()
+    const caller: Caller = { surface: 'rpc', ...(await rightsOf(context)) }
     openCheckout(kit, context.cwd).close() // a workspace that cannot be opened is said now, not by every request
     const server = createRpcServer({
       operations: OPERATIONS,
@@ -50,6 +50,16 @@ export const rpcCommand: Command = {
     if (await serveStdio(server, context.streams, AbortSignal.any([context.pause, context.stop]))) return null
     return { result: null, exit: context.pause.aborted ? 130 : 0, screen: () => ({ stdout: [], stderr: [] }) }
   },
+}
+
+/** A token's own rights, which --scope may narrow; without a token those of whoever starts it. Throws `token.refused`. */
+async function rightsOf({ env, flags, caller, kit }: CommandContext): Promise<Pick<Caller, 'actor' | 'scopes'>> {
+  const named = grantedScopes(flags)
+  const token = env['VP_TOKEN']
+  if (token === undefined) return { actor: caller.actor, scopes: scopesOfStdio(caller.actor === 'ci' ? 'ci' : 'human', named) }
+  const { actor, scopes } = await acceptToken(kit(), token, 'rpc')
+  const wanted = named.map(scopeNamed)
+  return { actor, scopes: named.length === 0 ? scopes : new Set([...scopes].filter((scope) => wanted.includes(scope))) }
 }
 
 /** Throws `usage.flag` for a word that is no scope. */

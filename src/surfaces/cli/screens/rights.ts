@@ -1,8 +1,8 @@
 /** `vp policy explain` and `check`, `vp token`: decisions and where they stand, files that are whole, who holds what. */
 import { count } from '../format.ts'
 import { renderer } from '../finish.ts'
-import { dots } from '../layout.ts'
-import { attention, bad, good, hang } from '../style.ts'
+import { dots, nextLines } from '../layout.ts'
+import { attention, bad, good, hang, strong } from '../style.ts'
 
 export interface PolicyExplainView {
   readonly effect: 'allow' | 'ask' | 'deny'
@@ -48,4 +48,39 @@ export const policyCheckScreen = renderer<PolicyCheckView>(({ files, shipped }) 
     ]),
     hang('', 7) + dots(`${count(shipped.lanes, 'lane')} shipped with vp`, `${count(shipped.examples, 'example')} hold`),
   ],
+}))
+
+export interface TokenRowView {
+  readonly id: string
+  readonly actor: string
+  readonly scopes: readonly string[]
+  readonly state: 'valid' | 'expired' | 'revoked'
+  readonly expires_at: string
+}
+
+const until = (view: TokenRowView) => view.expires_at.slice(0, 16).replace('T', ' ') + ' UTC'
+
+/** The token alone on stdout, so that it can be taken into a variable; it is not kept and cannot be shown again. */
+export const tokenCreatedScreen = renderer<TokenRowView & { readonly token: string }>((view) => ({
+  stdout: [view.token],
+  stderr: [
+    dots(strong(view.id), `for ${view.actor}`, `until ${until(view)}`),
+    hang('may', 5) + view.scopes.join(', '),
+    'shown this once; vp keeps only its digest',
+    ...nextLines([`vp token revoke ${view.id}`]),
+  ],
+}))
+
+export const tokenListScreen = renderer<{ readonly tokens: readonly TokenRowView[] }>(({ tokens }) => ({
+  stdout:
+    tokens.length === 0
+      ? ['no token was given to anybody']
+      : tokens.flatMap((view) => [
+          dots(strong(view.id), view.state === 'valid' ? good('valid') : bad(view.state), `for ${view.actor}`, `until ${until(view)}`),
+          hang('', 5) + view.scopes.join(', '),
+        ]),
+}))
+
+export const tokenRevokedScreen = renderer<TokenRowView>((view) => ({
+  stdout: [dots(strong(view.id), bad('revoked'), `could: ${view.scopes.join(', ')}`)],
 }))
