@@ -88,7 +88,7 @@ test('a vp do that waited for a yes ends on the branch of the person once it is 
   const waits = await vpJson(place, ['do', 'fix add', '--test', 'npm test'])
   assert.equal(waits.code, 5, JSON.stringify(waits.doc))
   assert.deepEqual((await vpJson(place, ['status'])).doc.result?.['state'], 'waits')
-  assert.equal((await vp(place, ['approve', waits.doc.error?.approval ?? '', '--no-input'])).code, 0)
+  assert.equal((await vp(place, ['approve', waits.doc.error?.approval ?? '', '--for', 'call', '--no-input'])).code, 0)
   const resumed = await vp(place, ['resume'])
   assert.equal(resumed.code, 0, resumed.stderr)
   isHome(place, before, resumed)

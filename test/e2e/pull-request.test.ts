@@ -53,7 +53,7 @@ function configure(value: object): void {
 async function sent(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Awaited<ReturnType<typeof vpJson>>> {
   const asked = await vpJson(place, ['git', 'pr', ...args], { env })
   assert.equal(asked.code, 5, JSON.stringify(asked.doc))
-  assert.equal((await vpJson(place, ['approve', asked.doc.error?.approval ?? ''])).code, 0)
+  assert.equal((await vpJson(place, ['approve', asked.doc.error?.approval ?? '', '--for', 'call'])).code, 0)
   return vpJson(place, ['git', 'pr', ...args], { env })
 }
 
