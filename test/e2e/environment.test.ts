@@ -121,6 +121,7 @@ describe('an npm workspace', { concurrency: 3 }, () => {
       ['ok'],
     )
     assert.ok(!existsSync(join(place.repository, 'node_modules')))
+    git(place, 'reset', '-q', '--hard', 'HEAD~2') // red again
     assert.equal((await vpJson(place, ['do', 'fix the failing test'])).code, 0)
     assert.equal((await setUps(place)).length, 1)
     assert.equal(await outcomes(place, 'task.failed'), 0)
@@ -189,6 +190,8 @@ describe('an npm workspace', { concurrency: 3 }, () => {
     assert.equal(server.requests.length, turns.length)
     assert.equal((await setUps(place)).length, 1)
     assert.equal(await outcomes(place, 'task.failed'), 0)
+    // Where the checkout has what the run began with, its first commands find their packages again.
+    git(place, 'reset', '-q', '--hard', 'HEAD~2')
     for (const verb of ['replay', 'validate', 'complete']) {
       const { code, doc } = await vpJson(place, [verb])
       assert.equal(code, 0, JSON.stringify(doc))
