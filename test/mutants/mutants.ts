@@ -344,6 +344,27 @@ export const MUTANTS: readonly Mutant[] = [
     test: at('src/pas/embedded/reducer/vectors.test.ts', 'score-0: Scheduler score'),
   },
   {
+    why: 'the time in which nobody drove a run counts as its own',
+    file: 'src/pas/embedded/drivers.ts',
+    from: 'end - Math.max(driver.began_at, until)',
+    to: 'end - Math.min(driver.began_at, until)',
+    test: at('src/pas/embedded/drivers.test.ts', 'drivers: the time between two is none'),
+  },
+  {
+    why: 'a run whose tests were never measured completes',
+    file: 'src/operations/runs/ports.ts',
+    from: "verdict.pass && state.origin === 'do' ? unproved",
+    to: "verdict.pass && state.origin !== 'do' ? unproved",
+    test: at('test/e2e/unmeasured.test.ts', 'vp do: no test at all is never a pass'),
+  },
+  {
+    why: 'what a test run leaves behind is committed',
+    file: 'src/operations/run.ts',
+    from: 'treeId === null ? [] : await tree.restore(treeId)',
+    to: 'treeId === null ? [treeId] : []',
+    test: at('test/e2e/traces.test.ts', 'a commit holds what the task wrote and ran, not what its tests left behind (the backend of this machine)'),
+  },
+  {
     why: 'a worker without its lease writes all the same',
     file: 'src/pas/embedded/attempt.ts',
     from: 'if (!(await ports.queue.settle(tx, lease))) return',
