@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: what vp takes beside the bare Node it runs on, measured in the same minutes. Ratios are the claim,
  * milliseconds only the picture. Runs are interleaved, so that a busy moment meets all of them.
- * `npm run bench -- patch` measures the patch engine instead.
+ * `npm run bench -- patch` measures the patch engine instead, `npm run bench -- sandbox` the cost of one sandboxed command.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -10,12 +10,14 @@ import { join } from 'node:path'
 import { measureDo, type DoFigures } from './small-change.ts'
 import { writeLedger } from './ledger.ts'
 import { benchPatch } from './patch.ts'
+import { benchSandbox } from './sandbox.ts'
 
 const VP = join(import.meta.dirname, '..', 'bin', 'vp')
 const ROUNDS = Number(process.env['VP_BENCH_ROUNDS'] ?? 30)
 const RECEIPTS = 100_000
 
 if (process.argv[2] === 'patch') benchPatch()
+else if (process.argv[2] === 'sandbox') await benchSandbox()
 else await benchProgram()
 
 async function benchProgram(): Promise<void> {

@@ -83,6 +83,8 @@ function nameBefore(text: string, at: number): string | null {
   while (from > 0 && end - from < MAX_NAME && isNameChar(text.charCodeAt(from - 1))) from--
   // The letter of an escape, as in `\npassword=` within JSON, is not the name's.
   if (text[from - 1] === '\\' && /[nrt]/.test(text[from] ?? '')) from++
+  // The label of a placeholder is nobody's name: what follows was judged when the placeholder was made.
+  if (text[end] === ']' && text.slice(Math.max(0, from - 10), from).endsWith('[REDACTED:')) return null
   return from === end ? null : text.slice(from, end)
 }
 
