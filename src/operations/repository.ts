@@ -2,8 +2,10 @@
 import { VpError } from '../core/errors.ts'
 import { hex } from '../core/ids.ts'
 import { denyPath } from '../policy/paths.ts'
+import { findHook, type Hook } from '../workspace/hooks.ts'
 import { withIndexCopy, type Reading } from '../workspace/human-reading.ts'
 import { openHumanRepository, type HumanRepository } from '../workspace/human-repository.ts'
+import type { Kit } from './kit.ts'
 import type { Scene } from './operation.ts'
 
 /** Throws `workspace.not_a_repository`, `workspace.unsupported`, and `sandbox.unavailable` as every `git.*` does. */
@@ -29,4 +31,14 @@ export function requireReadable(paths: readonly string[]): readonly string[] {
     if (rule !== null) throw new VpError('path.denied', `${JSON.stringify(path.slice(0, 200))} may not be read: ${rule}`, { rule })
   }
   return plain
+}
+
+/** The pre-commit hook of a repository as it is at a commit. */
+export function hookAt(kit: Kit, repository: HumanRepository, commit: string): Promise<Hook | null> {
+  const tracked = async (path: string): Promise<string | null> => {
+    const { stdout } = await kit.git(['ls-tree', '-z', commit, '--', `:(top,literal)${path}`], { gitDir: repository.view })
+    const [mode = '', , id = ''] = stdout.toString('utf8').split(/[ \t]/)
+    return mode.startsWith('100') ? (await kit.git(['cat-file', 'blob', id], { gitDir: repository.view })).stdout.toString('utf8') : null
+  }
+  return findHook(kit.git, repository, { tracked, hide: isHidden })
 }

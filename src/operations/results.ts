@@ -22,6 +22,7 @@ export const projectMade = z.object({
   test: z.nullable(argv),
   lint: z.nullable(argv),
   environment: z.object({ reuse: z.array(z.string()), setup: z.array(argv), lock_files: z.array(z.string()) }),
+  hooks: z.nullable(z.object({ pre_commit: z.object({ kind: z.string(), argv }) })),
   evidence: z.array(z.string()),
   files_written: z.array(z.string()),
 })

@@ -32,7 +32,7 @@ export async function remoteOf(git: RunGit, repository: HumanRepository, name: s
 }
 
 /** The last value of a key, as git counts; the file is only read. */
-async function configValue(git: RunGit, file: string, key: string): Promise<string | null> {
+export async function configValue(git: RunGit, file: string, key: string): Promise<string | null> {
   if (!existsSync(file)) return null
   const { code, stdout } = await git(['config', '--file', file, '--no-includes', '-z', '--get-all', key], { accept: [1] })
   return code === 0 ? (nulList(stdout).at(-1) ?? null) : null

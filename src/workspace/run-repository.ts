@@ -10,7 +10,8 @@ import { gitText, nulList, type Identity, type RunGit } from './git.ts'
 
 /** Whose objects are borrowed. */
 export interface Lender {
-  readonly commonDir: string
+  /** Null: nobody's. */
+  readonly commonDir: string | null
   readonly objectFormat: 'sha1' | 'sha256'
 }
 
@@ -44,7 +45,7 @@ export function createRunRepository(gitDir: string, human: Lender, start?: { rea
     const fresh = `${gitDir}.new`
     rmSync(fresh, { recursive: true, force: true })
     for (const folder of ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags']) mkdirSync(join(fresh, folder), { recursive: true, mode: 0o700 })
-    writeFileSync(join(fresh, 'objects', 'info', 'alternates'), `${join(human.commonDir, 'objects')}\n`)
+    if (human.commonDir !== null) writeFileSync(join(fresh, 'objects', 'info', 'alternates'), `${join(human.commonDir, 'objects')}\n`)
     writeFileSync(join(fresh, 'config'), gitConfig(human.objectFormat))
     if (start) {
       mkdirSync(dirname(join(fresh, start.branch)), { recursive: true })
@@ -163,8 +164,8 @@ export async function mergeCommits(git: RunGit, gitDir: string, ours: string, th
 const NOBODY: Identity = { name: 'vp', email: 'vp@localhost' }
 
 /** A commit for the eyes of git alone: the same tree on the same parent is the same commit on every machine. */
-export async function scratchCommit(git: RunGit, gitDir: string, tree: string, parent: string): Promise<string> {
-  return commitTree(git, gitDir, { tree, parents: [parent], message: 'scratch\n', author: NOBODY, epochMs: 0 })
+export async function scratchCommit(git: RunGit, gitDir: string, tree: string, parent: string | null): Promise<string> {
+  return commitTree(git, gitDir, { tree, parents: parent === null ? [] : [parent], message: 'scratch\n', author: NOBODY, epochMs: 0 })
 }
 
 /** Three-way merge of two trees over a commit that need not be in the history of either. */

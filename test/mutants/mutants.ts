@@ -498,4 +498,11 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'if (lenders.length >= 0) return',
     test: at('test/attacks/git.test.ts', 'alternates name a repository of the person: workspace.unsupported'),
   },
+  {
+    why: 'a change that says it cannot run is let through by the hook',
+    file: 'src/pas/embedded/kpi/judge.ts',
+    from: 'if (value === null) return { ...shape, value: isFlag ? false : 0, pass: false,',
+    to: 'if (value === null) return { ...shape, value: isFlag ? false : 0, pass: true,',
+    test: at('src/pas/embedded/kpi/kpi.test.ts', 'pre_commit: a hook that could run before, and a change says that it cannot'),
+  },
 ]

@@ -10,7 +10,9 @@ import type { ProjectCommand, ProjectFile } from '../../plms/contract/types.ts'
 import { detectProject, type Detected } from '../../workspace/detect.ts'
 import { treePaths } from '../../workspace/git.ts'
 import { humanState, openHumanRepository } from '../../workspace/human-repository.ts'
+import type { Hook } from '../../workspace/hooks.ts'
 import type { Kit } from '../kit.ts'
+import { hookAt } from '../repository.ts'
 import { writeOwnFile } from './own-files.ts'
 import { createProjectRecord, PROJECT_FILE, readProjectFile, requireProject, type ProjectRecord } from './project.ts'
 
@@ -21,6 +23,7 @@ export interface NewProject {
   readonly test: readonly string[] | null
   readonly lint: readonly string[] | null
   readonly environment: ProjectFile['environment']
+  readonly hooks: NonNullable<ProjectFile['hooks']> | null
   readonly evidence: readonly string[]
   readonly files_written: readonly string[]
 }
@@ -38,11 +41,11 @@ export async function newProject(kit: Kit, root: string, name: string): Promise<
       next: ['vp plan', 'vp status'],
     })
   }
-  const { detected, count } = await detect(kit, root)
+  const { detected, count, hook } = await detect(kit, root)
   const record = await kit.store.transaction((tx) => createProjectRecord(tx, { root, name, now: kit.clock.now() }), {
     durable: true,
   })
-  const file = projectFile(record.id, name, detected, null)
+  const file = projectFile(record.id, name, { ...detected, hook }, null)
   writeOwnFile(root, PROJECT_FILE, `${JSON.stringify(file, null, 2)}\n`)
   return {
     project_id: record.id,
@@ -51,22 +54,23 @@ export async function newProject(kit: Kit, root: string, name: string): Promise<
     test: file.test?.argv ?? null,
     lint: file.lint?.argv ?? null,
     environment: file.environment,
-    evidence: detected.evidence,
+    hooks: file.hooks ?? null,
+    evidence: [...detected.evidence, ...(hook ? [`pre-commit hook ${hook.argv.join(' ')} (${hook.kind})`] : [])],
     files_written: [PROJECT_FILE],
   }
 }
 
 /** A project for one small change: recorded, but nothing is written into the human's tree. */
 export async function ephemeralProject(kit: Kit, root: string, test: readonly string[] | null): Promise<{ record: ProjectRecord; file: ProjectFile }> {
-  const { detected } = await detect(kit, root)
+  const { detected, hook } = await detect(kit, root)
   const known = await kit.store.read((tx) => tx.get<{ id: number }>("SELECT id FROM projects WHERE root = ? AND name = 'vp do' ORDER BY id DESC LIMIT 1", root))
   const record = known
     ? await kit.store.read((tx) => requireProject(tx, known.id))
     : await kit.store.transaction((tx) => createProjectRecord(tx, { root, name: 'vp do', now: kit.clock.now() }))
-  return { record, file: projectFile(record.id, 'vp do', detected, test) }
+  return { record, file: projectFile(record.id, 'vp do', { ...detected, hook }, test) }
 }
 
-function projectFile(id: number, name: string, detected: Detected, test: readonly string[] | null): ProjectFile {
+function projectFile(id: number, name: string, detected: Detected & { hook: Hook | null }, test: readonly string[] | null): ProjectFile {
   return {
     version: 1,
     project_id: id,
@@ -74,6 +78,7 @@ function projectFile(id: number, name: string, detected: Detected, test: readonl
     test: test ? commandOf(test, detected) : detected.test,
     lint: detected.lint,
     build: detected.build,
+    ...(detected.hook ? { hooks: { pre_commit: { kind: detected.hook.kind, argv: detected.hook.argv } } } : {}),
     environment: detected.environment,
     needs_git: detected.needs_git,
   }
@@ -99,7 +104,7 @@ export async function detectCommands(kit: Kit, root: string): Promise<Pick<Proje
 }
 
 /** Over the tracked files of HEAD; throws `workspace.no_commits`. */
-async function detect(kit: Kit, root: string): Promise<{ detected: Detected; count: number }> {
+async function detect(kit: Kit, root: string): Promise<{ detected: Detected; count: number; hook: Hook | null }> {
   const human = await openHumanRepository(kit.git, root, kit.paths.views)
   const { head } = await humanState(kit.git, human)
   if (!head)
@@ -115,5 +120,5 @@ async function detect(kit: Kit, root: string): Promise<{ detected: Detected; cou
       return null // deleted in the checkout: not there for the person either
     }
   }
-  return { detected: detectProject({ list, read }), count: list.length }
+  return { detected: detectProject({ list, read }), count: list.length, hook: await hookAt(kit, human, head) }
 }

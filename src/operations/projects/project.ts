@@ -33,6 +33,11 @@ const projectFile = z.strictObject({
   test: z.nullable(command),
   lint: z.nullable(command),
   build: z.optional(z.nullable(command)),
+  hooks: z.optional(
+    z.strictObject({
+      pre_commit: z.strictObject({ kind: z.enum(['git', 'husky', 'pre-commit']), argv: z.array(text).check(z.minLength(1), z.maxLength(64)) }),
+    }),
+  ),
   environment: z.strictObject({
     reuse: z.array(packages).check(z.maxLength(64)),
     setup: z.array(z.array(text).check(z.minLength(1))),

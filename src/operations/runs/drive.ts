@@ -10,7 +10,7 @@ import { FREE, tablePrice, type Price } from '../../models/prices.ts'
 import { FINAL_RUN } from '../../pas/contract/types.ts'
 import { driveRun, type DriveEnd } from '../../pas/embedded/drive.ts'
 import { SEEN_MS, writeDriver } from '../../pas/embedded/drivers.ts'
-import { LANE_GATES, type Gate } from '../../pas/embedded/reducer/gates.ts'
+import { LANE_GATES, REPOSITORY_GATES, type Gate } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
@@ -85,7 +85,7 @@ async function asDriver<Result>(kit: Kit, runId: string, body: () => Promise<Res
 export async function portsOptions(kit: Kit, request: DriveRequest): Promise<RunPortsOptions> {
   const price = await priceOf(kit, request.provider)
   return {
-    gates: (lane) => gatesOf(lane, request.gates),
+    gates: (lane) => gatesOf(lane, request.gates, request.project),
     prd: request.prd,
     onState: request.watcher.onState,
     onActivity: request.watcher.onActivity,
@@ -110,8 +110,8 @@ export async function priceOf(kit: Kit, provider: Provider): Promise<Price | nul
   return provider.endpoint.loopback ? FREE : tablePrice(provider.name, provider.model)
 }
 
-export function gatesOf(lane: keyof typeof LANE_GATES, overrides: readonly GateOverride[]): readonly Gate[] {
-  const shipped = LANE_GATES[lane].map((gate) => {
+export function gatesOf(lane: keyof typeof LANE_GATES, overrides: readonly GateOverride[], project: Pick<ProjectFile, 'hooks'>): readonly Gate[] {
+  const shipped = [...LANE_GATES[lane], ...(project.hooks ? REPOSITORY_GATES : [])].map((gate) => {
     const override = overrides.find((one) => one.lane === lane && one.kpi === gate.kpi_name)
     return override ? { ...gate, threshold: override.threshold } : gate
   })

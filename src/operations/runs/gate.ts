@@ -3,7 +3,9 @@
  */
 import * as z from 'zod/mini'
 import type { LintMeasurement, TestMeasurement } from '../../pas/embedded/kpi/measure.ts'
+import type { HookMeasurement } from '../../pas/embedded/kpi/pre-commit.ts'
 import type { ProjectCommand } from '../../plms/contract/types.ts'
+import { measureHook, type HookRequest } from '../hook-run.ts'
 import { operation } from '../operation.ts'
 import { measureLint, measureTests } from '../run.ts'
 
@@ -36,6 +38,18 @@ export const gateLint = operation<{ command: ProjectCommand }, GateResult<LintMe
   scope: 'run.exec',
   handler: (params, scene) => measureLint(scene, params.command),
   say: (params, { measurement }) => `${params.command.argv.join(' ')} · ${measurement.pass ? 'clean' : (measurement.output.split('\n')[0] ?? 'failed')}`,
+})
+
+export const gateHook = operation<HookRequest, GateResult<HookMeasurement>>({
+  name: 'gate.hook',
+  summary: "measure a tree by the repository's own pre-commit hook",
+  params: z.object({ hook: anything, repository: anything, from: anything, to: anything }) as never,
+  result: anything as never,
+  effect: 'execute',
+  scope: 'run.exec',
+  handler: async (params, scene) => ({ measurement: await measureHook(scene, params), receipt: scene.receiptId, reused: false }),
+  say: (params, { measurement }) =>
+    `${params.hook.argv.join(' ')} · ${measurement.cannot !== null ? `not measured: ${measurement.cannot}` : measurement.pass ? 'clean' : (measurement.output.split('\n')[0] ?? 'failed')}`,
 })
 
 /** How the task's tests are called, in words for the model; null without any. */

@@ -15,7 +15,8 @@ import { localEngine } from '../../pas/embedded/engines/local.ts'
 import type { Lease, TaskQueue } from '../../pas/embedded/engines/queue.ts'
 import { judge, unproved, type Evidence } from '../../pas/embedded/kpi/judge.ts'
 import type { LintMeasurement, TestMeasurement } from '../../pas/embedded/kpi/measure.ts'
-import { kpiViolation, LANE_GATES, openViolations, violationWords, type Gate } from '../../pas/embedded/reducer/gates.ts'
+import { cannotRun, type HookMeasurement } from '../../pas/embedded/kpi/pre-commit.ts'
+import { kpiViolation, LANE_GATES, openViolations, REPOSITORY_GATES, violationWords, type Gate } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { JobCard, KpiResult, Violation } from '../../pas/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
@@ -31,9 +32,10 @@ import { invoke } from '../invoke.ts'
 import type { Kit } from '../kit.ts'
 import { maskedError, type Masking } from '../masking.ts'
 import type { Caller, Operation } from '../operation.ts'
+import { hookAt } from '../repository.ts'
 import type { TreeScene } from '../scene.ts'
 import type { Asker } from '../wrapper/approval.ts'
-import { gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
+import { gateHook, gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
 import { taskGoal } from './goal.ts'
 import type { RunScene } from './run-scene.ts'
 import { publishBranch, recordEnd } from './end.ts'
@@ -206,7 +208,7 @@ async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOptions, what
     run,
     what.tree,
     { name: `gate-T${task.card.payload.n}`, lane: task.card.lane, from: treeId, base: state.head, environment: environmentOf(kit, options, state, task) },
-    (scene) => measure(kit, operatorCaller(state, task), scene, run, command, signal),
+    (scene) => measure(kit, operatorCaller(state, task), scene, run, { command, change: { at: state.base, from: state.head, to: treeId, base } }, signal),
     signal,
   )
   const gates = options.gates(task.card.lane)
@@ -243,28 +245,40 @@ async function forbiddenChanges(kit: Kit, run: RunScene, state: RunState, treeId
   ]
 }
 
-async function measure(
+interface ToMeasure {
+  readonly command: RunScene['project']['test']
+  /** For the hook: whose it is (`at`), the tree on what it is staged on, and what the base showed; null for the base itself. */
+  readonly change: { readonly at: string; readonly from: string | null; readonly to: string; readonly base: Evidence | null }
+}
+
+async function measure(kit: Kit, caller: Caller, scene: TreeScene, run: RunScene, { command, change }: ToMeasure, signal: AbortSignal): Promise<Evidence> {
+  const tests = command ? await gate<TestMeasurement>(kit, gateTests, { command }, caller, scene, signal) : null
+  const lint = run.project.lint ? await gate<LintMeasurement>(kit, gateLint, { command: run.project.lint }, caller, scene, signal) : null
+  // The last one: it may write into the tree.
+  const hook = run.project.hooks ? await measureHookOf(kit, caller, scene, run, change, signal) : undefined
+  return { tests, lint, ...(hook ? { hook } : {}) }
+}
+
+/** Where it could say nothing of the base, it is not asked about a change. */
+async function measureHookOf(
   kit: Kit,
   caller: Caller,
   scene: TreeScene,
   run: RunScene,
-  command: RunScene['project']['test'],
+  { at, from, to, base }: ToMeasure['change'],
   signal: AbortSignal,
-): Promise<Evidence> {
-  const tests = command ? await gate<TestMeasurement>(kit, gateTests, command, caller, scene, signal) : null
-  const lint = run.project.lint ? await gate<LintMeasurement>(kit, gateLint, run.project.lint, caller, scene, signal) : null
-  return { tests, lint }
+): Promise<HookMeasurement> {
+  if (base?.hook?.pass === null) return base.hook
+  const { gitDir } = run.repository
+  const kept = run.project.hooks?.pre_commit.kind
+  const hook = await hookAt(kit, run.human, at)
+  if (!hook || hook.kind !== kept) return cannotRun(`the ${kept} hook that .vp/project.json names is not there`)
+  const trees = { from: from === null ? null : await treeOf(kit.git, gitDir, from), to: await treeOf(kit.git, gitDir, to) }
+  return gate<HookMeasurement>(kit, gateHook, { hook, repository: run.repository, ...trees }, caller, scene, signal)
 }
 
-async function gate<Measurement>(
-  kit: Kit,
-  operation: Operation,
-  command: NonNullable<RunScene['project']['test']>,
-  caller: Caller,
-  scene: TreeScene,
-  signal: AbortSignal,
-): Promise<Measurement> {
-  const answer = await invoke(kit, operation, { command }, caller, scene, { signal })
+async function gate<Measurement>(kit: Kit, operation: Operation, params: object, caller: Caller, scene: TreeScene, signal: AbortSignal): Promise<Measurement> {
+  const answer = await invoke(kit, operation, params, caller, scene, { signal })
   if (!answer.ok) throw answer.error
   return (answer.result as GateResult<Measurement>).measurement
 }
@@ -285,7 +299,7 @@ async function baseEvidence(
     run,
     null,
     { name: 'base', lane: 'Code-Impl', from: state.base, base: state.base, environment: environmentOf(kit, options, state, null) },
-    (scene) => measure(kit, operatorCaller(state, null), scene, run, command, signal),
+    (scene) => measure(kit, operatorCaller(state, null), scene, run, { command, change: { at: state.base, from: null, to: state.base, base: null } }, signal),
     signal,
   )
   await keepEvidence(kit, state, state.base, command, evidence)
@@ -362,12 +376,20 @@ export async function headVerdict(
     run,
     null,
     { name: 'validate', lane: 'Code-Impl', from, base: state.head, environment: environmentOf(kit, options, state, null) },
-    (scene) => measure(kit, operatorCaller(state, null), scene, run, run.project.test, signal),
+    (scene) =>
+      measure(
+        kit,
+        operatorCaller(state, null),
+        scene,
+        run,
+        { command: run.project.test, change: { at: state.base, from: state.base, to: from, base } },
+        signal,
+      ),
     signal,
   )
   await keepEvidence(kit, state, state.head, run.project.test, now)
   const codeLanes = state.order.some((id) => state.tasks[id]?.card.lane === 'Code-Impl')
-  return judge(codeLanes ? options.gates('Code-Impl') : LANE_GATES['Data-Schema'], base, now, null)
+  return judge(codeLanes ? options.gates('Code-Impl') : [...LANE_GATES['Data-Schema'], ...(run.project.hooks ? REPOSITORY_GATES : [])], base, now, null)
 }
 
 async function writeAttemptReceipt(

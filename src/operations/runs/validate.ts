@@ -54,7 +54,13 @@ export async function validateRun(
   const verdict =
     state.head === state.base
       ? { kpis: [], violations: [] }
-      : await headVerdict(kit, run, { gates: (lane) => gatesOf(lane, overrides), ...(caller.confirm ? { confirm: caller.confirm } : {}) }, state, signal)
+      : await headVerdict(
+          kit,
+          run,
+          { gates: (lane) => gatesOf(lane, overrides, project), ...(caller.confirm ? { confirm: caller.confirm } : {}) },
+          state,
+          signal,
+        )
   const perTask = state.order.flatMap((id): ValidatedGate[] => {
     const task = state.tasks[id]
     return (task?.kpis ?? []).map((kpi) => gateOf(kpi, `T${task?.card.payload.n}`))

@@ -111,6 +111,8 @@ export interface ProjectFile {
   readonly lint: ProjectCommand | null
   /** Absent in files that were written before there was one. */
   readonly build?: ProjectCommand | null
+  /** The repository's own pre-commit hook, as a fact: what runs, in the sandbox, is found anew. Without it there is no such gate. */
+  readonly hooks?: { readonly pre_commit: { readonly kind: 'git' | 'husky' | 'pre-commit'; readonly argv: readonly string[] } }
   readonly environment: {
     readonly reuse: readonly string[]
     readonly setup: readonly (readonly string[])[]

@@ -8,10 +8,13 @@ import type { KpiResult, Violation } from '../../contract/types.ts'
 import { kpiPasses, type Gate } from '../reducer/gates.ts'
 import { compareReports } from './compare.ts'
 import { crashWords, type LintMeasurement, type TestMeasurement } from './measure.ts'
+import type { HookMeasurement } from './pre-commit.ts'
 
 export interface Evidence {
   readonly tests: TestMeasurement | null
   readonly lint: LintMeasurement | null
+  /** Absent: the project has no hook, and the gate is none. */
+  readonly hook?: HookMeasurement | null
 }
 
 export interface Verdict {
@@ -36,46 +39,57 @@ export function judge(gates: readonly Gate[], base: Evidence, now: Evidence, tas
   }
 }
 
+/** How one KPI is read from what was measured. A new one is a reader here and its measurement. */
+interface Reader {
+  /** null: could not be measured; undefined: there is nothing to measure it with. */
+  value(evidence: Evidence): number | boolean | null | undefined
+  /** Why it could not be measured, in words. */
+  whyNot(evidence: Evidence): string
+  first(evidence: Evidence): string | null
+  /** Of everything that failed, for the next attempt. */
+  output(evidence: Evidence): string | undefined
+}
+
+const TESTS: Reader = {
+  value: ({ tests }) => tests?.pass_rate ?? null,
+  whyNot: ({ tests }) => (tests ? crashWords(tests) : 'no test command is known'),
+  first: ({ tests }) => tests?.report.tests.find((test) => test.status === 'failed')?.name ?? null,
+  output: ({ tests }) => tests?.output,
+}
+const READERS: Readonly<Record<string, Reader>> = {
+  test_pass_rate: TESTS,
+  linter_pass: {
+    value: ({ lint }) => lint?.pass ?? null,
+    whyNot: ({ lint }) => (lint ? `the linter was ended by ${lint.ended_by}, exit ${lint.exit_code ?? 'unknown'}` : 'no linter is known'),
+    first: ({ lint }) => lint?.output.split('\n')[0] ?? null,
+    output: ({ lint }) => lint?.output,
+  },
+  pre_commit: {
+    value: ({ hook }) => (hook === undefined || hook === null ? undefined : hook.pass),
+    whyNot: ({ hook }) => hook?.cannot ?? 'the repository’s hook could not run',
+    first: ({ hook }) => hook?.output.split('\n')[0] ?? null,
+    output: ({ hook }) => hook?.output,
+  },
+}
+
 function measureKpi(gate: Gate, base: Evidence, now: Evidence): KpiResult | null {
-  const value = valueOf(gate.kpi_name, now)
-  const before = valueOf(gate.kpi_name, base)
+  const reader = READERS[gate.kpi_name]
+  const value = reader?.value(now)
+  if (!reader || value === undefined) return null // no runner for it in this build, or nothing of the kind in this project
+  const before = reader.value(base)
   const shape = { kpi_name: gate.kpi_name, threshold: gate.threshold }
-  if (value === undefined) return null // no runner for it in this build
-  if (value === null && (before === null || before === undefined))
-    return { ...shape, value: null, pass: null, measured: false, why: whyNot(gate.kpi_name, now) }
-  if (value === null)
-    return {
-      ...shape,
-      value: gate.kpi_name === 'linter_pass' ? false : 0,
-      pass: false,
-      measured: true,
-      first_failure: whyNot(gate.kpi_name, now),
-    }
-  const pass = kpiPasses(gate.threshold, value) || (gate.kpi_name === 'linter_pass' && before === false)
-  const first = firstFailure(gate.kpi_name, now)
+  if (value === null && (before === null || before === undefined)) return { ...shape, value: null, pass: null, measured: false, why: reader.whyNot(now) }
+  const isFlag = 'expected' in gate.threshold
+  if (value === null) return { ...shape, value: isFlag ? false : 0, pass: false, measured: true, first_failure: reader.whyNot(now) }
+  const pass = kpiPasses(gate.threshold, value) || (isFlag && before === false)
+  const first = reader.first(now)
   return { ...shape, value, pass, measured: true, ...(pass || first === null ? {} : { first_failure: first }) }
-}
-
-function valueOf(kpi: string, evidence: Evidence): number | boolean | null | undefined {
-  if (kpi === 'test_pass_rate') return evidence.tests ? evidence.tests.pass_rate : null
-  if (kpi === 'linter_pass') return evidence.lint ? evidence.lint.pass : null
-  return undefined
-}
-
-function whyNot(kpi: string, now: Evidence): string {
-  if (kpi === 'linter_pass') return now.lint ? `the linter was ended by ${now.lint.ended_by}, exit ${now.lint.exit_code ?? 'unknown'}` : 'no linter is known'
-  return now.tests ? crashWords(now.tests) : 'no test command is known'
 }
 
 /** What stands against a run that only its tests can prove, when they could be measured neither before nor now; else null. */
 export function unproved(now: Evidence, taskId: TaskId | null): Violation | null {
   if (now.tests && now.tests.pass_rate !== null) return null
-  return { kind: 'tests not measured', name: whyNot('test_pass_rate', now), task_id: taskId }
-}
-
-function firstFailure(kpi: string, now: Evidence): string | null {
-  if (kpi === 'linter_pass') return now.lint?.output.split('\n')[0] ?? null
-  return now.tests?.report.tests.find((test) => test.status === 'failed')?.name ?? null
+  return { kind: 'tests not measured', name: TESTS.whyNot(now), task_id: taskId }
 }
 
 /** One line that names the thing before any number. */
@@ -92,6 +106,9 @@ function feedbackOf(failed: readonly KpiResult[], violations: readonly Violation
     .map((violation) => `- ${violation.kind}: ${violation.name}${violation.file ? ` (${violation.file}${violation.line ? `:${violation.line}` : ''})` : ''}`)
   for (const kpi of failed) lines.push(`- ${kpi.kpi_name} is ${measured(kpi.value)}, the gate is ${threshold(kpi.threshold)}`)
   const tests = failed.some((kpi) => kpi.kpi_name === 'test_pass_rate') || violations.length > 0 ? now.tests?.output : undefined
-  const lint = failed.some((kpi) => kpi.kpi_name === 'linter_pass') ? now.lint?.output : undefined
-  return [...lines, ...(tests ? [tests] : []), ...(lint ? [lint] : [])].join('\n').slice(0, 4000)
+  const others = failed.filter((kpi) => kpi.kpi_name !== 'test_pass_rate').map((kpi) => READERS[kpi.kpi_name]?.output(now))
+  return [...lines, tests, ...others]
+    .filter((text) => text)
+    .join('\n')
+    .slice(0, 4000)
 }

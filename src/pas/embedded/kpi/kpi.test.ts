@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { LANE_GATES } from '../reducer/gates.ts'
+import { LANE_GATES, REPOSITORY_GATES } from '../reducer/gates.ts'
 import type { ProjectCommandShape } from './command.ts'
 import { compareReports } from './compare.ts'
 import { judge } from './judge.ts'
 import { readLintRun, readTestRun, testArgv, type CommandRun } from './measure.ts'
+import { readHookRun } from './pre-commit.ts'
 import type { TestCase, TestReport } from './reports/report.ts'
 
 const fixture = (name: string) => readFileSync(`test/fixtures/reports/${name}`, 'utf8')
@@ -162,6 +163,43 @@ for (const [title, base, now, pass, about] of verdicts)
     assert.equal(verdict.pass, pass)
     assert.match(verdict.reason, about)
     if (!pass) assert.ok(verdict.feedback.length > 0)
+  })
+
+const hookRun = (fields: Partial<CommandRun>) => ({ tests: null, lint: null, hook: readHookRun(ended(fields)) })
+const CLEAN = hookRun({ exit_code: 0 })
+const hooks: [
+  title: string,
+  base: Parameters<typeof judge>[1],
+  now: Parameters<typeof judge>[2],
+  want: [measured: boolean, pass: boolean] | null,
+  about: RegExp,
+][] = [
+  ['lets it through', CLEAN, CLEAN, [true, true], /^$/],
+  ['refuses it', CLEAN, hookRun({ exit_code: 1, stdout: 'b.txt:1 trailing blank' }), [true, false], /trailing blank/],
+  ['was red already', hookRun({ exit_code: 1 }), hookRun({ exit_code: 1 }), [true, true], /^$/],
+  [
+    'has no tool',
+    hookRun({ exit_code: 127, stderr: 'sh: 2: black: not found' }),
+    hookRun({ exit_code: 127, stderr: 'sh: 2: black: not found' }),
+    [false, true],
+    /black: not found/,
+  ],
+  [
+    'has no network',
+    hookRun({ stderr: 'getaddrinfo EAI_AGAIN example.org' }),
+    hookRun({ stderr: 'getaddrinfo EAI_AGAIN example.org' }),
+    [false, true],
+    /EAI_AGAIN/,
+  ],
+  ['could run before, and a change says that it cannot', CLEAN, hookRun({ stdout: 'x: command not found' }), [true, false], /command not found/],
+  ['takes too long', hookRun({ exit_code: null, ended_by: 'wall' }), hookRun({ exit_code: null, ended_by: 'wall' }), [false, true], /wall limit/],
+  ['is not there', { tests: null, lint: null }, { tests: null, lint: null }, null, /^$/],
+]
+for (const [title, base, now, want, about] of hooks)
+  test(`pre_commit: a hook that ${title}`, () => {
+    const { kpis } = judge(REPOSITORY_GATES, base, now, null)
+    assert.deepEqual(kpis[0] ? [kpis[0].measured, kpis[0].pass] : null, want)
+    assert.match(kpis[0]?.first_failure ?? '', about)
   })
 
 test('arguments reach the runner behind npm', () => {

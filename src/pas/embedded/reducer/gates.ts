@@ -23,6 +23,9 @@ export const LANE_GATES: Readonly<Record<PasLane, readonly Gate[]>> = {
   'Vector-Ops': [],
 }
 
+/** Of every lane, where the project has what they measure: a person's commit would have to pass it too. */
+export const REPOSITORY_GATES: readonly Gate[] = [{ kpi_name: 'pre_commit', threshold: { expected: true } }]
+
 const ALIASES: Readonly<Record<string, string>> = {
   bleu: 'BLEU',
   bleu_score: 'BLEU',

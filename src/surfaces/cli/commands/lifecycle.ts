@@ -27,7 +27,7 @@ export const newCommand: Command = {
   flags: { name: { type: 'string', help: 'the project’s name' } },
   needsKit: true,
   exits: [0, 2, 7],
-  json: 'project_id, name, index{files,symbols}, test, lint, environment',
+  json: 'project_id, name, index{files,symbols}, test, lint, hooks, environment',
   async run(context) {
     const name = textFlag(context.flags, 'name') ?? context.positionals[0]
     if (name === undefined) throw new VpError('usage.flag', 'vp new takes --name', { next: ['vp new --name shop-api'] })
@@ -45,6 +45,7 @@ export const newCommand: Command = {
       files_written: result.files_written.length,
       test: result.test?.join(' ') ?? null,
       lint: result.lint?.join(' ') ?? null,
+      hook: result.hooks?.pre_commit.argv.join(' ') ?? null,
       next,
     }
     return { result, receipt: answer.receipt, screen: (look) => newScreen(view, look) }

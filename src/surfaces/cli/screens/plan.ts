@@ -13,6 +13,8 @@ export interface NewView {
   /** How this project is tested and linted, as found: a command line, or null. */
   readonly test?: string | null
   readonly lint?: string | null
+  /** The repository's own pre-commit hook. */
+  readonly hook?: string | null
   readonly next?: readonly string[]
 }
 
@@ -25,7 +27,13 @@ export const newScreen = renderer<NewView>((view) => ({
     ),
     ...(view.test === undefined
       ? []
-      : [dots(`tests with ${view.test ?? 'nothing found'}`, view.lint === undefined ? null : `linted with ${view.lint ?? 'nothing found'}`)]),
+      : [
+          dots(
+            `tests with ${view.test ?? 'nothing found'}`,
+            view.lint === undefined ? null : `linted with ${view.lint ?? 'nothing found'}`,
+            view.hook ? `hook ${view.hook}, as a gate` : null,
+          ),
+        ]),
   ],
   stderr: nextLines(view.next ?? ['vp plan --from-prd docs/PRD.md']),
 }))
