@@ -22,6 +22,8 @@ export interface GoalInput {
   readonly files: readonly string[]
   /** The test command in words, or null when the project has none. */
   readonly test: string | null
+  /** How commits are titled in this repository, in words; null where nobody can tell. */
+  readonly titles: string | null
   /** Every tracked path, in code-unit order. */
   readonly tree: readonly string[]
   /** Lines of the person's own requirements that belong to the task. */
@@ -49,6 +51,7 @@ export function goalMessage(input: GoalInput): string {
   if (input.context) parts.push(`From the requirements:\n${input.context}`)
   if (input.files.length > 0) parts.push(`The plan expects changes in: ${input.files.join(', ')}`)
   parts.push(input.test ? `Tests: ${input.test}` : 'There is no test command.')
+  if (input.titles) parts.push(`Commit titles here: ${input.titles}`)
   parts.push(`Files:\n${treeListing(input.tree)}`)
   if (input.last) parts.push(AGAIN[input.last.why](input.last.feedback))
   return parts.join('\n\n')

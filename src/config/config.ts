@@ -34,7 +34,7 @@ const schema = z.strictObject({
   bell: z.optional(z.enum(['on', 'off'])),
   secrets: z.optional(z.strictObject({ files: z.optional(z.array(z.string()).check(z.maxLength(32))) })),
   forges: z.optional(z.array(forge)),
-  git: z.optional(z.strictObject({ sign: z.optional(z.enum(['merge', 'each', 'never'])) })),
+  git: z.optional(z.strictObject({ sign: z.optional(z.enum(['merge', 'each', 'never'])), signoff: z.optional(z.boolean()) })),
 })
 
 type UserFile = z.infer<typeof schema>
@@ -58,7 +58,11 @@ export interface Config {
   /** Where pull requests are opened besides the well-known forges; a token goes nowhere else. */
   readonly forges: readonly z.infer<typeof forge>[]
   /** `sign` null: `merge` where the person has a key, else `never`. */
-  readonly git: { readonly sign: 'merge' | 'each' | 'never' | null }
+  readonly git: {
+    readonly sign: 'merge' | 'each' | 'never' | null
+    /** The person signs off (DCO) what vp commits for them. */
+    readonly signoff: boolean
+  }
 }
 
 const DEFAULTS: Config = {
@@ -76,7 +80,7 @@ const DEFAULTS: Config = {
   bell: 'on',
   secrets: { files: [] },
   forges: [],
-  git: { sign: null },
+  git: { sign: null, signoff: false },
 }
 
 export interface Sourced {
@@ -106,6 +110,7 @@ export function loadConfig(file: string, env: Environment): LoadedConfig {
     source: name === 'sandbox' && pinned ? 'VP_SANDBOX' : name in user ? file : 'default',
   }))
   sources.push({ name: 'git.sign', value: git.sign ?? 'merge', source: git.sign === null ? 'default, where you have a key' : file })
+  sources.push({ name: 'git.signoff', value: git.signoff, source: user.git?.signoff === undefined ? 'default' : file })
   return { config, sources }
 }
 

@@ -69,6 +69,8 @@ export interface Trailers {
   /** `T3`; absent on the commit that ends a run. */
   readonly task: string | null
   readonly ledger: { readonly receipts: number; readonly head: string }
+  /** `A. Person <person@example.org>`: the person signs off what vp commits for them. */
+  readonly signoff?: string | undefined
 }
 
 /** Subject, body and the trailers by which a commit and the ledger know each other. */
@@ -83,6 +85,7 @@ export function commitMessage(title: string, body: string, trailers: Trailers): 
     `VP-Run: ${trailers.run}`,
     ...(trailers.task ? [`VP-Task: ${trailers.task}`] : []),
     `VP-Ledger: ${trailers.ledger.receipts}:${trailers.ledger.head}`,
+    ...(trailers.signoff ? [`Signed-off-by: ${trailers.signoff.replace(/[\r\n]/g, ' ')}`] : []),
   ]
   const paragraph = wrap(clean(body), 100)
   return `${subject === '' ? 'chore: task' : subject}\n\n${paragraph === '' ? '' : `${paragraph}\n\n`}${lines.join('\n')}\n`

@@ -23,6 +23,8 @@ export const projectMade = z.object({
   lint: z.nullable(argv),
   environment: z.object({ reuse: z.array(z.string()), setup: z.array(argv), lock_files: z.array(z.string()) }),
   hooks: z.nullable(z.object({ pre_commit: z.object({ kind: z.string(), argv }) })),
+  commits: text,
+  signoff: z.boolean(),
   evidence: z.array(z.string()),
   files_written: z.array(z.string()),
 })

@@ -505,4 +505,11 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'if (value === null) return { ...shape, value: isFlag ? false : 0, pass: true,',
     test: at('src/pas/embedded/kpi/kpi.test.ts', 'pre_commit: a hook that could run before, and a change says that it cannot'),
   },
+  {
+    why: 'a ticket is invented',
+    file: 'src/workspace/commit-convention.ts',
+    from: "named ? `${named}: ` : ''",
+    to: "named ? `${named}: ` : 'SHOP-1: '",
+    test: at('src/workspace/commit-convention.test.ts', 'title: fix(cart): keep the items → Keep the items'),
+  },
 ]

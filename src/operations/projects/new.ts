@@ -7,8 +7,10 @@ import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import { isoUtc } from '../../core/ports.ts'
 import type { ProjectCommand, ProjectFile } from '../../plms/contract/types.ts'
+import { conventionWords, detectConvention, type CommitConvention } from '../../workspace/commit-convention.ts'
 import { detectProject, type Detected } from '../../workspace/detect.ts'
 import { treePaths } from '../../workspace/git.ts'
+import { commitsOf } from '../../workspace/human-reading.ts'
 import { humanState, openHumanRepository } from '../../workspace/human-repository.ts'
 import type { Hook } from '../../workspace/hooks.ts'
 import type { Kit } from '../kit.ts'
@@ -24,6 +26,10 @@ export interface NewProject {
   readonly lint: readonly string[] | null
   readonly environment: ProjectFile['environment']
   readonly hooks: NonNullable<ProjectFile['hooks']> | null
+  /** How commits are titled here, in words; null for too few. */
+  readonly commits: string | null
+  /** They are signed off here (`vp git commit -s`). */
+  readonly signoff: boolean
   readonly evidence: readonly string[]
   readonly files_written: readonly string[]
 }
@@ -41,11 +47,11 @@ export async function newProject(kit: Kit, root: string, name: string): Promise<
       next: ['vp plan', 'vp status'],
     })
   }
-  const { detected, count, hook } = await detect(kit, root)
+  const { detected, count, hook, commits } = await detect(kit, root)
   const record = await kit.store.transaction((tx) => createProjectRecord(tx, { root, name, now: kit.clock.now() }), {
     durable: true,
   })
-  const file = projectFile(record.id, name, { ...detected, hook }, null)
+  const file = projectFile(record.id, name, { ...detected, hook, commits }, null)
   writeOwnFile(root, PROJECT_FILE, `${JSON.stringify(file, null, 2)}\n`)
   return {
     project_id: record.id,
@@ -55,22 +61,33 @@ export async function newProject(kit: Kit, root: string, name: string): Promise<
     lint: file.lint?.argv ?? null,
     environment: file.environment,
     hooks: file.hooks ?? null,
-    evidence: [...detected.evidence, ...(hook ? [`pre-commit hook ${hook.argv.join(' ')} (${hook.kind})`] : [])],
+    evidence: [
+      ...detected.evidence,
+      ...(hook ? [`pre-commit hook ${hook.argv.join(' ')} (${hook.kind})`] : []),
+      ...(commits ? [`commit titles: ${conventionWords(commits)}`] : []),
+    ],
+    commits: commits ? conventionWords(commits) : null,
+    signoff: commits?.signoff ?? false,
     files_written: [PROJECT_FILE],
   }
 }
 
 /** A project for one small change: recorded, but nothing is written into the human's tree. */
 export async function ephemeralProject(kit: Kit, root: string, test: readonly string[] | null): Promise<{ record: ProjectRecord; file: ProjectFile }> {
-  const { detected, hook } = await detect(kit, root)
+  const { detected, hook, commits } = await detect(kit, root)
   const known = await kit.store.read((tx) => tx.get<{ id: number }>("SELECT id FROM projects WHERE root = ? AND name = 'vp do' ORDER BY id DESC LIMIT 1", root))
   const record = known
     ? await kit.store.read((tx) => requireProject(tx, known.id))
     : await kit.store.transaction((tx) => createProjectRecord(tx, { root, name: 'vp do', now: kit.clock.now() }))
-  return { record, file: projectFile(record.id, 'vp do', { ...detected, hook }, test) }
+  return { record, file: projectFile(record.id, 'vp do', { ...detected, hook, commits }, test) }
 }
 
-function projectFile(id: number, name: string, detected: Detected & { hook: Hook | null }, test: readonly string[] | null): ProjectFile {
+function projectFile(
+  id: number,
+  name: string,
+  detected: Detected & { hook: Hook | null; commits: CommitConvention | null },
+  test: readonly string[] | null,
+): ProjectFile {
   return {
     version: 1,
     project_id: id,
@@ -79,6 +96,7 @@ function projectFile(id: number, name: string, detected: Detected & { hook: Hook
     lint: detected.lint,
     build: detected.build,
     ...(detected.hook ? { hooks: { pre_commit: { kind: detected.hook.kind, argv: detected.hook.argv } } } : {}),
+    ...(detected.commits ? { commits: detected.commits } : {}),
     environment: detected.environment,
     needs_git: detected.needs_git,
   }
@@ -104,7 +122,7 @@ export async function detectCommands(kit: Kit, root: string): Promise<Pick<Proje
 }
 
 /** Over the tracked files of HEAD; throws `workspace.no_commits`. */
-async function detect(kit: Kit, root: string): Promise<{ detected: Detected; count: number; hook: Hook | null }> {
+async function detect(kit: Kit, root: string): Promise<{ detected: Detected; count: number; hook: Hook | null; commits: CommitConvention | null }> {
   const human = await openHumanRepository(kit.git, root, kit.paths.views)
   const { head } = await humanState(kit.git, human)
   if (!head)
@@ -120,5 +138,10 @@ async function detect(kit: Kit, root: string): Promise<{ detected: Detected; cou
       return null // deleted in the checkout: not there for the person either
     }
   }
-  return { detected: detectProject({ list, read }), count: list.length, hook: await hookAt(kit, human, head) }
+  return {
+    detected: detectProject({ list, read }),
+    count: list.length,
+    hook: await hookAt(kit, human, head),
+    commits: detectConvention(await commitsOf(kit.git, human, { to: head, max: 100 })),
+  }
 }

@@ -33,6 +33,19 @@ const projectFile = z.strictObject({
   test: z.nullable(command),
   lint: z.nullable(command),
   build: z.optional(z.nullable(command)),
+  // Words of it reach a model: none but those of this alphabet.
+  commits: z.optional(
+    z.strictObject({
+      style: z.enum(['conventional', 'ticket', 'gitmoji', 'plain']),
+      types: z.array(z.string().check(z.regex(/^[a-z]{2,12}$/))).check(z.maxLength(8)),
+      scopes: z.array(z.string().check(z.regex(/^[\w./-]{1,24}$/))).check(z.maxLength(8)),
+      ticket: z.nullable(z.string().check(z.regex(/^[A-Z][A-Z0-9]{1,9}$/))),
+      begins: z.nullable(z.enum(['lower', 'upper'])),
+      max_length: z.int().check(z.gte(30), z.lte(100)),
+      full_stop: z.boolean(),
+      signoff: z.boolean(),
+    }),
+  ),
   hooks: z.optional(
     z.strictObject({
       pre_commit: z.strictObject({ kind: z.enum(['git', 'husky', 'pre-commit']), argv: z.array(text).check(z.minLength(1), z.maxLength(64)) }),

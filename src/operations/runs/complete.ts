@@ -27,7 +27,7 @@ import { loadProject, saveProject } from '../projects/project.ts'
 import { signingOf, type Signing } from '../signing.ts'
 import { learnFrom } from './learn.ts'
 import { keptEvidence } from './ports.ts'
-import { openRunScene, type RunScene } from './run-scene.ts'
+import { openRunScene, signoffOf, type RunScene } from './run-scene.ts'
 
 export interface Completed {
   readonly run_id: string
@@ -180,6 +180,7 @@ async function commitPapers(kit: Kit, run: RunScene, state: RunState, signing: S
       run: state.run_id,
       task: null,
       ledger: { receipts: head?.n ?? 0, head: head?.key ?? '0'.repeat(64) },
+      signoff: signoffOf(kit, run),
     })
     const commit = await commitTree(git, gitDir, {
       tree,
@@ -252,7 +253,8 @@ async function mergeOnto(kit: Kit, run: RunScene, { ours, theirs }: { ours: stri
       next: [`git merge ${run.branch.replace('refs/heads/', '')}`, 'vp git pr'],
     })
   }
-  const message = `Merge ${run.branch.replace('refs/heads/', '')}\n`
+  const signoff = signoffOf(kit, run)
+  const message = `Merge ${run.branch.replace('refs/heads/', '')}\n${signoff ? `\nSigned-off-by: ${signoff}\n` : ''}`
   return commitTree(kit.git, run.human.view, {
     tree: merged.tree,
     parents: [ours, theirs],

@@ -1,6 +1,7 @@
 /** What the model of an attempt is told first: the same words when a run is made and when it is replayed. */
 import { goalMessage, type LastAttempt } from '../../agent/prompt.ts'
 import type { TaskState } from '../../pas/embedded/reducer/state.ts'
+import { conventionWords } from '../../workspace/commit-convention.ts'
 import { treePaths } from '../../workspace/git.ts'
 import type { Kit } from '../kit.ts'
 import { testWords } from './gate.ts'
@@ -17,6 +18,7 @@ export async function taskGoal(kit: Kit, run: RunScene, task: TaskState, base: s
     tree: await treePaths(kit.git, run.repository.gitDir, task.carry_tree ?? base),
     context: prd,
     last: lastAttempt(task),
+    titles: run.project.commits ? conventionWords(run.project.commits) : null,
     test: testWords(run.project.test, payload.tests),
   })
 }

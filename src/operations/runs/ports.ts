@@ -23,6 +23,7 @@ import { redactTexts } from '../../policy/redact.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { SignBytes } from '../../workspace/commit-object.ts'
+import { fitTitle } from '../../workspace/commit-convention.ts'
 import { foreignChanges } from '../../workspace/foreign.ts'
 import { readRef } from '../../workspace/git.ts'
 import { commitTree, lineCounts, mergeTrees, moveRef, treeChanges, treeOf } from '../../workspace/run-repository.ts'
@@ -37,7 +38,7 @@ import type { TreeScene } from '../scene.ts'
 import type { Asker } from '../wrapper/approval.ts'
 import { gateHook, gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
 import { taskGoal } from './goal.ts'
-import type { RunScene } from './run-scene.ts'
+import { signoffOf, type RunScene } from './run-scene.ts'
 import { publishBranch, recordEnd } from './end.ts'
 import { startOf } from './start-tree.ts'
 import { openRunTree, type RunTree, type TreeRequest } from './trees.ts'
@@ -63,6 +64,8 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
   const queue = queueOf(kit)
   const git = kit.git
   const dir = run.repository.gitDir
+  /** Commits whose title was made to fit, for their receipts. */
+  const retitled = new Map<string, { was: string; changed: string[] }>()
   return {
     store: kit.store,
     clock: kit.clock,
@@ -90,12 +93,14 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
     merge: async (ours, base, treeId) => mergeTrees(git, dir, { base, ours: await treeOf(git, dir, ours), theirs: treeId }),
     commit: async (state, task, draft) => {
       const head = await kit.store.read((tx) => tx.get<{ n: number; key: string }>('SELECT n, key FROM heads WHERE run_id = ?', state.run_id))
-      const message = commitMessage(kit.redactText(draft.title), kit.redactText(draft.summary), {
+      const fitted = run.project.commits ? fitTitle(draft.title, run.project.commits, task.card.payload.goal) : { title: draft.title, changed: [] }
+      const message = commitMessage(kit.redactText(fitted.title), kit.redactText(draft.summary), {
         run: state.run_id,
         task: `T${task.card.payload.n}`,
         ledger: { receipts: head?.n ?? 0, head: head?.key ?? '0'.repeat(64) },
+        signoff: signoffOf(kit, run),
       })
-      return commitTree(git, dir, {
+      const commit = await commitTree(git, dir, {
         tree: draft.treeId,
         parents: [draft.parent],
         message,
@@ -103,12 +108,15 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
         epochMs: kit.clock.now(),
         sign: options.sign,
       })
+      if (fitted.changed.length > 0) retitled.set(commit, { was: kit.redactText(draft.title).slice(0, 200), changed: [...fitted.changed] })
+      return commit
     },
     readBranch: () => readRef(git, dir, run.branch),
     moveBranch: (_state, to, from) => moveRef(git, dir, run.branch, to, from),
     publish: (state, head) => publishBranch(kit, run, state, head),
     ended: (tx, state) => recordEnd(tx, kit, state),
-    receipt: (tx, lease, outcome) => writeAttemptReceipt(tx, kit, lease, { ...outcome, reason: kit.redactText(outcome.reason) }),
+    receipt: (tx, lease, outcome) =>
+      writeAttemptReceipt(tx, kit, lease, { ...outcome, reason: kit.redactText(outcome.reason), title: retitled.get(outcome.commit ?? '') ?? null }),
     validate: (state, signal) => validateRunHead(kit, run, options, state, signal),
   }
 }
@@ -396,7 +404,7 @@ async function writeAttemptReceipt(
   tx: Tx,
   kit: Kit,
   lease: Lease,
-  outcome: { kind: string; reason: string; kpis: readonly KpiResult[]; commit: string | null },
+  outcome: { kind: string; reason: string; kpis: readonly KpiResult[]; commit: string | null; title: { was: string; changed: string[] } | null },
 ): Promise<void> {
   const now = kit.clock.now()
   const status = outcome.kind === 'merged' ? 'succeeded' : outcome.kind
@@ -409,7 +417,7 @@ async function writeAttemptReceipt(
     attempt: lease.attempt,
     outcome: status,
     summary: outcome.kind === 'merged' ? `commit ${outcome.commit?.slice(0, 7)}` : outcome.reason,
-    detail: { kpis: outcome.kpis.map((kpi) => ({ ...kpi })), commit: outcome.commit },
+    detail: { kpis: outcome.kpis.map((kpi) => ({ ...kpi })), commit: outcome.commit, ...(outcome.title ? { title: outcome.title } : {}) },
   })
   if (outcome.kind === 'waiting' || outcome.kind === 'released') return
   await tx.run(

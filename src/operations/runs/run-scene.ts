@@ -46,3 +46,8 @@ export async function openRunScene(kit: Kit, state: RunState, project: ProjectFi
   const identity = await humanIdentity(kit.git, human, kit.env)
   return { runId: state.run_id, project, plan, human, repository, identity, branch: branchOf(state.run_id), directory }
 }
+
+/** For the trailer of vp's commits; undefined where the person did not say that they sign off. */
+export function signoffOf(kit: Kit, { identity }: RunScene): string | undefined {
+  return kit.config.git.signoff ? `${identity.name} <${identity.email}>` : undefined
+}

@@ -113,6 +113,17 @@ export interface ProjectFile {
   readonly build?: ProjectCommand | null
   /** The repository's own pre-commit hook, as a fact: what runs, in the sandbox, is found anew. Without it there is no such gate. */
   readonly hooks?: { readonly pre_commit: { readonly kind: 'git' | 'husky' | 'pre-commit'; readonly argv: readonly string[] } }
+  /** How commits are titled here, from the last of them. Without it titles stay as the model writes them. */
+  readonly commits?: {
+    readonly style: 'conventional' | 'ticket' | 'gitmoji' | 'plain'
+    readonly types: readonly string[]
+    readonly scopes: readonly string[]
+    readonly ticket: string | null
+    readonly begins: 'lower' | 'upper' | null
+    readonly max_length: number
+    readonly full_stop: boolean
+    readonly signoff: boolean
+  }
   readonly environment: {
     readonly reuse: readonly string[]
     readonly setup: readonly (readonly string[])[]

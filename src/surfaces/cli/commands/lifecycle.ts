@@ -27,7 +27,7 @@ export const newCommand: Command = {
   flags: { name: { type: 'string', help: 'the project’s name' } },
   needsKit: true,
   exits: [0, 2, 7],
-  json: 'project_id, name, index{files,symbols}, test, lint, hooks, environment',
+  json: 'project_id, name, index{files,symbols}, test, lint, hooks, commits, signoff, environment',
   async run(context) {
     const name = textFlag(context.flags, 'name') ?? context.positionals[0]
     if (name === undefined) throw new VpError('usage.flag', 'vp new takes --name', { next: ['vp new --name shop-api'] })
@@ -40,6 +40,8 @@ export const newCommand: Command = {
       context.talk(`note  committed as ${(committed.result as { sha: string }).sha.slice(0, 7)}`)
     }
     const next = ['vp plan --from-prd docs/PRD.md']
+    if (result.commits !== null)
+      context.talk(`note  commit titles here: ${result.commits}${result.signoff ? '; signed off (git.signoff, vp git commit -s)' : ''}`)
     const view = {
       ...result,
       files_written: result.files_written.length,
