@@ -3,7 +3,7 @@
  * hooks and no attributes of `.git/info`. Attempts have no git directory at all. On Landlock, which mounts nothing, this
  * holds for a command that is git itself; a test that starts git sees the repository's own directory there.
  */
-import { copyFileSync, existsSync, lstatSync, mkdirSync } from 'node:fs'
+import { appendFileSync, copyFileSync, existsSync, lstatSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isVpError } from '../core/errors.ts'
 import type { BackendName, Mount } from '../sandbox/contract.ts'
@@ -20,6 +20,10 @@ export interface SandboxGit {
 const NOTHING: SandboxGit = { mounts: [], env: {} }
 const ALWAYS = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', GIT_OPTIONAL_LOCKS: '0', GIT_PAGER: 'cat', GIT_EDITOR: 'true' }
 
+/** A submodule's own directory is not there, and its configuration has no say. */
+const SUBMODULES = '[diff]\n\tignoreSubmodules = all\n'
+const QUIET = { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'diff.ignoreSubmodules', GIT_CONFIG_VALUE_0: 'all' }
+
 /** `at`: an empty directory for as long as the command runs. */
 export async function sandboxGit(
   kit: Kit,
@@ -30,7 +34,7 @@ export async function sandboxGit(
   const repository = await opened(kit, tree)
   if (call.backend === 'landlock') {
     if (call.program !== 'git' || !repository) return { mounts: [], env: ALWAYS }
-    const env = { ...ALWAYS, GIT_DIR: repository.view, GIT_WORK_TREE: '/workspace', GIT_INDEX_FILE: '/workspace/.git/index' }
+    const env = { ...ALWAYS, GIT_DIR: repository.view, GIT_WORK_TREE: '/workspace', GIT_INDEX_FILE: '/workspace/.git/index', ...QUIET }
     return { mounts: [{ hostPath: repository.view, sandboxPath: repository.view }], env }
   }
   mkdirSync(call.at, { recursive: true })
@@ -38,6 +42,7 @@ export async function sandboxGit(
   if (!repository) return { mounts: [over], env: ALWAYS }
   for (const name of ['objects', 'refs', 'info']) mkdirSync(join(call.at, name))
   for (const name of ['config', 'HEAD']) copyFileSync(join(repository.view, name), join(call.at, name))
+  appendFileSync(join(call.at, 'config'), SUBMODULES)
   for (const name of ['packed-refs', 'shallow', 'info/exclude'])
     if (existsSync(join(repository.commonDir, name))) copyFileSync(join(repository.commonDir, name), join(call.at, name))
   if (existsSync(repository.index)) copyIndex(repository.index, join(call.at, 'index'))

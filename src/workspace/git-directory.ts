@@ -3,7 +3,7 @@
  * an alternate, since vp reads from it and writes refs and logs to it. Read from its files alone: nothing is discovered,
  * and nothing runs.
  */
-import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { isWithin } from './persons-programs.ts'
@@ -54,15 +54,19 @@ const TOP = [
   'packed-refs',
   'logs',
   'logs/HEAD',
+  'logs/refs',
   'shallow',
 ]
 
 /** Throws `workspace.unsupported` for a link out of the directory, or for objects that are borrowed from elsewhere. */
 export function refuseForeignParts(gitDir: string, commonDir: string): void {
+  if (!existsSync(join(commonDir, 'objects')) || !existsSync(join(commonDir, 'refs'))) throw notARepository(dirname(gitDir))
   for (const directory of new Set([gitDir, commonDir]))
     for (const name of TOP)
       if (lstatSync(join(directory, name), { throwIfNoEntry: false })?.isSymbolicLink() && !isWithin(commonDir, join(directory, name)))
         throw leadsElsewhere(`.git/${name}`, 'is a link out of the git directory')
+  const fanOut = readdirSync(join(commonDir, 'objects'), { withFileTypes: true }).find((entry) => entry.isSymbolicLink())
+  if (fanOut) throw leadsElsewhere(`.git/objects/${fanOut.name}`, 'is a link')
   const alternates = join(commonDir, 'objects', 'info', 'alternates')
   const lenders = existsSync(alternates)
     ? readFileSync(alternates, 'utf8')

@@ -225,6 +225,8 @@ const STRUCTURES: [title: string, spoil: (place: Place, secret: string) => void,
     (place) => relink(place, 'logs/refs/heads/main', join(place.root, 'profile')),
     'workspace.unsupported',
   ],
+  ['the logs of refs are a link to a directory of the person', (place) => relink(place, 'logs/refs', place.root), 'workspace.unsupported'],
+  ['a folder of objects is a link to a directory of the person', (place) => relink(place, 'objects/00', place.root), 'workspace.unsupported'],
   [
     'a branch is a link to a file of the person',
     (place) => {

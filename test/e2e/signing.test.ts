@@ -158,6 +158,31 @@ test('a key that does not sign leaves branch, index and files as they were; afte
   assert.deepEqual([unsigned.code, unsigned.doc.result?.['signed'], unsigned.doc.result?.['not_signed']], [0, 0, null])
 })
 
+test('signing that a person breaks off changes nothing: exit 130', SSH, async (t) => {
+  const place = makePlace(t, FILES)
+  sshKey(place)
+  userConfig(place, 'each')
+  const started = join(place.root, 'started')
+  writeFileSync(join(home(place), 'slow'), `#!/bin/sh\ntouch ${started}\nexec sleep 60\n`, { mode: 0o755 })
+  appendGlobal(place, '[gpg "ssh"]\n\tprogram = ~/slow\n')
+  writeFiles(place.repository, { 'a.txt': 'two\n' })
+  const before = git(place, 'rev-parse', 'HEAD')
+  const { code, doc } = await vpJson(place, ['git', 'commit', '-m', 'm', 'a.txt'], {
+    onSpawn: (child) => {
+      const look = setInterval(() => {
+        if (!existsSync(started)) return
+        clearInterval(look)
+        child.kill('SIGINT') // begin nothing new
+        setTimeout(() => child.kill('SIGINT'), 200) // stop
+      }, 20)
+    },
+  })
+  assert.deepEqual([code, doc.error?.code], [130, 'cancelled'], JSON.stringify(doc))
+  assert.equal(git(place, 'rev-parse', 'HEAD'), before)
+  assert.equal(git(place, 'status', '--porcelain'), ' M a.txt')
+  assert.equal(existsSync(join(place.repository, '.git', 'index.lock')), false)
+})
+
 /** With `git.sign` each, `vp git commit` is the quickest way to the key. */
 const HOSTILE: [title: string, spoil: (place: Place, mark: string) => void, want: string][] = [
   ['the repository names another key', (place) => git(place, 'config', 'user.signingkey', '/etc/hostname'), 'signed'],
