@@ -49,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
     why: 'the copy before a migration lacks the write-ahead log',
     file: 'src/store/sqlite.ts',
     from: "if (version > 0) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')",
-    to: "if (version > 1) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')",
+    to: "if (version > newest) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')",
     test: at('src/store/sqlite.test.ts', 'a migration keeps a copy of the file and the sums of new columns'),
   },
   {
