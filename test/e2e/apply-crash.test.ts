@@ -72,7 +72,7 @@ test('a patch of 200 files is killed at any moment: old files or new ones, after
   assert.equal(await isWhole(trial.place), 'new')
   const chance = seeded(7)
   const seen = new Map<string, number>()
-  for (let n = 0; n < (DEEP ? 40 : 5); n++) {
+  for (let n = 0; n < (DEEP ? 40 : 3); n++) {
     const { place, diff } = patched(t)
     // The writing itself is the last third.
     const after = wholeMs * (0.5 + chance() * 0.5)

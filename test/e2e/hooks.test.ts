@@ -98,11 +98,11 @@ for (const [title, files, prepare] of CANNOT)
     assert.equal(feedback.length, 1)
     const validated = await vpJson(place, ['validate', String(doc.result?.['run_id'])])
     assert.equal(validated.code, 0, JSON.stringify(validated.doc))
-    const gates = validated.doc.result?.['gates'] as unknown as { kpi_name: string; measured: boolean; first_failure: string | null }[]
+    const gates = validated.doc.result?.['gates'] as unknown as { kpi_name: string; measured: boolean; first_failure: string | null; why: string | null }[]
     const own = gates.filter((gate) => gate.kpi_name === 'pre_commit')
     assert.ok(own.length > 0 && own.every((gate) => !gate.measured), JSON.stringify(own))
     assert.ok(
-      own.every((gate) => (gate.first_failure ?? '') !== ''),
+      own.every((gate) => (gate.why ?? '') !== ''),
       'it is said why',
     )
   })
