@@ -74,23 +74,29 @@ export function programOf(argv: readonly string[]): string {
   return plain === '' ? name : plain === 'nodejs' ? 'node' : plain
 }
 
+/** Programs within programs: nobody means more, and judging more takes time that grows with every one. */
+const MAX_DEPTH = 3
+const MAX_TAILS = 64
+
 export function globalDeny(argv: readonly string[]): GlobalDenial | null {
+  return argv.some(namesMetadataHost) ? { rule: 'global/cloud-metadata', reason: 'cloud metadata addresses are never reached' } : denyProgram(argv, 0)
+}
+
+function denyProgram(argv: readonly string[], depth: number): GlobalDenial | null {
   const program = programOf(argv)
   const rest = argv.slice(1)
   const byName = BY_NAME.get(program)
   if (byName !== undefined) return byName
   if (/^mkfs\b/.test(program)) return { rule: 'global/no-destroy', reason: 'it can destroy files that have no before-image' }
-  if (argv.some(namesMetadataHost)) {
-    return { rule: 'global/cloud-metadata', reason: 'cloud metadata addresses are never reached' }
-  }
+  if (depth > MAX_DEPTH) return { rule: 'global/nesting', reason: 'too many programs that run one another' }
   if (program === 'git') return gitDeny(rest)
-  if (WRAPPERS.includes(program)) return denyWrapped(program, rest)
+  if (WRAPPERS.includes(program)) return denyWrapped(program, rest, depth)
   return (
     denyFiles(program, rest) ??
     denyInstall(program, rest) ??
     denyOption(program, ownArguments(program, rest)) ??
     denyScript(program, rest) ??
-    denyInner(program, rest)
+    denyInner(program, rest, depth)
   )
 }
 
@@ -102,23 +108,24 @@ function denyScript(program: string, rest: readonly string[]): GlobalDenial | nu
 }
 
 /** What stands inside is held to the same rules, as deep as it goes: each step is shorter than the one before. */
-function denyInner(program: string, rest: readonly string[]): GlobalDenial | null {
+function denyInner(program: string, rest: readonly string[], depth: number): GlobalDenial | null {
   const inner = innerCommand(program, rest)
   if (inner === null) return null
   const name = programOf(inner)
   if (isScriptRunner(program) && !isInterpreter(name) && !SHELLS.includes(name)) return null
-  const denied = globalDeny(inner)
+  const denied = denyProgram(inner, depth + 1)
   return denied === null ? null : { ...denied, reason: `${program} would run it: ${denied.reason}` }
 }
 
-function denyWrapped(program: string, rest: readonly string[]): GlobalDenial | null {
-  if (rest.some((argument) => /^(?:-[a-zA-Z]*S|--split-string)/.test(argument)) && program === 'env') {
-    return { rule: 'global/no-shell', reason: 'env -S splits a string as a shell would' }
-  }
-  // Which argument is the inner program depends on the wrapper's options, so every tail must be free of denials.
-  for (let at = 0; at < Math.min(rest.length, 16); at++) {
+/** Which argument is the inner program depends on the wrapper's options, so every tail must be free of denials: each looked at once. */
+function denyWrapped(program: string, rest: readonly string[], depth: number): GlobalDenial | null {
+  const splits = rest.find((argument) => /^(?:-[a-zA-Z]*S|--split-string)/.test(argument))
+  if (splits !== undefined && (program === 'env' || rest.includes('env'))) return { rule: 'global/no-shell', reason: 'env -S splits a string as a shell would' }
+  for (let at = 0; at < Math.min(rest.length, MAX_TAILS); at++) {
     const name = (rest[at] ?? '').split('/').at(-1) ?? ''
-    const inner = name === '' || name.startsWith('-') || name.includes('=') ? null : globalDeny([name, ...rest.slice(at + 1)])
+    // A wrapper within this one has no tails but these.
+    if (name === '' || name.startsWith('-') || name.includes('=') || WRAPPERS.includes(programOf([name]))) continue
+    const inner = denyProgram([name, ...rest.slice(at + 1)], depth + 1)
     if (inner !== null) return { ...inner, reason: `${program} would run it: ${inner.reason}` }
   }
   return null

@@ -71,3 +71,17 @@ test('a command is shown on one line, and where its arguments begin', () => {
   ]
   for (const [argv, shown] of rows) assert.equal(shownCommand(argv), shown)
 })
+
+test('programs within programs are judged in time that their number bounds', () => {
+  const chains: (readonly string[])[] = [
+    ...['env', 'timeout', 'xargs'].map((name) => Array.from({ length: 900 }, () => name)),
+    Array.from({ length: 300 }, () => ['env', 'uv', 'run']).flat(),
+    Array.from({ length: 300 }, () => ['python3', '-m', 'env']).flat(),
+    Array.from({ length: 450 }, () => ['poetry', 'run']).flat(),
+    Array.from({ length: 900 }, (_, at) => (at % 2 === 0 ? 'nice' : 'yarn')),
+  ]
+  const before = process.threadCpuUsage()
+  for (const chain of chains) assert.notEqual(decideCommand([...chain, 'a'], shippedLane('Code-Impl'), 'human').effect, 'allow')
+  assert.ok(process.threadCpuUsage(before).user < 2_000_000, 'two seconds of processor time')
+  assert.equal(decideCommand(words('poetry run poetry run poetry run poetry run poetry run sh'), laneWith("[poetry, run, '*']"), 'human').effect, 'deny')
+})
