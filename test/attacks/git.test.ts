@@ -2,7 +2,7 @@
  * git and repositories that mean harm, one row each: what the operator's own git does with every key that can name a
  * program, with directories that lead elsewhere, and with arguments that look like options. A third of the rows is
  * legitimate and has to go through. What git does inside the sandbox: `git-sandbox.test.ts`; signing and forges:
- * `test/e2e/signing.test.ts`, `test/e2e/pull-request.test.ts`.
+ * `test/e2e-more/signing.test.ts`, `test/e2e-more/pull-request.test.ts`.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

@@ -4,7 +4,7 @@ import { rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
-import { approvedProject, call, git, makePlace, turnOf, vp, vpJson, type Cleanup, type Place } from './kit.ts'
+import { approvedProject, call, git, makePlace, turnOf, vp, vpJson, type Cleanup, type Place } from '../e2e/kit.ts'
 
 const FILES = {
   'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
-import { BACKENDS, call, git, makePlace, receiptsOf, vpJson, writeFiles, type Cleanup } from './kit.ts'
+import { BACKENDS, call, git, makePlace, receiptsOf, vpJson, writeFiles, type Cleanup } from '../e2e/kit.ts'
 
 const EDIT = call('edit', { path: 'calc.py', old: 'a - b', new: 'a + b' })
 const SUBMIT = call('submit', { title: 'fix: add adds', summary: 'It subtracted.' })

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { startScriptedServer, type ScriptedAnswer, type WireRequest } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, turnOf, VP, vp, vpJson, type Cleanup, type Ended, type Place } from './kit.ts'
+import { call, git, makePlace, turnOf, VP, vp, vpJson, type Cleanup, type Ended, type Place } from '../e2e/kit.ts'
 
 const FILES = {
   'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,

@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileS
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, turnOf, vpJson, writeFiles, type Cleanup, type Files, type Place } from './kit.ts'
+import { call, git, makePlace, turnOf, vpJson, writeFiles, type Cleanup, type Files, type Place } from '../e2e/kit.ts'
 
 const FILES: Files = {
   'a.txt': 'one\n',

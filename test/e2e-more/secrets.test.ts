@@ -10,7 +10,7 @@ import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { sha256 } from '../../src/core/json.ts'
 import { startScriptedServer, type ScriptedAnswer, type WireRequest } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, vp, vpJson, type Place } from './kit.ts'
+import { call, git, makePlace, vp, vpJson, type Place } from '../e2e/kit.ts'
 
 // Put together here, so that no scanner takes this file for a leak.
 const part = (seed: string): string => `${seed}Zk3Q9xW7bR2mT5vY8cN1pL4s`

@@ -7,7 +7,7 @@ import { chmodSync, existsSync, readFileSync, readdirSync, statSync, writeFileSy
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CODES } from '../../src/core/errors.ts'
-import { DEEP, makePlace, seeded, vp, vpJson, type Cleanup, type Envelope, type Files, type Place } from './kit.ts'
+import { DEEP, makePlace, seeded, vp, vpJson, type Cleanup, type Envelope, type Files, type Place } from '../e2e/kit.ts'
 
 const COUNT = 200
 const nameOf = (n: number) => `d${n % 7}/f${n}.txt`

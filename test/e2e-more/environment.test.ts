@@ -8,7 +8,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer, type ScriptedServer } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, processesWith, receiptsOf, VP, vp, vpJson, writeFiles, type Cleanup, type Place } from './kit.ts'
+import { call, git, makePlace, processesWith, receiptsOf, VP, vp, vpJson, writeFiles, type Cleanup, type Place } from '../e2e/kit.ts'
 
 const JSON_LINES = (value: object) => `${JSON.stringify(value, null, 2)}\n`
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, turnOf, vp, vpJson, type Cleanup } from './kit.ts'
+import { call, git, makePlace, turnOf, vp, vpJson, type Cleanup } from '../e2e/kit.ts'
 
 const FILES = {
   'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,

@@ -7,10 +7,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
-import { startForge, TOKEN, type ForgeServer, type Kind } from './forge-server.ts'
-import { approvedProject, git, receiptsOf, turnOf, vp, vpJson, type Cleanup, type Place } from './kit.ts'
-import { openRpc } from './rpc-client.ts'
-import { wordsFiles, wordsModel } from './words.ts'
+import { startForge, TOKEN, type ForgeServer, type Kind } from '../e2e/forge-server.ts'
+import { approvedProject, git, receiptsOf, turnOf, vp, vpJson, type Cleanup, type Place } from '../e2e/kit.ts'
+import { openRpc } from '../e2e/rpc-client.ts'
+import { wordsFiles, wordsModel } from '../e2e/words.ts'
 
 const cleanups: (() => void)[] = []
 const all: Cleanup = { after: (fn) => cleanups.push(fn) }

@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
-import { approvedProject, git, makePlace, turnOf, vp, vpJson, writeFiles, type Cleanup, type Place } from './kit.ts'
-import { openRpc, type RpcClient } from './rpc-client.ts'
-import { isSame, manifest, setTraps } from './traps.ts'
-import { WORDS_FILES, wordsModel } from './words.ts'
+import { approvedProject, git, makePlace, turnOf, vp, vpJson, writeFiles, type Cleanup, type Place } from '../e2e/kit.ts'
+import { openRpc, type RpcClient } from '../e2e/rpc-client.ts'
+import { isSame, manifest, setTraps } from '../e2e/traps.ts'
+import { WORDS_FILES, wordsModel } from '../e2e/words.ts'
 
 const FILES = { 'a.txt': 'one\ntwo\nthree\n', 'src/b.txt': 'b\n', 'src/c.txt': 'c\n', 'gone.txt': 'x\n', 'run.sh': '#!/bin/sh\n', '.gitignore': '*.log\n' }
 

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startScriptedServer, type WireRequest } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, receiptsOf, turnOf, vp, vpJson } from './kit.ts'
+import { call, git, makePlace, receiptsOf, turnOf, vp, vpJson } from '../e2e/kit.ts'
 
 const FILES = {
   'package.json': '{"name":"x","type":"module","scripts":{"test":"node --test"}}\n',

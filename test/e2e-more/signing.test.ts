@@ -10,9 +10,9 @@ import { test, type TestContext } from 'node:test'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
 import { gitRunner } from '../../src/workspace/git.ts'
 import { commitTree, type CommitDraft } from '../../src/workspace/run-repository.ts'
-import { approvedProject, git, makePlace, turnOf, vp, vpJson, writeFiles, type Cleanup, type Place } from './kit.ts'
-import { isSame, manifest } from './traps.ts'
-import { WORDS_FILES, wordsModel } from './words.ts'
+import { approvedProject, git, makePlace, turnOf, vp, vpJson, writeFiles, type Cleanup, type Place } from '../e2e/kit.ts'
+import { isSame, manifest } from '../e2e/traps.ts'
+import { WORDS_FILES, wordsModel } from '../e2e/words.ts'
 
 const FILES = { 'a.txt': 'one\n' }
 const here = (program: string): boolean => spawnSync(program, ['--version']).error === undefined
