@@ -138,10 +138,6 @@ async function detect(kit: Kit, root: string): Promise<{ detected: Detected; cou
       return null // deleted in the checkout: not there for the person either
     }
   }
-  return {
-    detected: detectProject({ list, read }),
-    count: list.length,
-    hook: await hookAt(kit, human, head),
-    commits: detectConvention(await commitsOf(kit.git, human, { to: head, max: 100 })),
-  }
+  const [hook, history] = await Promise.all([hookAt(kit, human, head), commitsOf(kit.git, human, { to: head, max: 100 })])
+  return { detected: detectProject({ list, read }), count: list.length, hook, commits: detectConvention(history) }
 }

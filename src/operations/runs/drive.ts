@@ -52,9 +52,10 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
     test: run.project.test?.argv.filter((word) => word !== '--silent').join(' ') ?? null,
     backend: (await kit.sandbox()).backend.name,
   })
-  const signing = await signingOf(kit, { root: run.human.root, present: false, signal: request.stop })
-  if (signing.when === 'each') await trySigning(signing)
-  const sign = signing.when === 'each' ? signing.sign : undefined
+  // Only who asks for it by name has each commit signed; for others the key is first looked for at the end.
+  const signing = kit.config.git.sign === 'each' ? await signingOf(kit, { root: run.human.root, present: false, signal: request.stop }) : null
+  if (signing?.when === 'each') await trySigning(signing)
+  const sign = signing?.when === 'each' ? signing.sign : undefined
   const ports = runPorts(kit, run, { ...(await portsOptions(kit, request)), sign })
   const end = await asDriver(kit, run.runId, () =>
     driveRun(ports, request.state.run_id, {
