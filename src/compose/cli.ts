@@ -121,7 +121,8 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
   const context: CommandContext = {
     ...parsed,
     ...edgesAt({ cwd, env: host.env }, planner),
-    elsewhere: (place) => edgesAt(place, caller),
+    // A sample that the command made itself is nobody's to protect: there it is the person who signs, in CI too.
+    elsewhere: (place) => edgesAt(place, { ...caller, actor: 'human', scopes: lazy ? lazy.scopesOf('human') : new Set() }),
     packageRoot: packageRoot(),
     interactive,
     look: looks.out,
