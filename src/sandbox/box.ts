@@ -19,6 +19,8 @@ export interface BoxParts {
   readonly prlimit: string
   readonly arch: FilterArch
   readonly isRoot: boolean
+  /** A directory of vp's own that outlives a run. */
+  readonly tmpBase: string
   /** Root without the right to make namespaces (a container) needs a user namespace too. */
   readonly needsUserNamespace: boolean
 }
@@ -34,7 +36,7 @@ export function boxBackend(parts: BoxParts): PreparingBackend {
 const FIRST_PROCESS = ['/bin/sh', '-c', 'exec 3>&2 2>/dev/null; "$@" 2>&3 3>&-; exit $?', 'sh']
 
 export function prepareBox(parts: BoxParts, request: SandboxRequest): Prepared {
-  const view = buildView(request)
+  const view = buildView(request, parts.tmpBase)
   const orders: BoxOrders = {
     kind: 'box',
     steps: view.steps,

@@ -17,6 +17,8 @@ export interface BwrapParts {
   readonly prlimit: string
   readonly arch: FilterArch
   readonly isRoot: boolean
+  /** A directory of vp's own that outlives a run. */
+  readonly tmpBase: string
 }
 
 /** Throws where node:ffi is missing: then descriptors that vp itself inherited would reach the command. */
@@ -29,7 +31,7 @@ const ISOLATE = ['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-
 const HARDEN = ['--disable-userns', '--hostname', 'vp', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv']
 
 export function prepareBwrap(parts: BwrapParts, request: SandboxRequest): Prepared {
-  const view = buildView(request)
+  const view = buildView(request, parts.tmpBase)
   const args = [
     ...ISOLATE,
     ...(request.network === 'none' ? ['--unshare-net'] : []),

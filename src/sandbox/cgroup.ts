@@ -1,42 +1,47 @@
 /**
- * A process cap that the kernel holds for root too: a pids cgroup of its own for a run, where this user may make one.
+ * A cap on processes that the kernel holds for root too: vp moves itself into a pids cgroup of its own, once, and what
+ * it starts inherits that. Entering costs about 18 ms of kernel time, so it is paid once a process and not once a run;
+ * what the runs at hand may have together is written anew with each, and the watchdog tells them apart.
  * Best effort: without it the watchdog stands alone. v1 is tested, v2 as documented in cgroup-v2.rst.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-export interface ProcessCap {
-  /** What to start instead of a program, so that it is in before it has forked. */
-  inside(file: string, args: readonly string[]): { readonly file: string; readonly args: readonly string[] }
-  /** Whether the kernel has refused a fork. */
-  isHit(): boolean
-  remove(): void
+/** Threads of vp itself and of what it runs outside a sandbox. */
+const OWN_TASKS = 256
+
+/** The group of this process, once it is in; null where cgroups are absent, read-only or without the pids controller. */
+let entered: Promise<string | null> | undefined
+let promised = 0
+
+/** Makes room for a run of so many tasks. Gives what takes the room away again. */
+export async function capTasks(tasks: number): Promise<() => void> {
+  const group = await (entered ??= enter())
+  if (group === null) return () => {}
+  const change = (by: number) => {
+    promised += by
+    writeFileSync(join(group, 'pids.max'), String(OWN_TASKS + promised))
+  }
+  change(tasks)
+  return () => change(-tasks)
 }
 
-/** Fixed text. Moving a process in from outside comes too late: what it forked before stays out. */
-const ENTER = 'echo $$ >"$0" && exec "$@"'
-const REMOVE_TRIES = 50
-const REMOVE_PAUSE_MS = 20
-
-/** null where cgroups are absent, read-only or without the pids controller. `owner` is vp's own process id. */
-export function processCap(owner: number, name: string, tasks: number): ProcessCap | null {
+async function enter(): Promise<string | null> {
   try {
     const parent = ownGroup()
     if (parent === null) return null
-    sweep(parent, owner)
-    const group = join(parent, `vp-${owner}-${name}`)
+    sweep(parent)
+    const group = join(parent, `vp-${process.pid}`)
     mkdirSync(group)
     try {
-      writeFileSync(join(group, 'pids.max'), String(tasks))
+      writeFileSync(join(group, 'pids.max'), String(OWN_TASKS))
+      await writeFile(join(group, 'cgroup.procs'), String(process.pid))
     } catch {
       rmdirSync(group)
       return null
     }
-    return {
-      inside: (file, args) => ({ file: '/bin/sh', args: ['-c', ENTER, join(group, 'cgroup.procs'), file, ...args] }),
-      isHit: () => /^max [1-9]/m.test(readFileSync(join(group, 'pids.events'), 'latin1')),
-      remove: () => removeGroup(group),
-    }
+    return group
   } catch {
     // Not allowed here: said in the weaknesses of a run as root.
     return null
@@ -52,20 +57,15 @@ function ownGroup(): string | null {
   return places.find((place) => existsSync(join(place, 'cgroup.procs'))) ?? null
 }
 
-/** Groups of a vp that was killed are empty by now. */
-function sweep(parent: string, owner: number): void {
+/** Nobody can remove the group it is in: an earlier vp's is empty once it has ended, and goes now. */
+function sweep(parent: string): void {
   for (const name of readdirSync(parent)) {
-    const pid = /^vp-(\d+)-/.exec(name)?.[1]
-    if (pid === undefined || Number(pid) === owner || existsSync(`/proc/${pid}`)) continue
-    removeGroup(join(parent, name), 1)
-  }
-}
-
-/** The kernel takes a moment to count out what was killed; what is left then is for the sweep of a later vp. */
-function removeGroup(group: string, tries = REMOVE_TRIES): void {
-  try {
-    rmdirSync(group)
-  } catch {
-    if (tries > 1) setTimeout(() => removeGroup(group, tries - 1), REMOVE_PAUSE_MS).unref()
+    const pid = /^vp-(\d+)(?:-|$)/.exec(name)?.[1]
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue
+    try {
+      rmdirSync(join(parent, name))
+    } catch {
+      // Something that vp started still runs in it, or another vp was quicker.
+    }
   }
 }

@@ -9,13 +9,14 @@ import type { Clock } from '../core/ports.ts'
 import { launchFailure } from './box.ts'
 import type { Launcher, SandboxRequest } from './contract.ts'
 import { buildEnvironment, MARKER_NAME } from './environment.ts'
+import { ETC_NETWORK, ETC_PATHS } from './etc.ts'
 import { limitArgv } from './limits.ts'
 import type { LandlockOrders, LandlockRule } from './orders.ts'
 import type { Replacement } from './output.ts'
 import { killLeftovers, markedProcesses, threadsOf } from './processes.ts'
 import { seccompFilter, type FilterArch } from './seccomp.ts'
 import { backendOf, type Prepared, type PreparingBackend } from './supervise.ts'
-import { checkedCwd, ETC_NETWORK, ETC_PATHS, isBelow, linkMounts, realTree, SCRATCH, WORKSPACE } from './view.ts'
+import { checkedCwd, isBelow, linkMounts, realTree, SCRATCH, WORKSPACE } from './view.ts'
 
 export interface LandlockParts {
   readonly clock: Clock

@@ -32,7 +32,8 @@ export function limitArgv(prlimit: string, limits: Limits, { processes }: { read
 }
 
 export interface Use {
-  readonly processes: number
+  /** What the kernel counts as tasks: a process has at least one. */
+  readonly threads: number
   readonly residentBytes: number
   /** Of the process that used most. */
   readonly cpuS: number
@@ -40,21 +41,21 @@ export interface Use {
 
 /** Sums what these processes use now; one that has ended counts nothing. */
 export function measure(pids: Iterable<number>): Use {
-  let processes = 0
+  let threads = 0
   let residentBytes = 0
   let cpuS = 0
   for (const pid of pids) {
     const stat = readStat(pid)
     if (!stat) continue
-    processes++
+    threads += stat.threads
     residentBytes += stat.residentBytes
     cpuS = Math.max(cpuS, stat.cpuS)
   }
-  return { processes, residentBytes, cpuS }
+  return { threads, residentBytes, cpuS }
 }
 
 /** Fields of proc(5) `/proc/pid/stat` after the name, which may hold spaces and parentheses. */
-function readStat(pid: number): { residentBytes: number; cpuS: number } | null {
+function readStat(pid: number): Use | null {
   let text: string
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -65,6 +66,7 @@ function readStat(pid: number): { residentBytes: number; cpuS: number } | null {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   if (fields[0] === 'Z' || fields[0] === 'X') return null
   return {
+    threads: Number(fields[17]),
     residentBytes: Number(fields[21]) * PAGE_BYTES,
     cpuS: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
   }
@@ -72,7 +74,7 @@ function readStat(pid: number): { residentBytes: number; cpuS: number } | null {
 
 /** The limit of the whole run that is passed, or null. */
 export function passedLimit(use: Use, limits: Limits): EndedBy | null {
-  if (use.processes > limits.tasks) return 'processes'
+  if (use.threads > limits.tasks) return 'processes'
   if (use.residentBytes > limits.totalMemoryBytes) return 'memory'
   // The kernel ends a process at the soft limit; this is for its parent's sake, whose exit would hide the reason.
   return use.cpuS > limits.cpuS + 1.5 ? 'cpu' : null

@@ -128,7 +128,7 @@ export function makeBackend(name: BackendName, { options, arch, programs }: Maki
   const isRoot = options.uid === 0
   switch (name) {
     case 'bwrap':
-      return bwrapBackend({ clock, arch, isRoot, bwrap: path('bwrap'), prlimit: path('prlimit') })
+      return bwrapBackend({ clock, arch, isRoot, tmpBase, bwrap: path('bwrap'), prlimit: path('prlimit') })
     case 'box': {
       const tools = {
         setpriv: path('setpriv'),
@@ -141,6 +141,7 @@ export function makeBackend(name: BackendName, { options, arch, programs }: Maki
         launcher,
         arch,
         isRoot,
+        tmpBase,
         ...tools,
         needsUserNamespace: !(isRoot && maySetUpNamespaces()),
       })

@@ -7,7 +7,7 @@ import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { VpError } from '../core/errors.ts'
 import type { Clock } from '../core/ports.ts'
-import { processCap, type ProcessCap } from './cgroup.ts'
+import { capTasks } from './cgroup.ts'
 import type { Backend, BackendName, EndedBy, Limits, SandboxRequest, SandboxResult } from './contract.ts'
 import { BESIDE, measure, passedLimit, TRIP_EVERY_MS, WATCH_EVERY_MS } from './limits.ts'
 import { headAndTail, rewriter, type Replacement } from './output.ts'
@@ -61,8 +61,8 @@ const TAIL_OF_SAID = 65_536
 export async function supervise(prepared: Prepared, request: SandboxRequest, watching: Watching): Promise<SandboxResult> {
   const started = watching.clock.monotonic()
   if (watching.signal?.aborted) throw new VpError('cancelled', 'cancelled before the command started')
-  const cap = prepared.capsProcesses ? processCap(process.pid, request.marker, request.limits.tasks + BESIDE) : null
-  const child = start(prepared, request, cap)
+  const uncap = prepared.capsProcesses ? await capTasks(request.limits.tasks + BESIDE) : null
+  const child = start(prepared, request)
   const said = { orders: '', status: '' }
   collect(child.stdio[3], (text) => (said.orders = (said.orders + text).slice(-TAIL_OF_SAID)))
   collect(child.stdio[4], (text) => (said.status = (said.status + text).slice(-TAIL_OF_SAID)))
@@ -74,7 +74,7 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
   }
   const output = gather(child, { request, prepared, onOutput: watching.onOutput, onFull: () => end('output') })
   const wall = setTimeout(() => end('wall'), request.limits.wallMs)
-  const stopWatching = watch(child, { prepared, limits: request.limits, cap, end })
+  const stopWatching = watch(child, { prepared, limits: request.limits, end })
   const cancel = () => end('cancelled')
   watching.signal?.addEventListener('abort', cancel, { once: true })
   try {
@@ -99,26 +99,24 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
     if (child.pid !== undefined) killGroup(child.pid)
     watching.signal?.removeEventListener('abort', cancel)
     prepared.cleanUp()
-    cap?.remove()
+    uncap?.()
   }
 }
 
 interface Watched {
   readonly prepared: Prepared
   readonly limits: Limits
-  readonly cap: ProcessCap | null
   end(reason: EndedBy): void
 }
 
 /** The full count every 200 ms; a bomb also at once, when the machine's threads have grown by more than the run may have. */
-function watch(child: ChildProcess, { prepared, limits, cap, end }: Watched): () => void {
+function watch(child: ChildProcess, { prepared, limits, end }: Watched): () => void {
   const most = limits.tasks + BESIDE
   const below = () => (child.pid === undefined ? new Set<number>() : descendants(child.pid, most))
   const trip = () => {
-    if (below().size > most) end('processes')
+    if (measure(below()).threads > most) end('processes')
   }
   const look = () => {
-    if (cap?.isHit()) return end('processes')
     const pids = below()
     const reason = pids.size > most ? 'processes' : passedLimit(measure(new Set([...pids, ...prepared.strays()])), limits)
     if (reason) end(reason)
@@ -144,9 +142,8 @@ function repeat(everyMs: number, look: () => void): () => void {
   return () => clearTimeout(timer)
 }
 
-function start(prepared: Prepared, request: SandboxRequest, cap: ProcessCap | null): ChildProcess {
-  const { file, args } = cap ? cap.inside(prepared.file, prepared.args) : prepared
-  const child = spawn(file, [...args], {
+function start(prepared: Prepared, request: SandboxRequest): ChildProcess {
+  const child = spawn(prepared.file, [...prepared.args], {
     env: { ...prepared.env },
     cwd: '/',
     // A session of its own: no terminal to write into, and Ctrl-C reaches vp, which then ends the run.

@@ -6,6 +6,7 @@ import { lstatSync, mkdirSync, readlinkSync, realpathSync, rmdirSync, statSync, 
 import { dirname, join, relative, sep } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import type { SandboxRequest } from './contract.ts'
+import { ETC_NETWORK, ETC_PATHS, etcMounts } from './etc.ts'
 
 export const WORKSPACE = '/workspace'
 export const SCRATCH = '/tmp/vp'
@@ -17,27 +18,6 @@ export type ViewStep =
   | { readonly do: 'dir' | 'proc' | 'dev'; readonly at: string }
 
 const ROOT_NAMES = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']
-/** Names, time zone, certificates, the linker's cache: what programs fail without. */
-export const ETC_PATHS = [
-  'ld.so.cache',
-  'ld.so.conf',
-  'ld.so.conf.d',
-  'alternatives',
-  'passwd',
-  'group',
-  'hosts',
-  'nsswitch.conf',
-  'localtime',
-  'ssl/certs',
-  'ssl/openssl.cnf',
-  'pki/tls/certs',
-  'ca-certificates',
-  'mime.types',
-  'os-release',
-  'protocols',
-  'services',
-].map((name) => `/etc/${name}`)
-export const ETC_NETWORK = ['/etc/resolv.conf', '/etc/host.conf', '/etc/gai.conf']
 /** Files of /proc that uid 0 may write whatever its capabilities: measured for `sys`, the others by the same rule. */
 const PROC_COVERED = ['sys', 'sysrq-trigger', 'irq', 'bus', 'fs', 'acpi', 'scsi'].map((name) => `/proc/${name}`)
 const HOME_BYTES = 64 * 1024 * 1024
@@ -49,8 +29,8 @@ export interface View {
   cleanUp(): void
 }
 
-/** Throws `policy.invalid` for a request that no backend may carry out, and `path.denied` for a mount point behind a symlink. */
-export function buildView(request: SandboxRequest): View {
+/** `base` is a directory of vp's own that outlives a run. Throws `policy.invalid` for a request that no backend may carry out, and `path.denied` for a mount point behind a symlink. */
+export function buildView(request: SandboxRequest, base: string): View {
   const tree = realTree(request.workspace)
   const inTree = request.mounts.filter(({ sandboxPath }) => isBelow(WORKSPACE, sandboxPath))
   const outside = request.mounts.filter((mount) => !inTree.includes(mount))
@@ -62,8 +42,7 @@ export function buildView(request: SandboxRequest): View {
   const steps: ViewStep[] = [
     ro('/usr', '/usr'),
     ...ROOT_NAMES.flatMap(rootEntry),
-    { do: 'dir', at: '/etc' },
-    ...[...ETC_PATHS, ...(request.network === 'host' ? ETC_NETWORK : [])].filter(exists).map((path) => ro(realpathSync(path), path)),
+    ...etcMounts([...ETC_PATHS, ...(request.network === 'host' ? ETC_NETWORK : [])], base).map(([from, at]) => ro(from, at)),
     { do: 'proc', at: '/proc' },
     ...PROC_COVERED.filter(exists).map((path) => ro(path, path)),
     { do: 'dev', at: '/dev' },
