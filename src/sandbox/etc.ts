@@ -22,8 +22,6 @@ import { dirname, join } from 'node:path'
 
 export const ETC_PATHS = [
   'ld.so.cache',
-  'ld.so.conf',
-  'ld.so.conf.d',
   'alternatives',
   'passwd',
   'group',
@@ -33,7 +31,6 @@ export const ETC_PATHS = [
   'ssl/certs',
   'ssl/openssl.cnf',
   'pki/tls/certs',
-  'ca-certificates',
   'mime.types',
   'os-release',
   'protocols',
