@@ -18,6 +18,15 @@ function withLazyBuiltins(code) {
   })
 }
 
+/** A CommonJS dependency is evaluated when something of it is first used, not when the chunk that holds it is loaded. */
+function withLazyCommonJs(code) {
+  const imported = [...code.matchAll(/\bvar (import_[\w$]+) ?= ?(__toESM\(require_[\w$]+\(\)(?:, ?1)?\));/g)]
+  return imported.reduce(
+    (text, [whole, name, value]) => text.replaceAll(whole, `let ${name}_;const ${name}=()=>${name}_??=${value};`).replaceAll(`${name}.`, `${name}().`),
+    code,
+  )
+}
+
 /** CommonJS dependencies ask for built-ins with `require`, which a module does not have. */
 function withRequire(code) {
   return /\b(__require|require)\b/.test(code) ? `const require=process.getBuiltinModule("node:module").createRequire(import.meta.url);\n${code}` : code
@@ -87,7 +96,7 @@ try {
   const wanted = new Set(outputFiles.map(({ path }) => basename(path)))
   mkdirSync(join(fresh, 'chunks'))
   mkdirSync(join(dist, 'chunks'), { recursive: true })
-  for (const { path, text } of outputFiles) writeFileSync(path, withRequire(withLazyBuiltins(text)))
+  for (const { path, text } of outputFiles) writeFileSync(path, withRequire(withLazyCommonJs(withLazyBuiltins(text))))
   for (const name of readdirSync(join(fresh, 'chunks'))) renameSync(join(fresh, 'chunks', name), join(dist, 'chunks', name))
   // The entry's time is that of the start of the build: a file saved meanwhile makes it stale again.
   utimesSync(join(fresh, 'vp.mjs'), startedAt, startedAt)

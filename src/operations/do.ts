@@ -14,7 +14,7 @@ import { openModel } from './models.ts'
 import type { Kit } from './kit.ts'
 import { operation, type Scene } from './operation.ts'
 import { estimateWith } from './projects/estimate.ts'
-import { commandOf, ephemeralProject } from './projects/new.ts'
+import { commandOf, detect, ephemeralProject, type Detection } from './projects/new.ts'
 import { savePlan } from './projects/plans.ts'
 import { readProjectFile, requireProject } from './projects/project.ts'
 import { done } from './results.ts'
@@ -62,8 +62,11 @@ export const runDo = operation({
   }),
   async handler(params, scene): Promise<DoResult> {
     const { kit, tree, caller } = scene
+    const kept = readProjectFile(tree.root)
+    const detection = kept ? null : detect(kit, tree.root)
+    detection?.catch(() => undefined) // told after what keeps a run from starting at all
     await requireStart(kit, tree.root)
-    const { record, file } = await projectFor(scene, params.test ?? null)
+    const { record, file } = await projectFor(scene, kept, { test: params.test ?? null, detection })
     if (!file.test)
       throw new VpError('gate.unmeasured', 'no test command found, so “done” cannot be proved', {
         next: ['add --test "make check"'],
@@ -144,13 +147,14 @@ function capWords(params: { budget_usd?: number | undefined; budget_tokens?: num
   return words.filter((word) => word !== null).join(' and ') || 'the usual cap'
 }
 
-async function projectFor(scene: Scene, test: readonly string[] | null) {
+async function projectFor(scene: Scene, kept: ProjectFile | null, options: { test: readonly string[] | null; detection: Promise<Detection> | null }) {
   const { kit, tree } = scene
-  const kept = readProjectFile(tree.root)
-  if (!kept) return ephemeralProject(kit, tree.root, test)
+  const { test } = options
+  const detection = () => options.detection ?? detect(kit, tree.root)
+  if (!kept) return ephemeralProject(kit, tree.root, test, await detection())
   const record = await kit.store.read((tx) => requireProject(tx, kept.project_id)).catch(() => null)
   if (!record) {
-    const { record: fresh } = await ephemeralProject(kit, tree.root, test)
+    const { record: fresh } = await ephemeralProject(kit, tree.root, test, await detection())
     return {
       record: fresh,
       file: { ...kept, project_id: fresh.id, ...(test ? { test: commandOf(test, { test: kept.test }) } : {}) },

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import type { RunGit } from './git.ts'
-import { configValue } from './human-push.ts'
+import { lastValue, readGitConfig } from './git-config.ts'
 import type { HumanRepository } from './human-repository.ts'
 import { isWithin } from './persons-programs.ts'
 
@@ -31,7 +31,7 @@ const PRE_COMMIT = '.pre-commit-config.yaml'
 const MAX_BYTES = 256 * 1024
 
 export async function findHook(git: RunGit, repository: HumanRepository, source: HookSource): Promise<Hook | null> {
-  const hooksPath = await configValue(git, join(repository.commonDir, 'config'), 'core.hookspath')
+  const hooksPath = lastValue(await readGitConfig(git, join(repository.commonDir, 'config')), 'core.hookspath')
   const husky = hooksPath === null || hooksPath.startsWith('.husky') ? await source.tracked(HUSKY) : null
   if (husky !== null) return { kind: 'husky', argv: ['sh', '-e', HUSKY], text: husky }
   const file = await hookFile(repository, hooksPath, source)

@@ -7,7 +7,8 @@ import { existsSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { VpError } from '../core/errors.ts'
-import { gitText, nulList, type RunGit } from './git.ts'
+import { lastValue, readGitConfig } from './git-config.ts'
+import { gitText, type RunGit } from './git.ts'
 import type { HumanRepository } from './human-repository.ts'
 import { isWithin, outsidePath } from './persons-programs.ts'
 
@@ -24,18 +25,11 @@ export interface Remote {
 /** Throws `forge.unsupported` when there is no such remote, or its address would run something. */
 export async function remoteOf(git: RunGit, repository: HumanRepository, name: string): Promise<Remote> {
   if (!/^[A-Za-z0-9][\w./-]{0,99}$/.test(name)) throw new VpError('usage.params', `${JSON.stringify(name.slice(0, 40))} is no name for a remote`)
-  const file = join(repository.commonDir, 'config')
-  const url = (await configValue(git, file, `remote.${name}.pushurl`)) ?? (await configValue(git, file, `remote.${name}.url`))
+  const config = await readGitConfig(git, join(repository.commonDir, 'config'))
+  const url = lastValue(config, `remote.${name}.pushurl`) ?? lastValue(config, `remote.${name}.url`)
   if (url === null)
     throw new VpError('forge.unsupported', `this repository has no remote ${name}`, { next: [`git remote add ${name} URL`], where: { file: '.git/config' } })
   return { name, url, shown: shownUrl(url), local: placeOf(url, repository) === 'here' }
-}
-
-/** The last value of a key, as git counts; the file is only read. */
-export async function configValue(git: RunGit, file: string, key: string): Promise<string | null> {
-  if (!existsSync(file)) return null
-  const { code, stdout } = await git(['config', '--file', file, '--no-includes', '-z', '--get-all', key], { accept: [1] })
-  return code === 0 ? (nulList(stdout).at(-1) ?? null) : null
 }
 
 export function shownUrl(url: string): string {

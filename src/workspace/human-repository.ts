@@ -9,6 +9,7 @@ import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { foreignContent } from './foreign.ts'
 import { refuseForeignParts, refuseLinkedRef, resolveCommonDir, resolveGitDir } from './git-directory.ts'
+import { lastValue, readGitConfig } from './git-config.ts'
 import { nulList, readRef, type Identity, type RunGit } from './git.ts'
 
 export interface HumanRepository {
@@ -55,7 +56,7 @@ export async function openHumanRepository(git: RunGit, root: string, viewsDir: s
   const gitDir = resolveGitDir(root)
   const commonDir = resolveCommonDir(gitDir)
   refuseForeignParts(gitDir, commonDir)
-  const config = await readConfig(git, join(commonDir, 'config'))
+  const config = new Map(await readGitConfig(git, join(commonDir, 'config')))
   for (const [key, name] of UNSUPPORTED_KEYS) {
     const value = config.get(key)
     if (value !== undefined && value !== 'false' && !(key === 'extensions.refstorage' && value === 'files'))
@@ -105,17 +106,6 @@ function viewConfig(config: ReadonlyMap<string, string>, hasLogs: boolean): stri
     lines.push(`[${section}]`, `\t${name} = ${value}`)
   }
   return lines.join('\n') + '\n'
-}
-
-async function readConfig(git: RunGit, file: string): Promise<Map<string, string>> {
-  const config = new Map<string, string>()
-  if (!existsSync(file)) return config
-  // Reading a file as config runs nothing and follows no include.
-  for (const entry of nulList((await git(['config', '--file', file, '--no-includes', '--list', '-z'])).stdout)) {
-    const at = entry.indexOf('\n')
-    config.set((at < 0 ? entry : entry.slice(0, at)).toLowerCase(), at < 0 ? 'true' : entry.slice(at + 1))
-  }
-  return config
 }
 
 export async function humanState(git: RunGit, repository: HumanRepository): Promise<HumanState> {
@@ -176,6 +166,9 @@ export async function humanIdentity(git: RunGit, repository: HumanRepository, en
 
 /** `user.name` and `user.email` of one file and what it includes; the last word of each counts. */
 async function userOf(git: RunGit, file: string, home: string): Promise<Map<string, string>> {
+  const own = await readGitConfig(git, file)
+  if (!own.some(([key]) => /^include(if\..*)?\.path$/.test(key)))
+    return new Map(['user.name', 'user.email'].map((key) => [key, (lastValue(own, key) ?? '').trim()]))
   const args = ['config', '--file', file, '--includes', '-z', '--get-regexp', '^user[.](name|email)$']
   const { stdout } = await git(args, { accept: [1], env: { HOME: home } })
   return new Map(

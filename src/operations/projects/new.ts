@@ -73,8 +73,12 @@ export async function newProject(kit: Kit, root: string, name: string): Promise<
 }
 
 /** A project for one small change: recorded, but nothing is written into the human's tree. */
-export async function ephemeralProject(kit: Kit, root: string, test: readonly string[] | null): Promise<{ record: ProjectRecord; file: ProjectFile }> {
-  const { detected, hook, commits } = await detect(kit, root)
+export async function ephemeralProject(
+  kit: Kit,
+  root: string,
+  test: readonly string[] | null,
+  { detected, hook, commits }: Detection,
+): Promise<{ record: ProjectRecord; file: ProjectFile }> {
   const known = await kit.store.read((tx) => tx.get<{ id: number }>("SELECT id FROM projects WHERE root = ? AND name = 'vp do' ORDER BY id DESC LIMIT 1", root))
   const record = known
     ? await kit.store.read((tx) => requireProject(tx, known.id))
@@ -121,8 +125,17 @@ export async function detectCommands(kit: Kit, root: string): Promise<Pick<Proje
   return (await detect(kit, root)).detected
 }
 
+/** What a repository's own files and history say of how it is worked on. */
+export interface Detection {
+  readonly detected: Detected
+  /** Tracked files. */
+  readonly count: number
+  readonly hook: Hook | null
+  readonly commits: CommitConvention | null
+}
+
 /** Over the tracked files of HEAD; throws `workspace.no_commits`. */
-async function detect(kit: Kit, root: string): Promise<{ detected: Detected; count: number; hook: Hook | null; commits: CommitConvention | null }> {
+export async function detect(kit: Kit, root: string): Promise<Detection> {
   const human = await openHumanRepository(kit.git, root, kit.paths.views)
   const { head } = await humanState(kit.git, human)
   if (!head)

@@ -43,7 +43,8 @@ export interface DriveRequest {
 /** Until the run ends, pauses or waits for a person. The human's repository then has `vp/<run>`. */
 export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<DriveEnd> {
   const run = await openRunScene(kit, request.state, request.project)
-  await keepBase(kit, run.human, run.runId, request.state.base)
+  const kept = keepBase(kit, run.human, run.runId, request.state.base)
+  kept.catch(() => undefined) // told where it is waited for: git works on it while the rest is made ready
   await releaseDeadHolds(kit)
   killOrphanedCommands(kit)
   if (await noOtherWorker(kit, run.runId)) sweepTrees(run.directory)
@@ -57,6 +58,7 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
   if (signing?.when === 'each') await trySigning(signing)
   const sign = signing?.when === 'each' ? signing.sign : undefined
   const ports = runPorts(kit, run, { ...(await portsOptions(kit, request)), sign })
+  await kept
   const end = await asDriver(kit, run.runId, () =>
     driveRun(ports, request.state.run_id, {
       parallel: kit.config.parallel,
