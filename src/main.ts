@@ -45,10 +45,16 @@ function steadyStderr(): NodeJS.WriteStream {
 /** Without opening its stream, and without asking where it cannot be one: either costs a tenth of a start. */
 function isTerminal(fd: number): boolean {
   try {
-    return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd)
+    const stat = fstatSync(fd)
+    return stat.isCharacterDevice() && !isMemoryDevice(stat.rdev) && process.getBuiltinModule('node:tty').isatty(fd)
   } catch {
     return false // closed
   }
+}
+
+/** `/dev/null` and its like, which stand for a terminal where there is none. Source: Linux, devices.txt. */
+function isMemoryDevice(rdev: number): boolean {
+  return process.platform === 'linux' && ((rdev >> 8) & 0xfff) === 1
 }
 
 /** The whole text, at once where that does not have to wait for a reader. */
