@@ -145,6 +145,7 @@ test('the goal message is the same on every machine and says what failed', () =>
     titles: null,
     tree: ['a.ts', 'b.ts'],
     context: null,
+    conflict: null,
     last: { why: 'gate', feedback: 'linter_pass failed, a.ts:3' },
   }
   assert.equal(goalMessage(input), goalMessage(structuredClone(input)))
@@ -169,6 +170,7 @@ for (const [why, isInFiles, wasMeasured] of ends)
       titles: null,
       tree: [],
       context: null,
+      conflict: null,
       last: { why, feedback: 'Reason.' },
     })
     assert.match(goal, /Reason\./)

@@ -28,6 +28,8 @@ export interface GoalInput {
   readonly tree: readonly string[]
   /** Lines of the person's own requirements that belong to the task. */
   readonly context: string | null
+  /** Of a task that merges: the person's branch, and what git says of each place without an answer. */
+  readonly conflict: { readonly branch: string; readonly words: readonly string[] } | null
   readonly last: LastAttempt | null
 }
 
@@ -50,11 +52,20 @@ export function goalMessage(input: GoalInput): string {
   const parts = [`Task ${input.task} (${input.lane}): ${input.goal}`]
   if (input.context) parts.push(`From the requirements:\n${input.context}`)
   if (input.files.length > 0) parts.push(`The plan expects changes in: ${input.files.join(', ')}`)
+  if (input.conflict) parts.push(conflictWords(input.conflict))
   parts.push(input.test ? `Tests: ${input.test}` : 'There is no test command.')
   if (input.titles) parts.push(`Commit titles here: ${input.titles}`)
   parts.push(`Files:\n${treeListing(input.tree)}`)
   if (input.last) parts.push(AGAIN[input.last.why](input.last.feedback))
   return parts.join('\n\n')
+}
+
+function conflictWords({ branch, words }: NonNullable<GoalInput['conflict']>): string {
+  return [
+    `While this run went on, a person changed the same places on the branch ${branch}. The files are the merge of both, with git's markers where they disagree: from <<<<<<< run to ======= is what the run did, from there to >>>>>>> person what the person did.`,
+    ...words.map((one) => `- ${one}`),
+    `Read both sides and write what keeps the intent of both; where only one can stay, the person's does. No marker may be left in any file, and nothing else is to be changed.`,
+  ].join('\n')
 }
 
 /** All paths when they are few, else the folders with their counts. */

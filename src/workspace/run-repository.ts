@@ -174,6 +174,26 @@ export async function mergeTrees(git: RunGit, gitDir: string, sides: { base: str
   return mergeCommits(git, gitDir, ours, theirs)
 }
 
+export interface MarkedMerge {
+  readonly tree: string
+  readonly paths: readonly string[]
+  /** What git says of each conflict. */
+  readonly words: readonly string[]
+}
+
+/** The same merge, of a run's tree and a person's, as a tree that has git's markers wherever there is no answer. Needs git 2.38. */
+export async function mergeWithMarkers(git: RunGit, gitDir: string, sides: { base: string; run: string; person: string }): Promise<MarkedMerge> {
+  // The markers say what git was asked to merge: names, which are the same on every machine.
+  for (const name of ['run', 'person'] as const) {
+    await git(['update-ref', `refs/heads/${name}`, await scratchCommit(git, gitDir, sides[name], sides.base)], { gitDir })
+  }
+  const { stdout } = await git(['merge-tree', '--write-tree', '--messages', '--name-only', '-z', 'run', 'person'], { gitDir, accept: [1] })
+  const [merged = '', messages = ''] = stdout.toString('utf8').split(/\0\0(.*)/s)
+  const [tree = '', ...paths] = merged.split('\0')
+  const words = messages.split('\0').filter((text) => text.startsWith('CONFLICT'))
+  return { tree, paths: [...new Set(paths)], words: words.map((text) => text.trim()) }
+}
+
 /** Copies the commits after `base` up to `head` into the human's object store. */
 export async function handOver(
   git: RunGit,

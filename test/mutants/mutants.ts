@@ -14,6 +14,22 @@ export interface Mutant {
 const at = (file: string, name: string): Mutant['test'] => ({ file, name })
 
 export const MUTANTS: readonly Mutant[] = [
+  // repair
+  {
+    why: 'a run that did not hold is opened for a repair',
+    file: 'src/pas/embedded/reducer/reduce.ts',
+    from: "state.status !== 'completed' ||",
+    to: '!FINAL_RUN.has(state.status) ||',
+    test: at('src/pas/embedded/reducer/reduce.test.ts', 'a repair is for what is done, once at a time; within the caps it stays'),
+  },
+  {
+    why: 'a test that the run added may go in a repair',
+    file: 'src/pas/embedded/kpi/join.ts',
+    from: '!known.has(id)',
+    to: 'known.has(id)',
+    test: at('src/pas/embedded/kpi/join.test.ts', 'what either side added counts'),
+  },
+
   // core
   {
     why: 'canonical JSON sorts as a language does',

@@ -28,7 +28,8 @@ export interface Bundle {
   readonly plan: StoredPlan
   readonly project: ProjectFile
   readonly prd: string | null
-  readonly commits: { readonly base: string; readonly head: string; readonly branch: string }
+  /** `roots`: commits of the person's, without the history before them; absent: the base alone. */
+  readonly commits: { readonly base: string; readonly head: string; readonly branch: string; readonly roots?: readonly string[] }
   /** `path → mode, sha` is in it; base64 of a pack with the base's tree and every commit after it. */
   readonly pack: string
   readonly object_format: 'sha1' | 'sha256'
@@ -57,6 +58,7 @@ export async function collectBundle(kit: Kit, run: RunScene, state: RunState, pr
   }))
   if (!rows.plan) throw new VpError('plan.none', `plan v${state.plan_version} is gone`)
   const branch = (await readRef(kit.git, run.repository.gitDir, run.branch)) ?? state.head
+  const roots = rootsOf(state)
   return {
     run_id: state.run_id,
     key: { id: kit.key().id, public: kit.key().publicKey },
@@ -72,19 +74,26 @@ export async function collectBundle(kit: Kit, run: RunScene, state: RunState, pr
       request: JSON.parse(request) as Exchange['request'],
       answer: JSON.parse(response) as Exchange['answer'],
     })),
-    commits: { base: state.base, head: state.head, branch },
-    pack: (await packOf(kit, run, state, branch)).toString('base64'),
+    commits: { base: state.base, head: state.head, branch, ...(roots.length > 1 ? { roots } : {}) },
+    pack: (await packOf(kit, run, roots, branch)).toString('base64'),
     object_format: run.repository.objectFormat,
   }
 }
 
-/** The base as a root of its own (no history before it), then the run's commits and every tree an attempt ended in. */
-async function packOf(kit: Kit, run: RunScene, state: RunState, branch: string): Promise<Buffer> {
+/** The base, and what repairs brought in. */
+function rootsOf(state: RunState): string[] {
+  const merges = Object.values(state.tasks).flatMap((task) => task.card.payload.merge ?? [])
+  const ours = new Set(Object.values(state.tasks).map((task) => task.commit))
+  return [...new Set([state.base, ...merges.flatMap(({ base, person }) => [base, person])])].filter((commit) => !ours.has(commit))
+}
+
+/** The base as a root of its own (no history before it), and so whatever a repair brought in, then the run's commits and every tree an attempt ended in. */
+async function packOf(kit: Kit, run: RunScene, roots: readonly string[], branch: string): Promise<Buffer> {
   const { git } = kit
   const gitDir = run.repository.gitDir
-  const commits = (await git(['rev-list', branch, `^${state.base}`], { gitDir })).stdout.toString().split('\n').filter(Boolean)
+  const commits = (await git(['rev-list', branch, ...roots.map((root) => `^${root}`)], { gitDir })).stdout.toString().split('\n').filter(Boolean)
   const listed = (
-    await git(['rev-list', '--objects', '--no-walk=unsorted', `${state.base}^{tree}`, ...commits.map((commit) => `${commit}^{tree}`)], {
+    await git(['rev-list', '--objects', '--no-walk=unsorted', ...[...roots, ...commits].map((commit) => `${commit}^{tree}`)], {
       gitDir,
       accept: [128],
     })
@@ -96,7 +105,7 @@ async function packOf(kit: Kit, run: RunScene, state: RunState, branch: string):
   return (
     await git(['pack-objects', '--stdout', '-q'], {
       gitDir,
-      input: `${[...new Set([state.base, ...commits, ...trees])].join('\n')}\n`,
+      input: `${[...new Set([...roots, ...commits, ...trees])].join('\n')}\n`,
     })
   ).stdout
 }

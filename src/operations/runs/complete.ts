@@ -11,6 +11,7 @@ import { sha256 } from '../../core/json.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
 import { commitMessage, printDocument, type ArtifactManifest, type Passport } from '../../ledger/passport.ts'
 import { openViolations, runTally } from '../../pas/embedded/reducer/gates.ts'
+import { groundOf, openRepair } from '../../pas/embedded/reducer/repair.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
@@ -27,6 +28,7 @@ import { loadProject, saveProject } from '../projects/project.ts'
 import { signingOf, type Signing } from '../signing.ts'
 import { learnFrom } from './learn.ts'
 import { keptEvidence } from './ports.ts'
+import { addRepair } from './repair.ts'
 import { openRunScene, signoffOf, type RunScene } from './run-scene.ts'
 
 export interface Completed {
@@ -47,7 +49,10 @@ export interface Completed {
   readonly already: boolean
 }
 
-/** Throws `gate.failed`, `run.state`, `workspace.moved`, `sign.failed`, `sign.unsupported`; then nothing was changed. */
+/**
+ * Throws `gate.failed`, `run.state`, `workspace.moved`, `budget.cap`, `sign.failed`, `sign.unsupported`; then nothing of
+ * the human's was changed. Where `merge` meets a conflict, the run has a repair task more and is open again.
+ */
 export async function completeRun(scene: Scene, state: RunState, project: ProjectFile, merge: boolean): Promise<Completed> {
   const { kit } = scene
   refuseUnready(state)
@@ -61,17 +66,22 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
       next: [`git switch -c NAME ${state.head.slice(0, 12)}`, 'vp git pr'],
     })
   // Killed between moving the branch and recording it: the branch stands where it should, the record is made up for.
-  const landed = human.head !== state.base && human.head === (await readRef(kit.git, run.repository.gitDir, run.branch))
-  if (human.head !== state.base && !landed && !merge)
+  const ground = groundOf(state)
+  const landed = human.head !== ground && human.head === (await readRef(kit.git, run.repository.gitDir, run.branch))
+  if (human.head !== ground && !landed && !merge)
     throw new VpError('workspace.moved', `${branch.replace('refs/heads/', '')} has moved since the run began`, {
-      why: `it was ${state.base.slice(0, 7)}, is ${human.head?.slice(0, 7) ?? 'nothing'}`,
+      why: `it was ${ground.slice(0, 7)}, is ${human.head?.slice(0, 7) ?? 'nothing'}`,
       next: ['vp complete --merge', 'vp git pr'],
     })
+  const from = landed ? ground : (human.head ?? ground)
+  if (from !== ground) {
+    const trial = await mergeCommits(kit.git, run.repository.gitDir, state.head, from)
+    if (trial.kind === 'conflict') throw await addRepair(scene, run, state, { person: from, branch: branch.replace('refs/heads/', ''), paths: trial.paths })
+  }
   const signing = await signingOf(kit, { root: run.human.root, present: scene.caller.confirm !== undefined, signal: scene.signal })
   const sealed = await commitPapers(kit, run, state, signing)
-  await handOver(kit.git, run.repository, run.human, { base: state.base, head: sealed.commit })
-  const from = landed ? state.base : (human.head ?? state.base)
-  const to = from === state.base ? sealed.commit : await mergeOnto(kit, run, { ours: from, theirs: sealed.commit }, signing)
+  await handOver(kit.git, run.repository, run.human, { base: ground, head: sealed.commit })
+  const to = from === ground ? sealed.commit : await mergeOnto(kit, run, { ours: from, theirs: sealed.commit }, signing)
   await publish(kit, run, sealed.commit)
   await keepImages(scene, run, from, to, state)
   kit.point('complete.before')
@@ -84,7 +94,7 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     await sealChain(tx, kit.clock, kit.key(), state.run_id)
   })
   const gates = runTally(state)
-  const commits = (await gitText(kit.git, ['rev-list', `${state.base}..${to}`], { gitDir: run.human.view })).split('\n').filter(Boolean)
+  const commits = (await gitText(kit.git, ['rev-list', to, `^${state.base}`, `^${from}`], { gitDir: run.human.view })).split('\n').filter(Boolean)
   const signed = await countSigned(kit.git, run.human.view, commits)
   scene.notes['signed'] = signed
   const completed: Completed = {
@@ -98,7 +108,7 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     commits: commits.length,
     signed,
     not_signed: signed === 0 ? signing.note : null,
-    tests: { before: await testsAt(kit, run, state, state.base), after: await testsAt(kit, run, state, state.head) },
+    tests: { before: await testsAt(kit, run, state, ground), after: await testsAt(kit, run, state, state.head) },
     already: false,
   }
   scene.onReceipt.push((tx) => rememberCompleted(tx, scene.receiptId, completed))
@@ -143,6 +153,12 @@ function refuseUnready(state: RunState): void {
   if (state.status === 'needs_review' || first)
     throw new VpError('gate.failed', first ? `${first.kind}, “${first.name}”` : (state.reason ?? 'a gate failed'), {
       next: ['vp validate'],
+      changed: 'your branch stays as it is',
+    })
+  const repair = openRepair(state)
+  if (repair)
+    throw new VpError('run.state', `T${repair.card.payload.n} of run ${state.run_id} is not done yet: ${repair.card.payload.goal}`, {
+      next: ['vp resume'],
       changed: 'your branch stays as it is',
     })
   if (state.status !== 'completed')
@@ -198,7 +214,7 @@ async function commitPapers(kit: Kit, run: RunScene, state: RunState, signing: S
 }
 
 async function makeManifest(kit: Kit, run: RunScene, state: RunState, head: { n: number; key: string }): Promise<ArtifactManifest> {
-  const changes = await treeChanges(kit.git, run.repository.gitDir, state.base, state.head)
+  const changes = await treeChanges(kit.git, run.repository.gitDir, groundOf(state), state.head)
   const artifacts = []
   for (const change of changes) {
     const bytes = change.status === 'D' ? null : await blobOf(kit, run, state.head, change.path)
@@ -221,7 +237,7 @@ async function makeManifest(kit: Kit, run: RunScene, state: RunState, head: { n:
   )
   return {
     run_id: state.run_id,
-    from: state.base,
+    from: groundOf(state),
     to: state.head,
     artifacts,
     gates,
@@ -244,15 +260,14 @@ async function publish(kit: Kit, run: RunScene, commit: string): Promise<void> {
   if (at !== commit) await moveRef(kit.git, run.human.view, run.branch, commit, at)
 }
 
-/** Throws `workspace.moved` on a conflict: markers never reach the human's tree. */
+/** Throws `workspace.moved` on a conflict in the papers: markers never reach the human's tree. */
 async function mergeOnto(kit: Kit, run: RunScene, { ours, theirs }: { ours: string; theirs: string }, signing: Signing): Promise<string> {
   const merged = await mergeCommits(kit.git, run.human.view, ours, theirs)
-  if (merged.kind === 'conflict') {
-    await publish(kit, run, theirs) // for the merge by hand
-    throw new VpError('workspace.moved', `your branch and the run changed the same lines: ${merged.paths.slice(0, 3).join(', ')}`, {
+  // They went together a moment ago, before the run's papers were added.
+  if (merged.kind === 'conflict')
+    throw new VpError('workspace.moved', `your branch and the run changed the same paths: ${merged.paths.slice(0, 3).join(', ')}`, {
       next: [`git merge ${run.branch.replace('refs/heads/', '')}`, 'vp git pr'],
     })
-  }
   const signoff = signoffOf(kit, run)
   const message = `Merge ${run.branch.replace('refs/heads/', '')}\n${signoff ? `\nSigned-off-by: ${signoff}\n` : ''}`
   return commitTree(kit.git, run.human.view, {
@@ -270,7 +285,8 @@ async function keepImages(scene: Scene, run: RunScene, from: string, to: string,
   const sets: { id: string; from: string; to: string }[] = [{ id: scene.receiptId, from, to }]
   for (const id of state.order) {
     const task = state.tasks[id]
-    if (task?.commit) sets.push({ id: `${scene.receiptId}#T${task.card.payload.n}`, from: `${task.commit}^`, to: task.commit })
+    // A repair is what it brings together: it has no change of its own to take back.
+    if (task?.commit && !task.card.payload.merge) sets.push({ id: `${scene.receiptId}#T${task.card.payload.n}`, from: `${task.commit}^`, to: task.commit })
   }
   for (const set of sets) {
     const images = await imagesBetween(scene.kit, run, set.from, set.to)

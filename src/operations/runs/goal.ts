@@ -7,16 +7,17 @@ import type { Kit } from '../kit.ts'
 import { testWords } from './gate.ts'
 import type { RunScene } from './run-scene.ts'
 
-/** `base`: what the tree grew from, when no earlier attempt left one. */
-export async function taskGoal(kit: Kit, run: RunScene, task: TaskState, base: string, prd: string | null): Promise<string> {
+/** `from`: what was checked out for the attempt. */
+export async function taskGoal(kit: Kit, run: RunScene, task: TaskState, from: string, prd: string | null): Promise<string> {
   const { payload, lane } = task.card
   return goalMessage({
     task: `T${payload.n}`,
     goal: payload.goal,
     lane,
     files: payload.files,
-    tree: await treePaths(kit.git, run.repository.gitDir, task.carry_tree ?? base),
+    tree: await treePaths(kit.git, run.repository.gitDir, from),
     context: prd,
+    conflict: payload.merge ? { branch: payload.merge.branch, words: payload.merge.words } : null,
     last: lastAttempt(task),
     titles: run.project.commits ? conventionWords(run.project.commits) : null,
     test: testWords(run.project.test, payload.tests),

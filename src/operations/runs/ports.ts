@@ -13,12 +13,14 @@ import type { Judgement, WorkOutcome } from '../../pas/embedded/attempt.ts'
 import type { DrivePorts } from '../../pas/embedded/drive.ts'
 import { localEngine } from '../../pas/embedded/engines/local.ts'
 import type { Lease, TaskQueue } from '../../pas/embedded/engines/queue.ts'
+import { joinEvidence } from '../../pas/embedded/kpi/join.ts'
 import { judge, unproved, type Evidence } from '../../pas/embedded/kpi/judge.ts'
 import type { LintMeasurement, TestMeasurement } from '../../pas/embedded/kpi/measure.ts'
 import { cannotRun, type HookMeasurement } from '../../pas/embedded/kpi/pre-commit.ts'
 import { kpiViolation, LANE_GATES, openViolations, REPOSITORY_GATES, violationWords, type Gate } from '../../pas/embedded/reducer/gates.ts'
+import { groundOf, lastMerge } from '../../pas/embedded/reducer/repair.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
-import type { JobCard, KpiResult, Violation } from '../../pas/contract/types.ts'
+import type { JobCard, KpiResult, MergeOfSides, Violation } from '../../pas/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import type { Tx } from '../../store/contract.ts'
@@ -38,6 +40,7 @@ import type { TreeScene } from '../scene.ts'
 import type { Asker } from '../wrapper/approval.ts'
 import { gateHook, gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
 import { taskGoal } from './goal.ts'
+import { markersLeft } from './repair.ts'
 import { signoffOf, type RunScene } from './run-scene.ts'
 import { publishBranch, recordEnd } from './end.ts'
 import { startOf } from './start-tree.ts'
@@ -102,7 +105,7 @@ export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): Dri
       })
       const commit = await commitTree(git, dir, {
         tree: draft.treeId,
-        parents: [draft.parent],
+        parents: [draft.parent, ...(task.card.payload.merge ? [task.card.payload.merge.person] : [])],
         message,
         author: run.identity,
         epochMs: kit.clock.now(),
@@ -174,7 +177,7 @@ async function work(
     ...askerOf(options, state, task),
     attempt: task.attempt,
   }
-  const goal = await taskGoal(kit, run, task, tree.base, options.prd)
+  const goal = await taskGoal(kit, run, task, tree.from, options.prd)
   const scene = tree.attempt()
   const mask = scene.masking()
   const outcome = await runAgent(
@@ -208,15 +211,21 @@ interface TreeToJudge {
 
 async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOptions, what: TreeToJudge, signal: AbortSignal): Promise<Judgement> {
   const { state, task, treeId } = what
+  const { merge } = task.card.payload
+  const left = merge ? await markersLeft(kit.git, run.repository.gitDir, merge, treeId) : []
+  if (left.length > 0) return unresolved(task, left)
   options.onActivity(task, { kind: 'gate', name: 'tests' })
   const command = taskTestCommand(run.project.test, task.card.payload.tests)
-  const base = await baseEvidence(kit, run, options, state, command, signal)
+  const since = merge ?? lastMerge(state)
+  const base = await groundEvidence(kit, run, options, state, since, command, signal)
+  // A hook is that of the branch where the change will land, which a merge is staged on as well.
+  const [at, from] = [since?.person ?? state.base, merge?.person ?? state.head]
   const now = await withTree(
     kit,
     run,
     what.tree,
     { name: `gate-T${task.card.payload.n}`, lane: task.card.lane, from: treeId, base: state.head, environment: environmentOf(kit, options, state, task) },
-    (scene) => measure(kit, operatorCaller(state, task), scene, run, { command, change: { at: state.base, from: state.head, to: treeId, base } }, signal),
+    (scene) => measure(kit, operatorCaller(state, task), scene, run, { command, change: { at, from, to: treeId, base } }, signal),
     signal,
   )
   const gates = options.gates(task.card.lane)
@@ -224,7 +233,7 @@ async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOptions, what
   const bare = verdict.pass && state.origin === 'do' ? unproved(now, task.task_id) : null
   // Neither the tree before the work nor the one after it lets itself be measured: no further attempt would prove more.
   if (bare) return { pass: false, kpis: verdict.kpis, violations: [bare], reason: violationWords(bare), feedback: '', isFinal: true }
-  const forbidden = await forbiddenChanges(kit, run, state, treeId)
+  const forbidden = await forbiddenChanges(kit, run, since?.person ?? state.base, treeId)
   const [first] = forbidden
   if (!first) return verdict
   const violations = forbidden.map(({ kind, name }): Violation => ({ kind, name, task_id: task.task_id, file: name }))
@@ -237,16 +246,23 @@ async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOptions, what
   }
 }
 
+function unresolved(task: TaskState, left: readonly string[]): Judgement {
+  const violations = left.map((name): Violation => ({ kind: 'conflict left', name, task_id: task.task_id, file: name.replace(/:\d+$/, '') }))
+  const [first = ''] = left
+  const feedback = left.map((name) => `- ${name} still is a conflict marker`).join('\n')
+  return { pass: false, kpis: [], violations, reason: `conflict left: ${first}`, feedback }
+}
+
 const WHY = {
   'setting changed': 'says how work is tested or what is allowed',
   'foreign content changed': 'is kept outside of this repository (a submodule, or Git LFS)',
 } as const
 
 /** Files that rule over the run itself, and those whose content is kept elsewhere: no task may touch them. */
-async function forbiddenChanges(kit: Kit, run: RunScene, state: RunState, treeId: string): Promise<{ kind: keyof typeof WHY; name: string }[]> {
+async function forbiddenChanges(kit: Kit, run: RunScene, since: string, treeId: string): Promise<{ kind: keyof typeof WHY; name: string }[]> {
   const { gitDir } = run.repository
-  const changed = (await treeChanges(kit.git, gitDir, state.base, treeId)).map(({ path }) => path)
-  const foreign = await foreignChanges(kit.git, gitDir, { base: state.base, now: treeId }, run.directory)
+  const changed = (await treeChanges(kit.git, gitDir, since, treeId)).map(({ path }) => path)
+  const foreign = await foreignChanges(kit.git, gitDir, { base: since, now: treeId }, run.directory)
   return [
     ...changed.filter((path) => path.startsWith('.vp/')).map((name) => ({ kind: 'setting changed' as const, name })),
     ...foreign.map((name) => ({ kind: 'foreign content changed' as const, name })),
@@ -291,26 +307,42 @@ async function gate<Measurement>(kit: Kit, operation: Operation, params: object,
   return (answer.result as GateResult<Measurement>).measurement
 }
 
-/** The base tree is measured once a run and command. */
-async function baseEvidence(
+/** What a change is held against: the run's base, or both sides of a merge. */
+async function groundEvidence(
   kit: Kit,
   run: RunScene,
   options: MeasureOptions,
   state: RunState,
+  merge: MergeOfSides | null,
   command: RunScene['project']['test'],
   signal: AbortSignal,
 ): Promise<Evidence> {
-  const known = await keptEvidence(kit, state, state.base, command)
+  const at = (commit: string) => commitEvidence(kit, run, options, state, commit, command, signal)
+  if (merge === null) return at(state.base)
+  return joinEvidence(await at(merge.base), await at(merge.run), await at(merge.person))
+}
+
+/** A commit is measured once a run and command. */
+async function commitEvidence(
+  kit: Kit,
+  run: RunScene,
+  options: MeasureOptions,
+  state: RunState,
+  commit: string,
+  command: RunScene['project']['test'],
+  signal: AbortSignal,
+): Promise<Evidence> {
+  const known = await keptEvidence(kit, state, commit, command)
   if (known) return known
   const evidence = await withTree(
     kit,
     run,
     null,
-    { name: 'base', lane: 'Code-Impl', from: state.base, base: state.base, environment: environmentOf(kit, options, state, null) },
-    (scene) => measure(kit, operatorCaller(state, null), scene, run, { command, change: { at: state.base, from: null, to: state.base, base: null } }, signal),
+    { name: 'base', lane: 'Code-Impl', from: commit, base: commit, environment: environmentOf(kit, options, state, null) },
+    (scene) => measure(kit, operatorCaller(state, null), scene, run, { command, change: { at: commit, from: null, to: commit, base: null } }, signal),
     signal,
   )
-  await keepEvidence(kit, state, state.base, command, evidence)
+  await keepEvidence(kit, state, commit, command, evidence)
   return evidence
 }
 
@@ -328,7 +360,7 @@ async function keepEvidence(kit: Kit, state: RunState, commit: string, command: 
   )
 }
 
-/** What was measured at a commit of the run: its base, or the head that was validated. */
+/** What was measured at a commit of the run: its base, a side of a merge, or the head that was validated. */
 export async function keptEvidence(kit: Kit, state: RunState, commit: string, command: RunScene['project']['test']): Promise<Evidence | null> {
   const row = await kit.store.read((tx) => tx.get<{ body: string }>('SELECT body FROM measurements WHERE key = ?', evidenceKey(state, commit, command)))
   return row ? (JSON.parse(row.body) as Evidence) : null
@@ -377,7 +409,8 @@ export async function headVerdict(
   state: RunState,
   signal: AbortSignal,
 ): Promise<{ kpis: readonly KpiResult[]; violations: readonly Violation[] }> {
-  const base = await baseEvidence(kit, run, options, state, run.project.test, signal)
+  const ground = groundOf(state)
+  const base = await groundEvidence(kit, run, options, state, lastMerge(state), run.project.test, signal)
   const from = await treeOf(kit.git, run.repository.gitDir, state.head)
   const now = await withTree(
     kit,
@@ -385,14 +418,7 @@ export async function headVerdict(
     null,
     { name: 'validate', lane: 'Code-Impl', from, base: state.head, environment: environmentOf(kit, options, state, null) },
     (scene) =>
-      measure(
-        kit,
-        operatorCaller(state, null),
-        scene,
-        run,
-        { command: run.project.test, change: { at: state.base, from: state.base, to: from, base } },
-        signal,
-      ),
+      measure(kit, operatorCaller(state, null), scene, run, { command: run.project.test, change: { at: ground, from: ground, to: from, base } }, signal),
     signal,
   )
   await keepEvidence(kit, state, state.head, run.project.test, now)

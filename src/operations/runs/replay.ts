@@ -116,7 +116,7 @@ async function unpack(kit: Kit, bundle: Bundle, directory: string, home: string)
   const gitDir = join(directory, 'repository.git')
   await kit.git(['init', '--quiet', '--bare', '--template=', `--object-format=${bundle.object_format}`, gitDir])
   await kit.git(['index-pack', '--stdin'], { gitDir, input: Buffer.from(bundle.pack, 'base64') })
-  writeFileSync(join(gitDir, 'shallow'), `${bundle.commits.base}\n`)
+  writeFileSync(join(gitDir, 'shallow'), (bundle.commits.roots ?? [bundle.commits.base]).map((commit) => `${commit}\n`).join(''))
   const human = { root: home, gitDir, commonDir: gitDir, view: gitDir, index: '', objectFormat: bundle.object_format }
   return {
     runId: bundle.run_id,
@@ -172,7 +172,7 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskS
     attempt: task.attempt,
     confirm: async ({ ask }) => (wasApproved(bundle, ask.wants) ? 'call' : 'deny'),
   }
-  const goal = await taskGoal(kit, run, task, tree.base, bundle.prd)
+  const goal = await taskGoal(kit, run, task, tree.from, bundle.prd)
   const recorded = endingProvider(recordedProvider(bundle.exchanges, 'recorded'), bundle, `T${payload.n}`, task.attempt)
   // What was recorded is what left: behind the filter.
   const provider: Provider = { ...recorded, answer: (request, place, stop) => recorded.answer(maskRequest(scene.masking(), request), place, stop) }

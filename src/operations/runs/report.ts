@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { activeMs, driversOf } from '../../pas/embedded/drivers.ts'
 import { energyOf, progress, tokensOf } from '../../pas/embedded/reducer/budget.ts'
 import { runTally } from '../../pas/embedded/reducer/gates.ts'
+import { groundOf } from '../../pas/embedded/reducer/repair.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { lineCounts } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
@@ -38,7 +39,7 @@ export interface RunReport {
 export async function reportRun(kit: Kit, state: RunState, band: { lo: number; hi: number } | null): Promise<RunReport> {
   const { done, total, failed } = progress(state)
   const directory = runDirectory(kit, state.run_id)
-  const counts = state.head === state.base ? [] : await lineCounts(kit.git, join(directory, 'repository.git'), state.base, state.head)
+  const counts = state.head === state.base ? [] : await lineCounts(kit.git, join(directory, 'repository.git'), groundOf(state), state.head)
   const cost = state.price_unknown ? null : state.micro_usd / 1e6
   const { backend, open, active } = await kit.store.read(async (tx) => ({
     backend: await backendOf(tx, state.run_id),

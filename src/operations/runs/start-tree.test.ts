@@ -41,7 +41,14 @@ async function makeBranch(t: TestContext, cards: Readonly<Record<number, readonl
   const tasks: Record<string, TaskState> = Object.fromEntries(
     Object.entries(cards).map(([n, deps]) => [
       `t${n}`,
-      { task_id: `t${n}`, status: 'queued', commit: null, carry_tree: null, carry_base: null, card: { deps: deps.map((dep) => `t${dep}`) } } as never,
+      {
+        task_id: `t${n}`,
+        status: 'queued',
+        commit: null,
+        carry_tree: null,
+        carry_base: null,
+        card: { deps: deps.map((dep) => `t${dep}`), payload: {} },
+      } as never,
     ]),
   )
   let head = base

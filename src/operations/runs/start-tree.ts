@@ -5,11 +5,14 @@
  */
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { RunGit } from '../../workspace/git.ts'
+import { conflictedTree } from './repair.ts'
 import { mergeTrees, scratchCommit, treeOf } from '../../workspace/run-repository.ts'
 
 /** What is checked out for the next attempt, and the commit it counts as grown from. */
 export async function startOf(git: RunGit, gitDir: string, state: RunState, task: TaskState): Promise<{ from: string; base: string }> {
   if (task.carry_tree !== null && task.carry_base !== null) return { from: task.carry_tree, base: task.carry_base }
+  const { merge } = task.card.payload
+  if (merge) return { from: (await conflictedTree(git, gitDir, merge)).tree, base: merge.run }
   const commit = await startCommit(git, gitDir, state, task)
   return { from: commit, base: commit }
 }

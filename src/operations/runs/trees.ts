@@ -14,6 +14,8 @@ import type { TreeScene } from '../scene.ts'
 import type { RunScene } from './run-scene.ts'
 
 export interface RunTree extends WorkTree {
+  /** Commit or tree that was checked out. */
+  readonly from: string
   readonly scene: TreeScene
   /** The tree as the agent of one attempt sees it: its placeholders are numbered from 1, by what it sees first. */
   attempt(): TreeScene
@@ -75,7 +77,14 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     const numbered = kit.masking([scene.root, scene.home], { numbered: true })
     return { ...scene, masking: () => numbered }
   }
-  return { base: request.base, scene, attempt: () => (attempt ??= asAgent()), record: () => recordTree(git, run.repository, at, excluded), dispose }
+  return {
+    base: request.base,
+    from: request.from,
+    scene,
+    attempt: () => (attempt ??= asAgent()),
+    record: () => recordTree(git, run.repository, at, excluded),
+    dispose,
+  }
 }
 
 function refuseTracked(root: string, reuse: readonly string[]): void {

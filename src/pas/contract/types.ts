@@ -21,6 +21,20 @@ export type Complexity = (typeof COMPLEXITIES)[number]
 
 export type Threshold = { readonly min: number } | { readonly max: number } | { readonly lt: number } | { readonly expected: number | boolean | string }
 
+/** Two commits that a repair task brings together, where git alone could not. */
+export interface MergeOfSides {
+  /** The run's head, and the commit of the person's branch: the parents of what the task commits. */
+  readonly run: string
+  readonly person: string
+  /** What both grew from. */
+  readonly base: string
+  /** The person's branch, without `refs/heads/`. */
+  readonly branch: string
+  /** Where git found no answer, and its own words for each place. */
+  readonly paths: readonly string[]
+  readonly words: readonly string[]
+}
+
 /** What a task is, as the engine and the agent need it. */
 export interface TaskPayload {
   /** The plan's number: tasks are `T7` everywhere a person looks. */
@@ -30,6 +44,8 @@ export interface TaskPayload {
   /** Argv of the task's own test command; empty: the project's. */
   readonly tests: readonly string[]
   readonly complexity: Complexity
+  /** Of a repair task: what it merges. */
+  readonly merge?: MergeOfSides
 }
 
 export interface JobCard {
@@ -72,6 +88,7 @@ export interface Violation {
     | 'task failed'
     | 'setting changed'
     | 'foreign content changed'
+    | 'conflict left'
   readonly name: string
   readonly task_id: TaskId | null
   readonly file?: string

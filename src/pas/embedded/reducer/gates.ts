@@ -76,7 +76,15 @@ export function violationWords({ kind, name }: Violation): string {
 }
 
 /** A breach that no value of a KPI shows. */
-const NAMED: ReadonlySet<string> = new Set(['test deleted', 'test skipped', 'test broken', 'test did not run', 'setting changed', 'foreign content changed'])
+const NAMED: ReadonlySet<string> = new Set([
+  'test deleted',
+  'test skipped',
+  'test broken',
+  'test did not run',
+  'setting changed',
+  'foreign content changed',
+  'conflict left',
+])
 
 /** Gates that held, of those measured. What no value shows is a gate too, once a task and kind: a deleted test is not “all held”. */
 export function gateTally(

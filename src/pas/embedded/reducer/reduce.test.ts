@@ -4,6 +4,7 @@ import type { RunId, TaskId } from '../../../core/ids.ts'
 import { FINAL_RUN, FINAL_TASK, type JobCard } from '../../contract/types.ts'
 import { nextTask } from './fairness.ts'
 import { fold, reduce } from './reduce.ts'
+import { groundOf, openRepair } from './repair.ts'
 import type { RunEvent, RunState, TaskState } from './state.ts'
 
 const RUN = 'r-2026-11-24-040000-aaaa' as RunId
@@ -214,4 +215,28 @@ test('property: any order of events keeps the promises of a run', () => {
     const merges = log.filter((event) => event.type === 'task_merged').length
     assert.ok(end.order.filter((id) => end.tasks[id]?.status === 'succeeded').length <= merges)
   }
+})
+
+const done = (): RunEvent[] => [...begin([card(1)]), claim(1), intend(1, 'c0', 'c1'), merged(1), { ts: 9, type: 'validated', violations: [] }]
+const repair = (n: number, person: string): RunEvent => {
+  const one = card(n, [1])
+  const merge = { run: 'c1', person, base: 'c0', branch: 'main', paths: ['a.ts'], words: [] }
+  return { ts: 10, type: 'repair_added', card: { ...one, payload: { ...one.payload, merge } } }
+}
+
+test('a run that is done is open again for a repair, stands on what that brought in, and is validated anew', () => {
+  const open = run([...done(), repair(2, 'p1')])
+  assert.deepEqual([open.status, open.expect_tasks, open.ended_at, open.whole, groundOf(open)], ['executing', 2, null, undefined, 'c0'])
+  assert.equal(openRepair(open)?.task_id, tid(2))
+  assert.equal(nextTask(open, { lanes: {}, project: 0, all: 0 }, 0, null), tid(2))
+  const repaired = run([...done(), repair(2, 'p1'), claim(2), intend(2, 'c1', 'c2'), merged(2)])
+  assert.deepEqual([repaired.status, repaired.head, groundOf(repaired), openRepair(repaired)], ['validating', 'c2', 'p1', null])
+})
+
+test('a repair is for what is done, once at a time; within the caps it stays', () => {
+  const ended: RunEvent[] = [...done().slice(0, -1), { ts: 9, type: 'validated', violations: [{ kind: 'test deleted', name: 't', task_id: null }] }]
+  for (const events of [begin([card(1)]), ended, [...begin([card(1)]), { ts: 3, type: 'terminated', reason: 'x' } as RunEvent]])
+    assert.deepEqual(run([...events, repair(2, 'p1')]), run(events))
+  assert.deepEqual(run([...done(), repair(2, 'p1'), repair(3, 'p2')]), run([...done(), repair(2, 'p1')]))
+  assert.deepEqual(run([...done(), repair(2, 'p1')]).caps, run(done()).caps)
 })

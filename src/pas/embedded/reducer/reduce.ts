@@ -16,6 +16,7 @@ export function reduce(state: RunState | null, event: RunEvent): Reduced {
     if (event.type !== 'run_created') throw new TypeError(`a run cannot begin with ${event.type}`)
     return { state: newRun(event), commands: [] }
   }
+  if (event.type === 'repair_added') return reopen(state, event)
   if (event.type === 'run_created' || FINAL_RUN.has(state.status)) return { state, commands: [] }
   if (event.type === 'card_submitted') return settle(state, addCard(state, event.card), event.ts)
   return settle(state, reduceRun(reduceTasks(state, event), event), event.ts)
@@ -30,6 +31,13 @@ export function fold(events: Iterable<RunEvent>): RunState | null {
 function addCard(state: RunState, card: TaskState['card']): RunState {
   if (state.tasks[card.task_id]) return state
   return { ...state, tasks: { ...state.tasks, [card.task_id]: newTask(card) }, order: [...state.order, card.task_id] }
+}
+
+/** Only a run that is done and proved can be brought home, so only such a one is in need of repair. */
+function reopen(state: RunState, event: Extract<RunEvent, { type: 'repair_added' }>): Reduced {
+  if (state.status !== 'completed' || state.tasks[event.card.task_id]) return { state, commands: [] }
+  const { whole: _, ...open } = addCard(state, event.card)
+  return settle(state, { ...open, status: 'executing', reason: null, ended_at: null, expect_tasks: open.order.length }, event.ts)
 }
 
 function reduceTasks(state: RunState, event: RunEvent): RunState {
