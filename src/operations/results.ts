@@ -136,6 +136,7 @@ export const completed = z.object({
   ledger_head: z.string(),
   gates: z.object({ held: count, of: count }),
   tests: z.object({ before: z.nullable(count), after: z.nullable(count) }),
+  hunks: z.optional(z.object({ applied: count, changed: count })),
   already: z.boolean(),
 })
 

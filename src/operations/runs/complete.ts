@@ -10,6 +10,7 @@ import { hex } from '../../core/ids.ts'
 import { sha256 } from '../../core/json.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
 import { commitMessage, printDocument, type ArtifactManifest, type Passport } from '../../ledger/passport.ts'
+import { countHunks, hunksOf, type FileHunk, type HunkCount } from '../../pas/embedded/autonomy.ts'
 import { openViolations, runTally } from '../../pas/embedded/reducer/gates.ts'
 import { groundOf, openRepair } from '../../pas/embedded/reducer/repair.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
@@ -45,6 +46,8 @@ export interface Completed {
   readonly ledger_head: string
   readonly gates: { readonly held: number; readonly of: number }
   readonly tests: { readonly before: number | null; readonly after: number | null }
+  /** Of the run, and those of them that a person has changed meanwhile; absent for runs from before it was counted. */
+  readonly hunks?: HunkCount
   /** It was complete before, and nothing was moved now. */
   readonly already: boolean
 }
@@ -65,23 +68,31 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     throw new VpError('workspace.moved', 'HEAD is detached, so there is no branch to move', {
       next: [`git switch -c NAME ${state.head.slice(0, 12)}`, 'vp git pr'],
     })
-  // Killed between moving the branch and recording it: the branch stands where it should, the record is made up for.
+  if (branch === run.branch)
+    throw new VpError('workspace.moved', `you are on ${run.branch.replace('refs/heads/', '')}, which is the run’s own branch`, {
+      next: ['git switch -', 'vp git pr'],
+    })
   const ground = groundOf(state)
-  const landed = human.head !== ground && human.head === (await readRef(kit.git, run.repository.gitDir, run.branch))
-  if (human.head !== ground && !landed && !merge)
+  const sealedBefore = await readRef(kit.git, run.repository.gitDir, run.branch)
+  // Killed between moving the branch and recording it: the branch stands where it should, the record is made up for.
+  const landed = sealedBefore !== state.head && human.head === sealedBefore
+  await refuseLosing(kit, run, [state.head, sealedBefore, human.head])
+  // Or the person took the run's commits in by hand, and nothing else.
+  const isReady = human.head === ground || human.head === state.head || landed
+  if (!isReady && !merge)
     throw new VpError('workspace.moved', `${branch.replace('refs/heads/', '')} has moved since the run began`, {
       why: `it was ${ground.slice(0, 7)}, is ${human.head?.slice(0, 7) ?? 'nothing'}`,
       next: ['vp complete --merge', 'vp git pr'],
     })
   const from = landed ? ground : (human.head ?? ground)
-  if (from !== ground) {
+  if (!isReady) {
     const trial = await mergeCommits(kit.git, run.repository.gitDir, state.head, from)
     if (trial.kind === 'conflict') throw await addRepair(scene, run, state, { person: from, branch: branch.replace('refs/heads/', ''), paths: trial.paths })
   }
   const signing = await signingOf(kit, { root: run.human.root, present: scene.caller.confirm !== undefined, signal: scene.signal })
   const sealed = await commitPapers(kit, run, state, signing)
   await handOver(kit.git, run.repository, run.human, { base: ground, head: sealed.commit })
-  const to = from === ground ? sealed.commit : await mergeOnto(kit, run, { ours: from, theirs: sealed.commit }, signing)
+  const to = isReady ? sealed.commit : await mergeOnto(kit, run, { ours: from, theirs: sealed.commit }, signing)
   await publish(kit, run, sealed.commit)
   await keepImages(scene, run, from, to, state)
   kit.point('complete.before')
@@ -109,6 +120,7 @@ export async function completeRun(scene: Scene, state: RunState, project: Projec
     signed,
     not_signed: signed === 0 ? signing.note : null,
     tests: { before: await testsAt(kit, run, state, ground), after: await testsAt(kit, run, state, state.head) },
+    hunks: countHunks(await diffHunks(kit, run, ground, state.head), await diffHunks(kit, run, state.head, to)),
     already: false,
   }
   scene.onReceipt.push((tx) => rememberCompleted(tx, scene.receiptId, completed))
@@ -140,6 +152,11 @@ async function holds(kit: Kit, run: RunScene, head: string, commit: string): Pro
 async function testsAt(kit: Kit, run: RunScene, state: RunState, commit: string): Promise<number | null> {
   const evidence = await keptEvidence(kit, state, commit, run.project.test)
   return evidence?.tests?.pass_rate === null ? null : (evidence?.tests?.report.tests.length ?? null)
+}
+
+async function diffHunks(kit: Kit, run: RunScene, from: string, to: string): Promise<FileHunk[]> {
+  const options = ['-r', '-p', '-U0', '--no-renames', '--no-ext-diff', '--no-textconv', '--no-color']
+  return hunksOf((await kit.git(['diff-tree', ...options, from, to], { gitDir: run.human.view })).stdout.toString('utf8'))
 }
 
 /** Of the run's passport, `name:model`. */
@@ -252,6 +269,18 @@ function kindOf(change: TreeChange): string {
 
 async function blobOf(kit: Kit, run: RunScene, commit: string, path: string): Promise<Buffer> {
   return (await kit.git(['cat-file', 'blob', `${commit}:${path}`], { gitDir: run.repository.gitDir })).stdout
+}
+
+/** Throws `workspace.moved` where a person has committed on the run's branch: moving it on would take that away. */
+async function refuseLosing(kit: Kit, run: RunScene, known: readonly (string | null)[]): Promise<void> {
+  const at = await readRef(kit.git, run.human.view, run.branch)
+  if (at === null || known.includes(at)) return
+  for (const commit of known) if (commit !== null && (await holds(kit, run, commit, at))) return
+  const name = run.branch.replace('refs/heads/', '')
+  throw new VpError('workspace.moved', `${name} has commits of yours, which the run knows nothing of`, {
+    why: `it is at ${at.slice(0, 7)}`,
+    next: [`git merge ${name}`, 'vp complete --merge'],
+  })
 }
 
 /** `vp/<run>` in the human's repository, whose objects are there. */

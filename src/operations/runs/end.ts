@@ -24,8 +24,14 @@ export async function publishBranch(kit: Kit, run: RunScene, state: RunState, he
   if (head === state.base || state.kind === 'rehearsal' || state.kind === 'replay') return
   const at = await readRef(kit.git, run.human.view, run.branch)
   if (at === head) return
-  await handOver(kit.git, run.repository, run.human, { base: at ?? state.base, head })
-  await moveRef(kit.git, run.human.view, run.branch, head, at)
+  const isRuns = at === null || (await isWithin(kit, run, at, head))
+  await handOver(kit.git, run.repository, run.human, { base: at !== null && isRuns ? at : state.base, head })
+  // Commits of a person's own on it stay; `vp complete` says so.
+  if (isRuns) await moveRef(kit.git, run.human.view, run.branch, head, at)
+}
+
+async function isWithin(kit: Kit, run: RunScene, commit: string, head: string): Promise<boolean> {
+  return (await kit.git(['merge-base', '--is-ancestor', commit, head], { gitDir: run.repository.gitDir, accept: [1, 128] })).code === 0
 }
 
 /** The project follows its baseline runs; rehearsals and replays change nothing (plms.md section 2). */

@@ -5,6 +5,7 @@
 import { isoUtc } from '../../core/ports.ts'
 import type { Tx } from '../../store/contract.ts'
 import { FINAL_RUN, FINAL_TASK } from '../contract/types.ts'
+import { autonomyOf, completedHunks } from './autonomy.ts'
 import { activeMs, driversOf, isDriven } from './drivers.ts'
 import { lastWords } from './log-lines.ts'
 import { budgetGuard, budgetRunway, energyOf, progress, tokensOf } from './reducer/budget.ts'
@@ -72,7 +73,7 @@ export interface RunStatusReport {
   readonly energy_kwh: { readonly lo: number; readonly hi: number; readonly source: string } | null
   /** The middle of that range. */
   readonly spend_energy_kwh: number | null
-  /** Share of hunks that no person changed before completion; null while nothing counts such changes. */
+  /** Share of hunks that no person changed before completion, over the project's completed runs: `autonomy.ts`. */
   readonly autonomy: number | null
   readonly approvals: readonly PendingApproval[]
   readonly started_at: string | null
@@ -155,7 +156,7 @@ export async function runStatus(tx: Tx, state: RunState, name: string, { now, is
     prompts: state.prompts,
     energy_kwh: energy,
     spend_energy_kwh: energy ? (energy.lo + energy.hi) / 2 : null,
-    autonomy: null,
+    autonomy: autonomyOf(await completedHunks(tx, state.project_id)),
     approvals: await pendingApprovals(tx, state, now),
     started_at: state.started_at === null ? null : isoUtc(state.started_at),
     finished_at: state.ended_at === null ? null : isoUtc(state.ended_at),

@@ -65,7 +65,7 @@ export const completeCommand: Command = {
   flags: { merge: { type: 'boolean', help: 'merge, when your branch has moved' } },
   needsKit: true,
   exits: [0, 2, 3, 7],
-  json: 'from, to, branch, how, commits, signed, not_signed, ledger_head, already',
+  json: 'from, to, branch, how, commits, signed, not_signed, ledger_head, hunks{applied,changed}, already',
   async run(context) {
     const answer = await context.call(runComplete, {
       ...one(context),
