@@ -792,6 +792,17 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
       },
       look,
     ),
+  'policy-ask': (look) =>
+    policyExplainScreen(
+      {
+        effect: 'ask',
+        rule: 'code-impl/inline-code',
+        reason: '-e makes node run code from its arguments',
+        shipped: 'Code-Impl',
+        nearest: 'node * (code-impl/node)',
+      },
+      look,
+    ),
   'policy-deny': (look) =>
     policyExplainScreen(
       {

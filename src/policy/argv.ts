@@ -63,8 +63,8 @@ function decideInLane(argv: readonly string[], lane: Lane): Decision {
   const own = decideAllow(argv, lane)
   if (own.effect === 'deny' || lane.within === undefined) return own
   const outer = decideInLane(argv, lane.within)
-  // The stricter of the two speaks.
-  return outer.effect === 'deny' || own.effect === 'allow' ? outer : own
+  // The stricter of the two speaks; of equals the one that is nearer at hand.
+  return outer.effect === 'deny' || (own.effect === 'allow' && outer.effect === 'ask') ? outer : own
 }
 
 function decideAllow(argv: readonly string[], lane: Lane): Decision {
@@ -74,7 +74,7 @@ function decideAllow(argv: readonly string[], lane: Lane): Decision {
     const byName = rules.find((rule) => rule.argv.includes(inline.flag) || !rule.argv.some((token) => token.includes('*')))
     if (byName !== undefined) return allowBy(byName, lane)
     if (inline.asksAlways || lane.commands.allow.some((rule) => programOf(rule.argv) === programOf(argv))) {
-      return { effect: 'ask', rule: `${lane.slug}/inline-code`, reason: inline.reason, ...nearestOf(argv, lane) }
+      return { effect: 'ask', rule: `${lane.slug}/inline-code`, reason: inline.reason, ...nearestOf(argv, lane), ...whereOf(lane) }
     }
   }
   const rule = rules.find((candidate) => candidate.effect === 'ask') ?? rules[0]
@@ -84,6 +84,7 @@ function decideAllow(argv: readonly string[], lane: Lane): Decision {
     rule: `${lane.slug}/no-rule`,
     reason: `no rule of the lane ${lane.name} allows it`,
     ...nearestOf(argv, lane),
+    ...whereOf(lane),
   }
 }
 
@@ -165,6 +166,6 @@ function nearestOf(argv: readonly string[], lane: Lane): { nearest?: string } {
   return nearest === undefined ? {} : { nearest }
 }
 
-function whereOf(rule: CommandRule): { where?: { file: string; line: number } } {
+function whereOf(rule: Pick<CommandRule, 'where'>): { where?: { file: string; line: number } } {
   return rule.where === undefined ? {} : { where: rule.where }
 }

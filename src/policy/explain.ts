@@ -1,7 +1,8 @@
 /**
- * A decision as the words and the record of `vp policy explain`. design/cli.md section 4.8.
+ * A decision as the record of `vp policy explain`: the rule that spoke, and the place where a person finds it.
+ * design/cli.md section 4.8.
  */
-import type { Actor, Decision, Effect } from './argv.ts'
+import type { Actor, Effect } from './argv.ts'
 import { decideCommand } from './argv.ts'
 import type { Lane } from './lane.ts'
 
@@ -13,16 +14,19 @@ export interface Explanation {
   readonly lane: string
   readonly argv: readonly string[]
   readonly nearest?: string
-  readonly file?: string
-  readonly line?: number
-  /** The screen's lines. */
-  readonly text: string
+  /** Where the rule stands; where no rule fits, the list that has none. null: it is no file's. */
+  readonly file: string | null
+  readonly line: number | null
+  /** The lane shipped with vp that the rule is of; null: a file's, or one that no lane can change. */
+  readonly shipped: string | null
+  /** Of what is let through. */
+  readonly terms: readonly string[]
 }
 
 /** `box` is the sandbox in force, as in `bwrap`. */
-export function explainCommand(argv: readonly string[], lane: Lane, options: { readonly actor: Actor; readonly box?: string }): Explanation {
-  const decision = decideCommand(argv, lane, options.actor)
-  const { effect, rule, reason, nearest, where } = decision
+export function explainCommand(argv: readonly string[], lane: Lane, options: { readonly actor: Actor; readonly box?: string | undefined }): Explanation {
+  const { effect, rule, reason, nearest, where } = decideCommand(argv, lane, options.actor)
+  const terms = [options.box, lane.network.outbound ? 'network' : 'no network', `${lane.limits.maxExecSeconds}s`]
   return {
     allowed: effect === 'allow',
     effect,
@@ -31,16 +35,9 @@ export function explainCommand(argv: readonly string[], lane: Lane, options: { r
     lane: lane.name,
     argv,
     ...(nearest === undefined ? {} : { nearest }),
-    ...(where === undefined ? {} : { file: where.file, line: where.line }),
-    text: decisionText(decision, lane, options.box),
+    file: where?.file ?? null,
+    line: where?.line ?? null,
+    shipped: where === undefined && rule.startsWith(`${lane.slug}/`) ? lane.name : null,
+    terms: effect === 'deny' ? [] : terms.filter((term) => term !== undefined),
   }
-}
-
-function decisionText(decision: Decision, lane: Lane, box: string | undefined): string {
-  const { effect, rule, reason, nearest, where } = decision
-  const from = where === undefined ? '' : ` (${where.file}:${where.line})`
-  const terms = [box, lane.network.outbound ? 'network' : 'no network', `${lane.limits.maxExecSeconds}s`].filter((term) => term !== undefined)
-  if (effect === 'allow') return `allow  ${rule}${from} · ${terms.join(', ')}`
-  const head = `${effect === 'ask' ? 'ask   ' : 'deny  '} ${rule}${from}, ${reason}`
-  return nearest === undefined ? head : `${head}\n       nearest allowed: ${nearest}`
 }

@@ -140,6 +140,7 @@ function laneOf(data: LaneFile, file: string, line: LineOf): Lane {
       requireUnifiedDiff: data.fs_ops?.require_unified_diff ?? true,
       backups: data.fs_ops?.backups ?? true,
     },
+    where: { file, line: line(['commands', 'allow']) },
   }
 }
 

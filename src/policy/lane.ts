@@ -37,6 +37,8 @@ export interface Lane {
   /** An agent's command may be given the value behind a placeholder. Absent: as the wider lane says, else no. */
   readonly restoreSecrets?: boolean
   readonly fsOps: { readonly patchOnly: boolean; readonly requireUnifiedDiff: boolean; readonly backups: boolean }
+  /** Its file and the line of its list of what is allowed; absent: shipped with vp. */
+  readonly where?: { readonly file: string; readonly line: number }
   /** The wider lane that must allow as well. */
   readonly within?: Lane
 }

@@ -575,13 +575,35 @@ test('scopes', () => {
 })
 
 test('explain', () => {
-  assert.match(explainCommand(['npm', 'run', 'build'], code, { actor: 'human', box: 'bwrap' }).text, /^allow {2}code-impl\/npm-run · bwrap, no network, 900s$/)
+  const allowed = explainCommand(['npm', 'run', 'build'], code, { actor: 'human', box: 'bwrap' })
+  assert.deepEqual([allowed.effect, allowed.rule, allowed.shipped, allowed.file], ['allow', 'code-impl/npm-run', 'Code-Impl', null])
+  assert.deepEqual(allowed.terms, ['bwrap', 'no network', '900s'])
   const denied = explainCommand(['git', 'push', '--force'], code, { actor: 'human' })
-  assert.equal(
-    denied.text,
-    'deny   global/git-force, shipped; no lane and no flag can allow it\n       nearest allowed: vp git push, by a person with the scope git.push',
+  assert.deepEqual(
+    [denied.rule, denied.reason, denied.nearest, denied.shipped, denied.terms],
+    ['global/git-force', 'shipped; no lane and no flag can allow it', 'vp git push, by a person with the scope git.push', null, []],
   )
 })
+
+const OWN = parseLaneYaml("lane: Code-Impl\ncommands:\n  allow:\n    - [npm, run, '*']\n    - [node, '*']\n  deny:\n    - [npm, run, deploy]\n", 'own.yaml')
+const THEIRS = parseLaneYaml("lane: Code-Impl\ncommands:\n  allow:\n    - [node, '*']\n    - [pytest, '*']\n", '.vp/lanes/code-impl.yaml')
+const places: [title: string, argv: string[], lane: Lane, place: string | null][] = [
+  ['a rule of the user', ['npm', 'run', 'build'], OWN, 'own.yaml:4'],
+  ['a denial of the user', ['npm', 'run', 'deploy'], OWN, 'own.yaml:7'],
+  ['no rule of the user', ['make', 'all'], OWN, 'own.yaml:4'],
+  ['inline code', ['node', '-e', '1'], OWN, 'own.yaml:4'],
+  ['the user allows, the repository has no rule', ['npm', 'run', 'build'], narrow(OWN, THEIRS), '.vp/lanes/code-impl.yaml:4'],
+  ['the repository allows, the user has no rule', ['pytest'], narrow(OWN, THEIRS), 'own.yaml:4'],
+  ['both allow: the repository’s rule is named', ['node', 'a.js'], narrow(OWN, THEIRS), '.vp/lanes/code-impl.yaml:4'],
+  ['the shipped lane', ['node', 'a.js'], code, null],
+  ['the shipped lane has no rule', ['frobnicate'], code, null],
+]
+for (const [title, argv, lane, place] of places)
+  test(`explain: where it stands, ${title}`, () => {
+    const { file, line, shipped } = explainCommand(argv, lane, { actor: 'human' })
+    assert.equal(file === null ? null : `${file}:${line}`, place)
+    assert.equal(shipped, place === null ? 'Code-Impl' : null)
+  })
 
 test('a repository may take values from commands, never give them', () => {
   const lane = (secrets: string): Lane => parseLaneYaml(`lane: Code-Impl\n${secrets}commands: { allow: [[node, '*']] }\n`)

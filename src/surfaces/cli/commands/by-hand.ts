@@ -202,7 +202,7 @@ export const policyExplainCommand: Command = {
   flags: { lane: { type: 'string', help: 'whose rules hold (Code-Impl)' } },
   needsKit: true,
   exits: [0, 2, 4, 5],
-  json: 'effect, rule, reason, file, line, nearest',
+  json: 'effect, rule, reason, file, line, shipped, nearest, terms[]',
   async run(context) {
     const argv = [...context.positionals, ...context.rest]
     if (argv.length === 0)
@@ -210,7 +210,15 @@ export const policyExplainCommand: Command = {
         next: ['vp policy explain -- npm run build'],
       })
     const lane = context.kit().lane(textFlag(context.flags, 'lane') ?? 'Code-Impl', context.checkout().root)
-    const result = explainCommand(argv, lane, { actor: 'human' })
+    // What cannot be run can be explained all the same.
+    const box = await context
+      .kit()
+      .sandbox()
+      .then(
+        ({ backend }) => backend.name,
+        () => undefined,
+      )
+    const result = explainCommand(argv, lane, { actor: 'human', box })
     const exit = result.effect === 'allow' ? 0 : result.effect === 'ask' ? 5 : 4
     return {
       result,
@@ -220,7 +228,7 @@ export const policyExplainCommand: Command = {
         : {
             error: new VpError(exit === 4 ? 'policy.denied' : 'approval.needed', result.reason, { rule: result.rule }),
           }),
-      screen: (look) => policyExplainScreen(result as never, look),
+      screen: (look) => policyExplainScreen(result, look),
     }
   },
 }

@@ -10,6 +10,8 @@ export interface PolicyExplainView {
   readonly reason?: string
   readonly file?: string | null
   readonly line?: number | null
+  /** The shipped lane that the rule is of. */
+  readonly shipped?: string | null
   readonly nearest?: string | null
   /** Of what is let through: `bwrap`, `no network`, `900s`. */
   readonly terms?: readonly string[]
@@ -17,7 +19,7 @@ export interface PolicyExplainView {
 
 export const policyExplainScreen = renderer<PolicyExplainView>((view) => {
   const paint = { allow: good, ask: attention, deny: bad }[view.effect]
-  const place = view.file ? ` (${view.file}${view.line ? `:${view.line}` : ''})` : ''
+  const place = view.file ? ` (${view.file}${view.line ? `:${view.line}` : ''})` : view.shipped ? ` (shipped lane ${view.shipped})` : ''
   const text =
     view.effect === 'allow' ? dots(`${view.rule}${place}`, (view.terms ?? []).join(', ')) : `${view.rule}${place}${view.reason ? `, ${view.reason}` : ''}`
   return {
