@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
 import { chooseModel, endpointOf, offeredModels, OLLAMA_URL, type Choice, type ModelSpec } from '../models/choose.ts'
@@ -25,7 +26,7 @@ export interface OpenModel {
 export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>): Promise<OpenModel> {
   const setting = kit.env['VP_MODEL']
   if (setting?.startsWith('recorded:')) return openRecording(setting.slice('recorded:'.length))
-  const spec = await consented(kit, root, caller, await reachable(kit, chooseModel(kit.env, configured(kit))))
+  const spec = await consented(kit, root, caller, await reachable(kit, chosenModel(kit)))
   if (kit.offline && !spec.endpoint.loopback)
     throw new VpError('model.offline', `--offline, and ${spec.endpoint.host} is not this machine`, {
       next: ['vp without --offline', 'vp model list'],
@@ -44,8 +45,13 @@ function openRecording(file: string): OpenModel {
   }
 }
 
-function configured(kit: Kit): ModelSpec | null {
-  const model = kit.config.model
+/** Named by the environment, else by the configuration as it is now, else the first preset. Throws `usage.flag`, `config.invalid`. */
+export function chosenModel(kit: Pick<Kit, 'env' | 'paths'>): Choice {
+  return chooseModel(kit.env, configured(kit))
+}
+
+function configured(kit: Pick<Kit, 'env' | 'paths'>): ModelSpec | null {
+  const { model } = loadConfig(kit.paths.configFile, kit.env).config
   if (!model) return null
   const env = {
     VP_MODEL: `${model.provider}:${model.model}`,

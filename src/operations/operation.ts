@@ -53,6 +53,14 @@ export interface Dialogue {
   approve(view: ApprovalView): Promise<boolean>
 }
 
+/** What a call goes on to tell its client. */
+export interface Stream {
+  /** `run:<id>` */
+  readonly channel: string
+  /** Each with its number in the channel. Ends by itself, or when `signal` comes; what is there already is told in any case. */
+  items(signal: AbortSignal): AsyncIterable<{ readonly seq: number; readonly type: string; readonly data: unknown }>
+}
+
 /** Who calls, from where, with what rights. */
 export interface Caller {
   readonly actor: Actor
@@ -68,6 +76,8 @@ export interface Caller {
   readonly dialogue?: Dialogue
   /** Whoever watches a long call, and how they say “begin nothing new”. */
   readonly live?: { readonly watcher: Watcher; readonly pause: AbortSignal; readonly confirm?: Caller['confirm'] }
+  /** Sends what comes after the answer of a call, until there is no more or the client lets go; absent where nothing can be sent. */
+  readonly follow?: (stream: Stream) => void
   /** `--yes`: answers what is fully undoable, nothing else. */
   readonly yes?: boolean
 }

@@ -270,6 +270,9 @@ export const runStatusResult = z.looseObject({
   validation_pass: z.nullable(z.boolean()),
 })
 
+/** `seq`: of the last event before the answer. */
+export const subscribed = z.object({ run_id: z.string(), channel: z.string(), seq: count, status: z.string() })
+
 export const runLogsResult = z.object({
   run_id: z.string(),
   lines: z.array(

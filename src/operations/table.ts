@@ -11,7 +11,8 @@ import { gitPr } from './git-pr.ts'
 import type { Operation } from './operation.ts'
 import { plmsApprove, plmsCreate, plmsEstimate, plmsPlan, plmsSimulate, plmsStart } from './plms.ts'
 import { gitPush } from './publish.ts'
-import { runLogs, runStatusRead } from './run-look.ts'
+import { modelList, modelSet } from './model-setting.ts'
+import { runLogs, runStatusRead, runSubscribe } from './run-look.ts'
 import { runBuild, runExec, runLint, runTest } from './run.ts'
 import { runApprove, runComplete, runExport, runPause, runReplay, runResume, runTerminate, runUndo, runValidate, runVerify } from './runs.ts'
 import { searchCode } from './search.ts'
@@ -46,6 +47,7 @@ export const OPERATIONS: readonly Operation[] = [
   runDo,
   runStatusRead,
   runLogs,
+  runSubscribe,
   runPause,
   runResume,
   runTerminate,
@@ -57,4 +59,6 @@ export const OPERATIONS: readonly Operation[] = [
   runExport,
   runReplay,
   egressShow,
+  modelList,
+  modelSet,
 ]

@@ -154,6 +154,14 @@ function everyMethod(framing: RpcFraming): void {
     assert.equal((await call('egress.show', { run }))['proved'], true)
     assert.ok(existsSync(String((await call('run.export', { run }))['path'])))
     assert.equal((await call('run.replay', { run }))['equal'], true)
+    const { seq, status } = await call('run.subscribe', { run })
+    assert.ok(Number(seq) > 10)
+    assert.equal(status, 'completed')
+  })
+
+  test('models', async () => {
+    assert.equal((await call('model.list'))['chosen'], 'openai_compatible:scripted')
+    assert.equal((await call('model.set', { model: 'ollama:phi4:14b' }))['model'], 'ollama:phi4:14b')
   })
 
   test('a small change, ended half-way', async () => {
@@ -214,7 +222,7 @@ describe('what is wrong', () => {
 
   test('an unknown method is −32601, also where objects have a member of that name', async (t) => {
     const client = openRpc(t, place)
-    for (const method of ['nope', 'rag.query', 'run.subscribe', 'pas.submit', 'toString', '__proto__', 'constructor', '', 'fs.read '])
+    for (const method of ['nope', 'rag.query', 'pas.submit', 'toString', '__proto__', 'constructor', '', 'fs.read '])
       assert.equal((await failed(client, method, {})).code, -32601, method)
     await client.end()
   })

@@ -62,7 +62,12 @@ export async function appendEvents(tx: Tx, now: number, runId: RunId, drafts: re
 }
 
 export async function runEvents(tx: Tx, runId: string): Promise<RunEvent[]> {
-  const rows = await tx.all<{ body: string }>('SELECT body FROM run_events WHERE run_id = ? ORDER BY n', runId)
+  return runEventsAfter(tx, runId, 0)
+}
+
+/** Those after the first `n`. */
+export async function runEventsAfter(tx: Tx, runId: string, n: number): Promise<RunEvent[]> {
+  const rows = await tx.all<{ body: string }>('SELECT body FROM run_events WHERE run_id = ? AND n > ? ORDER BY n', runId, n)
   return rows.map((row) => JSON.parse(row.body) as RunEvent)
 }
 

@@ -1,12 +1,12 @@
 /**
  * JSON-RPC 2.0 over documents, whatever carries them: requests, batches, `$/cancelRequest`, `rpc.discover`. Every method
  * is an operation of the table and goes through the wrapper; nothing here decides anything. Notifications do not
- * act, as nobody could learn what became of them.
+ * act, as nobody could learn what became of them; those that go out are `event`, after the answer that announced them.
  */
 import { createJSONRPCSuccessResponse, JSONRPCServer, type JSONRPCID, type JSONRPCResponse } from 'json-rpc-2.0'
 import { asVpError, VpError } from '../../core/errors.ts'
 import type { Answer, InvokeOptions } from '../../operations/invoke.ts'
-import type { Operation } from '../../operations/operation.ts'
+import type { Operation, Stream } from '../../operations/operation.ts'
 import { discoverDocument } from './discover.ts'
 import { errorResponse } from './errors.ts'
 import type { Incoming } from './framing.ts'
@@ -15,18 +15,30 @@ import { createSlots } from './slots.ts'
 export interface RpcPorts {
   readonly operations: readonly Operation[]
   readonly version: string
-  call(operation: Operation, params: unknown, options: InvokeOptions): Promise<Answer>
+  call(operation: Operation, params: unknown, options: InvokeOptions, follow: (stream: Stream) => void): Promise<Answer>
   /** The filter for errors that no operation made. */
   tellable(error: VpError): VpError
   /** One line for the person who started the server. */
   say(line: string): void
 }
 
+/** Sends its notifications until there are no more or it is let go of. Never throws. */
+export type Following = (send: (notification: object) => Promise<void>) => Promise<void>
+
+export interface Received {
+  /** The document to send back, or null when there is none. */
+  readonly response: JSONRPCResponse | JSONRPCResponse[] | null
+  /** To be begun when that is sent. */
+  readonly followings: readonly Following[]
+}
+
 export interface RpcServer {
-  /** The document to send back, or null when there is none. Never throws. */
-  receive(incoming: Incoming): Promise<JSONRPCResponse | JSONRPCResponse[] | null>
-  /** Ends every request under way with `cancelled`. */
+  /** Never throws. */
+  receive(incoming: Incoming): Promise<Received>
+  /** Ends every request under way with `cancelled`, and lets go of what is followed. */
   cancelAll(): void
+  /** Lets go of what is followed. */
+  letGo(): void
 }
 
 const CANCEL = '$/cancelRequest'
@@ -38,6 +50,7 @@ const MAX_DEPTH = 64
 
 interface Turn {
   readonly signal: AbortSignal
+  follow(stream: Stream): void
 }
 
 interface Request {
@@ -49,10 +62,11 @@ interface Request {
 
 export function createRpcServer(ports: RpcPorts): RpcServer {
   const underWay = new Set<{ readonly id: JSONRPCID; readonly controller: AbortController }>()
+  const followed = new Set<{ readonly id: JSONRPCID; readonly controller: AbortController }>()
   const inFlight = createSlots(IN_FLIGHT)
   const server = methodsOf(ports)
 
-  const receiveOne = async (item: unknown): Promise<JSONRPCResponse | null> => {
+  const receiveOne = async (item: unknown, followings: Following[]): Promise<JSONRPCResponse | null> => {
     const shape = shapeOf(item)
     if ('problem' in shape) return errorResponse(shape.id, new VpError('rpc.request', shape.problem), null)
     if (shape.method === CANCEL) {
@@ -65,10 +79,10 @@ export function createRpcServer(ports: RpcPorts): RpcServer {
       )
       return null
     }
-    return answer({ ...shape, id: shape.id })
+    return answer({ ...shape, id: shape.id }, followings)
   }
 
-  const answer = async (request: Request): Promise<JSONRPCResponse> => {
+  const answer = async (request: Request, followings: Following[]): Promise<JSONRPCResponse> => {
     const { id } = request
     if (id !== null && [...underWay].some((one) => one.id === id))
       return errorResponse(id, new VpError('rpc.request', 'a request with this id is under way'), null)
@@ -76,7 +90,8 @@ export function createRpcServer(ports: RpcPorts): RpcServer {
     underWay.add(entry)
     try {
       const { signal } = entry.controller
-      return (await inFlight(signal, () => Promise.resolve(server.receive(request as never, { signal })))) as JSONRPCResponse
+      const follow = (stream: Stream) => void followings.push(followingOf(id, stream))
+      return (await inFlight(signal, () => Promise.resolve(server.receive(request as never, { signal, follow })))) as JSONRPCResponse
     } catch (thrown) {
       return errorResponse(id, ports.tellable(asVpError(thrown)), null)
     } finally {
@@ -84,23 +99,47 @@ export function createRpcServer(ports: RpcPorts): RpcServer {
     }
   }
 
+  /** Under the id of the request that asked for it, which `$/cancelRequest` names. */
+  const followingOf = (id: JSONRPCID, { channel, items }: Stream): Following => {
+    const entry = { id, controller: new AbortController() }
+    followed.add(entry)
+    return async (send) => {
+      try {
+        for await (const { seq, type, data } of items(entry.controller.signal))
+          await send({ jsonrpc: '2.0', method: 'event', params: { channel, type, data, seq } })
+      } catch (thrown) {
+        ports.say(`note  ${channel} is no longer followed: ${ports.tellable(asVpError(thrown)).message}`)
+      } finally {
+        followed.delete(entry)
+      }
+    }
+  }
+
   const cancel = (id: unknown) => {
-    for (const entry of underWay) if (entry.id === id) entry.controller.abort()
+    for (const entry of [...underWay, ...followed]) if (entry.id === id) entry.controller.abort()
+  }
+
+  const responseTo = async (incoming: Incoming, followings: Following[]): Promise<Received['response']> => {
+    if (incoming.kind === 'unreadable') return errorResponse(null, unreadable(incoming.why), null)
+    const parsed = parse(incoming.text)
+    if (!parsed.ok) return errorResponse(null, parsed.error, null)
+    if (!Array.isArray(parsed.value)) return receiveOne(parsed.value, followings)
+    if (parsed.value.length === 0 || parsed.value.length > MAX_BATCH)
+      return errorResponse(null, new VpError('rpc.request', `a batch holds 1 to ${MAX_BATCH} requests`), null)
+    const answers = (await Promise.all(parsed.value.map((item) => receiveOne(item, followings)))).filter((one) => one !== null)
+    return answers.length === 0 ? null : answers
   }
 
   return {
     async receive(incoming) {
-      if (incoming.kind === 'unreadable') return errorResponse(null, unreadable(incoming.why), null)
-      const parsed = parse(incoming.text)
-      if (!parsed.ok) return errorResponse(null, parsed.error, null)
-      if (!Array.isArray(parsed.value)) return receiveOne(parsed.value)
-      if (parsed.value.length === 0 || parsed.value.length > MAX_BATCH)
-        return errorResponse(null, new VpError('rpc.request', `a batch holds 1 to ${MAX_BATCH} requests`), null)
-      const answers = (await Promise.all(parsed.value.map(receiveOne))).filter((one) => one !== null)
-      return answers.length === 0 ? null : answers
+      const followings: Following[] = []
+      return { response: await responseTo(incoming, followings), followings }
     },
     cancelAll() {
-      for (const entry of underWay) entry.controller.abort()
+      for (const entry of [...underWay, ...followed]) entry.controller.abort()
+    },
+    letGo() {
+      for (const entry of followed) entry.controller.abort()
     },
   }
 }
@@ -109,9 +148,9 @@ function methodsOf(ports: RpcPorts): JSONRPCServer<Turn> {
   const server = new JSONRPCServer<Turn>({ errorListener: () => undefined }) // every error is in its answer
   const commands = createSlots(COMMANDS)
   for (const operation of ports.operations) {
-    server.addMethodAdvanced(operation.name, async (request, { signal }) => {
+    server.addMethodAdvanced(operation.name, async (request, { signal, follow }) => {
       const id = request.id ?? null
-      const run = () => ports.call(operation, ...withoutKey(request.params, signal))
+      const run = () => ports.call(operation, ...withoutKey(request.params, signal), follow)
       const answer = await (operation.scope === 'run.exec' ? commands(signal, run) : run())
       return answer.ok ? createJSONRPCSuccessResponse(id, withReceipt(answer)) : errorResponse(id, answer.error, answer.receipt)
     })

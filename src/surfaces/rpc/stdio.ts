@@ -1,7 +1,8 @@
 /**
  * A JSON-RPC server on two streams. Answers go out whole, in the framing of their requests, as they are ready;
  * a reader that is slow slows the requests down, and memory stays bounded. Ends when the input does and all is
- * answered, or when it is told to stop: then what is under way is cancelled and answered so.
+ * answered, or when it is told to stop: then what is under way is cancelled and answered so. What is followed is let go
+ * of with the end of the input.
  */
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -26,13 +27,19 @@ export async function serveStdio(server: RpcServer, { stdin, stdout }: Streams, 
   const decoder = createDecoder(MAX_MESSAGE)
   const write = writerTo(stdout, stop)
   const open = new Set<Promise<void>>()
+  const followed = new Set<Promise<void>>()
   let waitingBytes = 0
   const answer = async (incoming: Incoming): Promise<void> => {
     const size = incoming.kind === 'document' ? incoming.text.length : 0
     waitingBytes += size
-    const response = await server.receive(incoming)
+    const { response, followings } = await server.receive(incoming)
     waitingBytes -= size
-    if (response !== null) await write(encodeDocument(JSON.stringify(response), incoming.framing))
+    const send = (document: object) => write(encodeDocument(JSON.stringify(document), incoming.framing))
+    if (response !== null) await send(response)
+    for (const following of followings) {
+      const done = following(send).finally(() => followed.delete(done))
+      followed.add(done)
+    }
   }
   const begin = (incoming: readonly Incoming[]) => {
     for (const one of incoming) {
@@ -60,6 +67,10 @@ export async function serveStdio(server: RpcServer, { stdin, stdout }: Streams, 
   const all = Promise.allSettled(open)
   if (!stop.aborted) await Promise.race([all, once(stop, 'abort')])
   stop.removeEventListener('abort', halt)
+  if (!stop.aborted) {
+    server.letGo()
+    await Promise.race([Promise.allSettled(followed), once(stop, 'abort')])
+  }
   if (!stop.aborted) return true
   const grace = new AbortController()
   await Promise.race([all, delay(GRACE_MS, undefined, { signal: grace.signal })])

@@ -1,12 +1,11 @@
 /** `vp doctor`, `model list|set`, `config show`: the machine and what is set on it. */
 import { readFileSync, statfsSync, statSync } from 'node:fs'
-import { readFile, rename, writeFile, mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { loadConfig } from '../../../config/config.ts'
 import { pathsFrom } from '../../../config/paths.ts'
 import { asVpError, VpError } from '../../../core/errors.ts'
-import { chooseModel, LOCAL_PRESETS, offeredModels } from '../../../models/choose.ts'
-import { answers } from '../../../operations/models.ts'
+import { offeredModels } from '../../../models/choose.ts'
+import { answers, chosenModel } from '../../../operations/models.ts'
+import { modelList, modelSet, type ModelList } from '../../../operations/model-setting.ts'
 import { signingOf } from '../../../operations/signing.ts'
 import type { OpenKit } from '../../../operations/kit.ts'
 import { repairWrites } from '../../../operations/write-journal.ts'
@@ -161,8 +160,8 @@ async function sandboxCheck(context: CommandContext): Promise<DoctorCheck> {
 }
 
 async function modelCheck(context: CommandContext): Promise<DoctorCheck> {
-  const choice = chooseModel(context.env, null)
-  if (choice.spec.model && context.env['VP_MODEL']?.startsWith('recorded:')) return { name: 'model', status: 'ok', detail: 'recorded', fix: [] }
+  if (context.env['VP_MODEL']?.startsWith('recorded:')) return { name: 'model', status: 'ok', detail: 'recorded', fix: [] }
+  const choice = chosenModel(context.kit())
   const up = await answers(choice.spec.baseUrl)
   if (up)
     return {
@@ -235,27 +234,11 @@ export const modelListCommand: Command = {
   flags: {},
   needsKit: true,
   exits: [0, 2],
-  json: 'tiers[]{name,models[]{model,price,window_tokens,tests}}',
+  json: 'tiers[]{name,models[]{model,price,window_tokens,tests}}, chosen, source',
   async run(context) {
-    const chosen = chooseModel(context.env, null).spec
-    const presets = [chosen, ...LOCAL_PRESETS.filter((preset) => preset.model !== chosen.model), ...offeredModels(context.env).map((choice) => choice.spec)]
-    const { tablePrice } = await import('../../../models/prices.ts')
-    const rows = await Promise.all(
-      presets.map(async (spec) => ({
-        tier: spec.tier,
-        model: {
-          model: `${spec.provider === 'openai_compatible' && spec.endpoint.host === '127.0.0.1:11434' ? 'ollama' : spec.provider}:${spec.model}`,
-          price: spec.endpoint.loopback ? { in_per_million_usd: 0, out_per_million_usd: 0 } : await tablePrice(spec.provider, spec.model),
-          window_tokens: null,
-          tests: null,
-        },
-      })),
-    )
-    const tiers = ['Local-Small', 'Local-Medium', 'API-Premium']
-      .map((name) => ({ name, models: rows.filter((row) => row.tier === name).map((row) => row.model) }))
-      .filter((tier) => tier.models.length > 0)
-    const result = { tiers, chosen: `${chosen.provider}:${chosen.model}`, source: chosen.source }
-    return { result, screen: (look) => modelListScreen({ tiers }, look) }
+    const answer = await context.call(modelList, {})
+    const result = answer.result as ModelList
+    return { result, receipt: answer.receipt, screen: (look) => modelListScreen({ tiers: result.tiers }, look) }
   },
 }
 
@@ -277,30 +260,10 @@ export const modelSetCommand: Command = {
       })
     const named = wanted.endsWith('.json') ? fromPolicy(wanted) : wanted
     const baseUrl = typeof context.flags['base-url'] === 'string' ? context.flags['base-url'] : undefined
-    const { spec } = chooseModel(
-      {
-        ...context.env,
-        VP_MODEL: named,
-        ...(baseUrl ? { VP_MODEL_BASE_URL: baseUrl } : { VP_MODEL_BASE_URL: undefined }),
-      },
-      null,
-    )
-    const file = pathsFrom(context.env).configFile
-    const before = await readFile(file, 'utf8').then(
-      (text) => JSON.parse(text) as object,
-      () => ({}),
-    )
-    const model = {
-      provider: named.split(':')[0] ?? spec.provider,
-      model: spec.model,
-      ...(baseUrl ? { base_url: baseUrl } : {}),
-    }
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(`${file}.new`, `${JSON.stringify({ ...before, model }, null, 2)}\n`, { mode: 0o600 })
-    loadConfig(`${file}.new`, context.env)
-    await rename(`${file}.new`, file)
+    const answer = await context.call(modelSet, { model: named, ...(baseUrl === undefined ? {} : { base_url: baseUrl }) })
     return {
-      result: { model: named, file },
+      result: answer.result,
+      receipt: answer.receipt,
       screen: (look) => doneScreen({ done: `model ${named}`, next: ['vp doctor'] }, look),
     }
   },

@@ -35,11 +35,11 @@ export const rpcCommand: Command = {
     const server = createRpcServer({
       operations: OPERATIONS,
       version: context.version,
-      async call(operation, params, options) {
+      async call(operation, params, options, follow) {
         // A scene of its own for each call: another one may make or change the project meanwhile.
         const checkout = openCheckout(kit, context.cwd)
         try {
-          return await invoke(kit, operation, params, caller, checkout, options)
+          return await invoke(kit, operation, params, { ...caller, follow }, checkout, options)
         } finally {
           checkout.close()
         }
