@@ -191,6 +191,32 @@ for (const [words, point] of [
     assert.equal((await vp(place, ['verify'])).code, 0)
   })
 
+test('a person who brings both together by hand needs no repair, before it is made or after it failed', async (t) => {
+  for (const fails of [false, true]) {
+    const server = await serverWith(t, () => (fails ? call('submit', { title: 'x', summary: 'x' }) : undefined))
+    const place = await approvedProject(t, FILES, server)
+    assert.equal((await vp(place, ['start'])).code, 0)
+    const run = String((await statusOf(place))['run_id'])
+    moveOn(place)
+    assert.equal((await vp(place, ['complete', '--merge'])).code, 7)
+    if (fails) {
+      assert.equal((await vp(place, ['resume'])).code, 3)
+      const refused = await vp(place, ['complete', '--merge'])
+      assert.equal(refused.code, 3)
+      assert.match(refused.stderr, /git merge vp\//)
+    }
+    assert.throws(() => git(place, 'merge', '-q', `vp/${run}`))
+    writeFiles(place.repository, { 'add.js': BOTH })
+    git(place, 'commit', '-qam', 'both')
+    const { code, stdout, stderr } = await vp(place, ['complete', '--merge'])
+    assert.equal(code, 0, stdout + stderr)
+    const status = await statusOf(place)
+    assert.deepEqual([status['status'], status['tasks_skipped'], (status['gates'] as unknown as { hold: number }).hold], ['completed', 1, 2])
+    assert.equal(readFileSync(join(place.repository, 'add.js'), 'utf8'), BOTH)
+    for (const args of [['validate'], ['verify'], ['replay']]) assert.equal((await vp(place, args)).code, 0, args.join(' '))
+  }
+})
+
 test('vp do: the repair is resumed, and what was typed ends on the branch', async (t) => {
   let moved = ''
   const server = await serverWith(t, ({ turn }) => REPAIR[turn - 1])

@@ -12,7 +12,7 @@ import { sealChain } from '../../ledger/checkpoints.ts'
 import { commitMessage, printDocument, type ArtifactManifest, type Passport } from '../../ledger/passport.ts'
 import { countHunks, hunksOf, type FileHunk, type HunkCount } from '../../pas/embedded/autonomy.ts'
 import { openViolations, runTally } from '../../pas/embedded/reducer/gates.ts'
-import { groundOf, openRepair } from '../../pas/embedded/reducer/repair.ts'
+import { groundOf, idleRepair, openRepair } from '../../pas/embedded/reducer/repair.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
@@ -29,7 +29,7 @@ import { loadProject, saveProject } from '../projects/project.ts'
 import { signingOf, type Signing } from '../signing.ts'
 import { learnFrom } from './learn.ts'
 import { keptEvidence } from './ports.ts'
-import { addRepair } from './repair.ts'
+import { addRepair, withoutMoot } from './repair.ts'
 import { openRunScene, signoffOf, type RunScene } from './run-scene.ts'
 
 export interface Completed {
@@ -56,11 +56,13 @@ export interface Completed {
  * Throws `gate.failed`, `run.state`, `workspace.moved`, `budget.cap`, `sign.failed`, `sign.unsupported`; then nothing of
  * the human's was changed. Where `merge` meets a conflict, the run has a repair task more and is open again.
  */
-export async function completeRun(scene: Scene, state: RunState, project: ProjectFile, merge: boolean): Promise<Completed> {
+export async function completeRun(scene: Scene, asked: RunState, project: ProjectFile, merge: boolean): Promise<Completed> {
   const { kit } = scene
-  refuseUnready(state)
-  const run = await openRunScene(kit, state, project)
+  if (!idleRepair(asked)) refuseUnready(asked)
+  const run = await openRunScene(kit, asked, project)
   const human = await humanState(kit.git, run.human)
+  const state = await withoutMoot(scene, asked, async (commit) => human.head !== null && holds(kit, run, human.head, commit))
+  refuseUnready(state)
   const branch = human.branch
   const earlier = await completedBefore(kit, state)
   if (earlier && human.head && (await holds(kit, run, human.head, earlier.to))) return { ...earlier, from: earlier.to, already: true }
@@ -169,13 +171,13 @@ function refuseUnready(state: RunState): void {
   const first = openViolations(state)[0]
   if (state.status === 'needs_review' || first)
     throw new VpError('gate.failed', first ? `${first.kind}, “${first.name}”` : (state.reason ?? 'a gate failed'), {
-      next: ['vp validate'],
+      next: ['vp validate', ...(idleRepair(state) ? [`git merge vp/${state.run_id}, then vp complete --merge`] : [])],
       changed: 'your branch stays as it is',
     })
   const repair = openRepair(state)
   if (repair)
     throw new VpError('run.state', `T${repair.card.payload.n} of run ${state.run_id} is not done yet: ${repair.card.payload.goal}`, {
-      next: ['vp resume'],
+      next: ['vp resume', `git merge vp/${state.run_id}, then vp complete --merge`],
       changed: 'your branch stays as it is',
     })
   if (state.status !== 'completed')

@@ -8,6 +8,7 @@ import { taskId } from '../../core/ids.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { JobCard, MergeOfSides } from '../../pas/contract/types.ts'
+import { idleRepair } from '../../pas/embedded/reducer/repair.ts'
 import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
@@ -18,6 +19,7 @@ import { mergeWithMarkers, moveRef, treeChanges, treeOf, type MarkedMerge } from
 import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
 import { loadProject, saveProject } from '../projects/project.ts'
+import { recordEnd } from './end.ts'
 import type { RunScene } from './run-scene.ts'
 
 const MAX_NAMED = 5
@@ -74,6 +76,30 @@ export async function addRepair(scene: Scene, run: RunScene, state: RunState, co
   })
 }
 
+/** The state without a repair that the person has made unneeded, by bringing their branch and the run together themselves. */
+export async function withoutMoot(scene: Scene, state: RunState, branchHolds: (commit: string) => Promise<boolean>): Promise<RunState> {
+  const { kit } = scene
+  const repair = idleRepair(state)
+  if (!repair || !(await branchHolds(state.head))) return state
+  return kit.store.transaction(
+    async (tx) => {
+      const { state: after } = await appendEvents(tx, kit.clock.now(), state.run_id, [{ type: 'repair_dropped', task_id: repair.task_id }])
+      await appendReceipt(tx, kit, {
+        op: 'run.repair',
+        actor: 'human',
+        surface: scene.caller.surface,
+        run_id: state.run_id,
+        task_id: repair.task_id,
+        outcome: 'dropped',
+        summary: `T${repair.card.payload.n} dropped: resolved by hand`,
+      })
+      if (after.status === 'completed') await recordEnd(tx, kit, after)
+      return after
+    },
+    { durable: true },
+  )
+}
+
 function refuseSpent(state: RunState, run: RunScene, { branch, paths }: Conflict): void {
   const { caps } = state
   const isSpent =
@@ -113,7 +139,7 @@ async function repairCard(kit: Kit, run: RunScene, state: RunState, conflict: Co
     run_id: state.run_id,
     lane: laneOf(concerned),
     priority: 0.5,
-    deps: [...state.order],
+    deps: state.order.filter((id) => state.tasks[id]?.status === 'succeeded'),
     payload: {
       n: Math.max(0, ...run.plan.tasks.map(({ n }) => n), ...Object.values(state.tasks).map(({ card }) => card.payload.n)) + 1,
       goal: `resolve the conflict with ${conflict.branch} in ${named(paths)}`,

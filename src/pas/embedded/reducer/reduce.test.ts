@@ -4,6 +4,7 @@ import type { RunId, TaskId } from '../../../core/ids.ts'
 import { FINAL_RUN, FINAL_TASK, type JobCard } from '../../contract/types.ts'
 import { nextTask } from './fairness.ts'
 import { fold, reduce } from './reduce.ts'
+import { openViolations } from './gates.ts'
 import { groundOf, openRepair } from './repair.ts'
 import type { RunEvent, RunState, TaskState } from './state.ts'
 
@@ -226,7 +227,7 @@ const repair = (n: number, person: string): RunEvent => {
 
 test('a run that is done is open again for a repair, stands on what that brought in, and is validated anew', () => {
   const open = run([...done(), repair(2, 'p1')])
-  assert.deepEqual([open.status, open.expect_tasks, open.ended_at, open.whole, groundOf(open)], ['executing', 2, null, undefined, 'c0'])
+  assert.deepEqual([open.status, open.expect_tasks, open.ended_at, groundOf(open)], ['executing', 2, null, 'c0'])
   assert.equal(openRepair(open)?.task_id, tid(2))
   assert.equal(nextTask(open, { lanes: {}, project: 0, all: 0 }, 0, null), tid(2))
   const repaired = run([...done(), repair(2, 'p1'), claim(2), intend(2, 'c1', 'c2'), merged(2)])
@@ -239,4 +240,20 @@ test('a repair is for what is done, once at a time; within the caps it stays', (
     assert.deepEqual(run([...events, repair(2, 'p1')]), run(events))
   assert.deepEqual(run([...done(), repair(2, 'p1'), repair(3, 'p2')]), run([...done(), repair(2, 'p1')]))
   assert.deepEqual(run([...done(), repair(2, 'p1')]).caps, run(done()).caps)
+})
+
+test('a repair that a person made themselves is dropped, queued or failed, and the run is done as before', () => {
+  const drop: RunEvent = { ts: 20, type: 'repair_dropped', task_id: tid(2) }
+  const open = [...done(), repair(2, 'p1')]
+  const unable: RunEvent[] = [...open, claim(2), failedAttempt(2, 1, 'fatal')]
+  const failed: RunEvent[] = [...unable, { ts: 9, type: 'validated', violations: [{ kind: 'task failed', name: 'x', task_id: tid(2) }] }]
+  assert.equal(run(failed).status, 'needs_review')
+  for (const events of [open, failed]) {
+    const { status, tasks, head } = run([...events, drop])
+    assert.deepEqual([status, tasks[tid(2)]?.status, head], ['completed', 'skipped', 'c1'])
+    assert.deepEqual(openViolations(run([...events, drop])), [])
+    assert.equal(run([...events, drop, repair(3, 'p2')]).status, 'executing', 'and may be opened anew')
+  }
+  for (const events of [done(), [...open, claim(2)], [...open, claim(2), intend(2, 'c1', 'c2'), merged(2)]])
+    assert.deepEqual(run([...events, drop]), run(events), 'not what is done or under way')
 })

@@ -6,6 +6,7 @@ import type { TaskId } from '../../../core/ids.ts'
 import { FINAL_RUN, FINAL_TASK } from '../../contract/types.ts'
 import { guardRun } from './budget.ts'
 import { doomed, isReleased } from './fairness.ts'
+import { idleRepair } from './repair.ts'
 import { advance, graphFault, newRun, reduceRun } from './run.ts'
 import type { Reduced, RunCommand, RunEvent, RunState, TaskState } from './state.ts'
 import { newTask, reduceTask } from './task.ts'
@@ -17,6 +18,7 @@ export function reduce(state: RunState | null, event: RunEvent): Reduced {
     return { state: newRun(event), commands: [] }
   }
   if (event.type === 'repair_added') return reopen(state, event)
+  if (event.type === 'repair_dropped') return closeAgain(state, event)
   if (event.type === 'run_created' || FINAL_RUN.has(state.status)) return { state, commands: [] }
   if (event.type === 'card_submitted') return settle(state, addCard(state, event.card), event.ts)
   return settle(state, reduceRun(reduceTasks(state, event), event), event.ts)
@@ -36,8 +38,16 @@ function addCard(state: RunState, card: TaskState['card']): RunState {
 /** Only a run that is done and proved can be brought home, so only such a one is in need of repair. */
 function reopen(state: RunState, event: Extract<RunEvent, { type: 'repair_added' }>): Reduced {
   if (state.status !== 'completed' || state.tasks[event.card.task_id]) return { state, commands: [] }
-  const { whole: _, ...open } = addCard(state, event.card)
+  const open = addCard(state, event.card)
   return settle(state, { ...open, status: 'executing', reason: null, ended_at: null, expect_tasks: open.order.length }, event.ts)
+}
+
+/** As it was before the repair: what was validated then is the head still. */
+function closeAgain(state: RunState, event: Extract<RunEvent, { type: 'repair_dropped' }>): Reduced {
+  if (idleRepair(state)?.task_id !== event.task_id) return { state, commands: [] }
+  const task = state.tasks[event.task_id] as TaskState
+  const dropped: TaskState = { ...task, status: 'skipped', reason: 'resolved by hand', kpis: [], violations: [], ended_at: event.ts }
+  return settle(state, { ...state, tasks: { ...state.tasks, [event.task_id]: dropped }, status: 'completed', reason: null, ended_at: event.ts }, event.ts)
 }
 
 function reduceTasks(state: RunState, event: RunEvent): RunState {

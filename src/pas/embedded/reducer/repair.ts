@@ -16,3 +16,14 @@ export function groundOf(state: RunState): string {
 export function openRepair(state: RunState): TaskState | null {
   return Object.values(state.tasks).find((task) => task.card.payload.merge !== undefined && !FINAL_TASK.has(task.status)) ?? null
 }
+
+/** A repair that nobody is at, of a run that is sound but for it; null when there is none. */
+export function idleRepair(state: RunState): TaskState | null {
+  const repair = Object.values(state.tasks).find(({ card, status }) => card.payload.merge !== undefined && (status === 'queued' || status === 'failed'))
+  const others = Object.values(state.tasks).filter((task) => task !== repair)
+  const isOpen = state.status === 'executing' || state.status === 'paused' || state.status === 'needs_review'
+  const headHolds =
+    state.whole !== undefined && state.whole.violations.length === 0 && state.whole.kpis.every(({ measured, pass }) => !measured || pass === true)
+  if (!repair || !isOpen || !headHolds || others.some(({ status, card }) => status !== 'succeeded' && card.payload.merge === undefined)) return null
+  return repair
+}

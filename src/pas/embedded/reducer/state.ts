@@ -98,6 +98,8 @@ export type RunEvent = { readonly ts: number } & (
   | { readonly type: 'run_started' }
   /** A run that was done is open again for one more task. */
   | { readonly type: 'repair_added'; readonly card: JobCard }
+  /** The person has brought both together themselves. */
+  | { readonly type: 'repair_dropped'; readonly task_id: TaskId }
   | { readonly type: 'task_claimed'; readonly task_id: TaskId; readonly attempt: number; readonly worker: string }
   | { readonly type: 'lease_lost'; readonly task_id: TaskId; readonly attempt: number }
   | { readonly type: 'task_waits'; readonly task_id: TaskId; readonly attempt: number; readonly approval: string }
