@@ -103,8 +103,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: "a repository's yes is enough where the user's lane asks",
     file: 'src/policy/argv.ts',
-    from: "outer.effect === 'deny' || own.effect === 'allow' ? outer",
-    to: "outer.effect === 'deny' ? outer",
+    from: "outer.effect === 'deny' || (own.effect === 'allow' && outer.effect === 'ask') ?",
+    to: "outer.effect === 'deny' ?",
     test: at('src/policy/policy.test.ts', 'a repository narrows and never widens'),
   },
   {
