@@ -604,7 +604,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         commits: Array.from({ length: 24 }, () => 'c'),
         signed: 24,
         gates: { hold: 27, of: 27 },
-        tests: { before: 201, after: 214, weakened: 0 },
+        tests: { before: 201, after: 214, changed: [] },
         passport_path: '.vp/runs/',
       },
       look,

@@ -75,7 +75,7 @@ export const plmsApprove = operation<Omit<ApprovalRequest, 'confirm'>, Approved>
   params: z.strictObject({
     budget_usd: z.nullable(z.number().check(z.nonnegative())),
     budget_tokens: z.nullable(z.int().check(z.nonnegative())),
-    breach: z.enum(['pause', 'ask', 'kill']),
+    breach: z.optional(z.enum(['pause', 'ask', 'kill'])),
     gates: z.array(z.string()),
   }) as never,
   handler: (params, scene) =>

@@ -135,7 +135,7 @@ export const completed = z.object({
   how: z.enum(['fast-forward', 'merge']),
   ledger_head: z.string(),
   gates: z.object({ held: count, of: count }),
-  tests: z.object({ before: z.nullable(count), after: z.nullable(count) }),
+  tests: z.object({ before: z.nullable(count), after: z.nullable(count), changed: z.array(z.string()) }),
   hunks: z.optional(z.object({ applied: count, changed: count })),
   already: z.boolean(),
 })

@@ -274,6 +274,8 @@ export const runExport = operation<RunParam & { out?: string | undefined }, { pa
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(scene.kit, state, project)
     const bundle = await collectBundle(scene.kit, run, state, prdContext(scene))
+    if (params.out !== undefined && existsSync(params.out))
+      throw new VpError('usage.params', `${params.out} is there already, and a bundle replaces nothing`, { next: [`vp export --out ${state.run_id}.vpb`] })
     const path = params.out ?? join(runDirectory(scene.kit, state.run_id), `${state.run_id}.vpb`)
     writeBundle(path, bundle)
     return { path, run_id: state.run_id, receipts: bundle.receipts.length, bytes: readFileSync(path).length }

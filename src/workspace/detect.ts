@@ -195,3 +195,8 @@ function parsed(text: string | null): Readonly<Record<string, unknown>> | null {
     return null
   }
 }
+
+/** By the names that runners look for: `test/`, `x.test.ts`, `test_x.py`, `x_test.go`, `XTest.java`. */
+export function isTestPath(path: string): boolean {
+  return /(^|\/)(tests?|specs?|__tests__)\/|[._-](test|spec)s?\.[^/]+$|(^|\/)test_[^/]+$|_(test|spec)\.[^/]+$|Tests?\.(java|kt|cs|scala)$/.test(path)
+}

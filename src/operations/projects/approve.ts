@@ -1,7 +1,7 @@
 /** `vp approve`: a recorded human decision about one plan: caps, breach policy, gates. A changed plan needs another. */
 import { VpError } from '../../core/errors.ts'
 import type { PasLane, Threshold } from '../../pas/contract/types.ts'
-import { canonicalKpi, LANE_GATES } from '../../pas/embedded/reducer/gates.ts'
+import { canonicalKpi, LANE_GATES, REPOSITORY_GATES } from '../../pas/embedded/reducer/gates.ts'
 import { latestRun } from '../../pas/embedded/run-store.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
 import { laneByName } from '../../plms/embedded/lanes.ts'
@@ -13,10 +13,11 @@ import { loadPlan } from './plans.ts'
 import { requireProject, saveProject } from './project.ts'
 
 export interface ApprovalRequest {
+  /** null: as the plan's approval so far says, no cap if it says nothing. */
   readonly budget_usd: number | null
   readonly budget_tokens: number | null
-  readonly breach: 'pause' | 'ask' | 'kill'
-  /** `lane:kpi>=x`, as typed. */
+  readonly breach?: 'pause' | 'ask' | 'kill' | undefined
+  /** `lane:kpi>=x`, as typed; those of the plan's approval so far hold on beside them. */
   readonly gates: readonly string[]
   /** Shown what is signed, answers yes or no; absent: the flags were the decision. */
   readonly confirm?: (view: ApprovalView) => Promise<boolean>
@@ -30,13 +31,18 @@ export interface ApprovalView {
   readonly budget_tokens: number | null
   readonly breach: string
   readonly band: { readonly lo: number; readonly hi: number } | null
-  readonly gates: readonly (GateOverride & { readonly shipped: Threshold | null })[]
+  readonly gates: readonly RequestedGate[]
   /** Programs that the lanes of the plan let through, and whether any of them may reach a network. */
   readonly programs: number
   readonly network: boolean
   /** Who signs: the name in git. */
   readonly author: string
   readonly shipped_gates: readonly { readonly lane: string; readonly kpi: string; readonly threshold: Threshold }[]
+}
+
+export interface RequestedGate extends GateOverride {
+  /** What it replaces: an earlier approval's, or the shipped one. */
+  readonly shipped: Threshold | null
 }
 
 export interface Approved extends ApprovalView {
@@ -53,16 +59,22 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
   }))
   if (!plan) throw new VpError('plan.none', 'there is no plan to approve', { next: ['vp plan --from-prd docs/PRD.md'] })
   const status = transition(record.status, 'approve')
-  const gates = request.gates.map(parseGate)
-  const budget = request.budget_usd
+  // A second decision about the same plan changes what it names; the rest of the first stands.
+  const before = record.approval?.plan_sha === plan.sha ? record.approval : null
+  const asked = request.gates.map((text) => parseGate(text, before?.gates))
+  const kept = (before?.gates ?? []).filter((gate) => !asked.some((one) => one.lane === gate.lane && one.kpi === gate.kpi))
+  const gates: RequestedGate[] = [...kept.map((gate) => ({ ...gate, shipped: shippedGate(gate.lane as PasLane, gate.kpi) })), ...asked]
+  const budget = request.budget_usd ?? (before?.budget_micro_usd == null ? null : before.budget_micro_usd / 1e6)
+  const tokens = request.budget_tokens ?? before?.budget_tokens ?? null
+  const breach = request.breach ?? before?.breach ?? 'pause'
   const cost = (record.rehearsed ?? record.estimate)?.total.cost_usd.ci_90 ?? null
   const view: ApprovalView = {
     plan_version: plan.version,
     tasks: leafTasks(plan.tasks).length,
     plan_sha: plan.sha,
     budget_usd: budget,
-    budget_tokens: request.budget_tokens,
-    breach: request.breach,
+    budget_tokens: tokens,
+    breach,
     band: cost ? { lo: cost[0], hi: cost[1] } : null,
     gates,
     ...(await rightsOf(
@@ -73,11 +85,11 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
       LANE_GATES[lane].map((gate) => ({ lane, kpi: gate.kpi_name, threshold: gate.threshold })),
     ),
   }
-  const looser = gates.filter((gate) => gate.looser)
+  const looser = asked.filter((gate) => gate.looser)
   if (looser.length > 0 && !request.confirm)
     throw new VpError(
       'approval.needed',
-      `${looser.map((gate) => `${gate.lane} ${gate.kpi}`).join(', ')} would be looser than shipped, and only a person at a terminal may loosen a gate`,
+      `${looser.map((gate) => `${gate.lane} ${gate.kpi}`).join(', ')} would be looser than what holds now, and only a person at a terminal may loosen a gate`,
       { next: ['vp approve … in a terminal'] },
     )
   if (request.confirm && !(await request.confirm(view)))
@@ -93,8 +105,8 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
       plan_version: plan.version,
       plan_sha: plan.sha,
       budget_micro_usd: micro,
-      budget_tokens: request.budget_tokens,
-      breach: request.breach,
+      budget_tokens: tokens,
+      breach,
       gates,
       approved_at: kit.clock.now(),
       receipt: scene.receiptId,
@@ -105,8 +117,8 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
     plan_version: plan.version,
     plan_sha: plan.sha,
     budget_usd: budget,
-    budget_tokens: request.budget_tokens,
-    breach: request.breach,
+    budget_tokens: tokens,
+    breach,
     looser: looser.length,
   }
   return { ...view, receipt: scene.receiptId }
@@ -125,8 +137,15 @@ async function rightsOf(scene: Scene, names: readonly string[]): Promise<Pick<Ap
 
 const GATE = /^\s*([\w-]+)\s*:\s*([\w]+)\s*(>=|<=|==|<)\s*([\w.]+)\s*$/
 
-/** `Code-Impl:test_pass_rate>=0.95`. Throws `usage.flag`. */
-export function parseGate(text: string): GateOverride & { shipped: Threshold | null } {
+const shippedGate = (lane: PasLane, kpi: string): Threshold | null => shippedGates(lane).find((gate) => gate.kpi_name === kpi)?.threshold ?? null
+
+const shippedGates = (lane: PasLane) => [...LANE_GATES[lane], ...REPOSITORY_GATES]
+
+/**
+ * `Code-Impl:test_pass_rate>=0.95`, against the gates in force. Throws `usage.flag`, also for a gate that nothing measures or
+ * that no value could pass: what is signed has to mean something.
+ */
+export function parseGate(text: string, inForce: readonly GateOverride[] = []): RequestedGate {
   const wrong = () =>
     new VpError('usage.flag', `--gate takes lane:kpi>=x, not ${JSON.stringify(text.slice(0, 60))}`, {
       next: ["vp approve --gate 'Code-Impl:test_pass_rate>=0.95'"],
@@ -137,7 +156,17 @@ export function parseGate(text: string): GateOverride & { shipped: Threshold | n
   const kpi = canonicalKpi(kpiText)
   const threshold = thresholdOf(operator, valueText)
   if (!threshold) throw wrong()
-  const shipped = LANE_GATES[lane as PasLane].find((gate) => gate.kpi_name === kpi)?.threshold ?? null
+  const known = shippedGates(lane).map((gate) => gate.kpi_name)
+  if (!known.includes(kpi))
+    throw new VpError('usage.flag', `nothing measures ${kpi} in ${lane}, so no gate can hold it`, {
+      why: `measured there: ${known.join(', ')}`,
+      next: ["vp approve --gate 'Code-Impl:test_pass_rate>=0.95'"],
+    })
+  if (kpi === 'test_pass_rate' && Object.values(threshold).some((value) => typeof value !== 'number' || value > 1))
+    throw new VpError('usage.flag', `test_pass_rate is at most 1, so ${operator} ${valueText} could never hold or never fail`, {
+      next: ["vp approve --gate 'Code-Impl:test_pass_rate>=0.95'"],
+    })
+  const shipped = inForce.find((gate) => gate.lane === lane && gate.kpi === kpi)?.threshold ?? shippedGate(lane, kpi)
   return { lane, kpi, threshold, shipped, looser: shipped !== null && isLooser(shipped, threshold) }
 }
 

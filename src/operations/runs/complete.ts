@@ -19,6 +19,7 @@ import type { ProjectFile } from '../../plms/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
 import { gitText, readRef } from '../../workspace/git.ts'
 import { countSigned } from '../../workspace/commit-object.ts'
+import { isTestPath } from '../../workspace/detect.ts'
 import { fastForward, humanState } from '../../workspace/human-repository.ts'
 import { commitTree, handOver, mergeCommits, moveRef, treeChanges, treeOf, type TreeChange } from '../../workspace/run-repository.ts'
 import { recordImages } from '../before-images.ts'
@@ -45,7 +46,12 @@ export interface Completed {
   readonly how: 'fast-forward' | 'merge'
   readonly ledger_head: string
   readonly gates: { readonly held: number; readonly of: number }
-  readonly tests: { readonly before: number | null; readonly after: number | null }
+  readonly tests: {
+    readonly before: number | null
+    readonly after: number | null
+    /** Files of tests from before the run that it changed. That no test was deleted, skipped or broken is a gate's; whether a changed one asks less, a person's. */
+    readonly changed: readonly string[]
+  }
   /** Of the run, and those of them that a person has changed meanwhile; absent for runs from before it was counted. */
   readonly hunks?: HunkCount
   /** It was complete before, and nothing was moved now. */
@@ -121,7 +127,13 @@ export async function completeRun(scene: Scene, asked: RunState, project: Projec
     commits: commits.length,
     signed,
     not_signed: signed === 0 ? signing.note : null,
-    tests: { before: await testsAt(kit, run, state, ground), after: await testsAt(kit, run, state, state.head) },
+    tests: {
+      before: await testsAt(kit, run, state, ground),
+      after: await testsAt(kit, run, state, state.head),
+      changed: (await treeChanges(kit.git, run.repository.gitDir, ground, state.head))
+        .filter(({ path, status }) => status !== 'A' && isTestPath(path))
+        .map(({ path }) => path),
+    },
     hunks: countHunks(await diffHunks(kit, run, ground, state.head), await diffHunks(kit, run, state.head, to)),
     already: false,
   }

@@ -69,6 +69,17 @@ export function textFlag(flags: Flags, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+/** Throws `usage.flag` with the choices. */
+export function choiceFlag<Choice extends string>(flags: Flags, name: string, choices: readonly Choice[]): Choice | undefined {
+  const value = textFlag(flags, name)
+  const chosen = choices.find((choice) => choice === value)
+  if (value !== undefined && chosen === undefined)
+    throw new VpError('usage.flag', `--${name} is one of ${choices.join(', ')}, not ${JSON.stringify(value.slice(0, 40))}`, {
+      next: [`--${name} ${choices[0]}`],
+    })
+  return chosen
+}
+
 /** A command in one flag, split at blanks with quotes; no shell reads it. */
 export function splitWords(text: string): string[] {
   const words = [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')

@@ -189,7 +189,9 @@ function rowWords(task: TaskState, asked: readonly Asked[], doing: Doing | undef
 
 /** Of one small change: no task number, no start (the plan's line was that), and what the gate found. */
 function asStep(event: EventView): EventView {
-  return event.event === 'done' ? { ...event, task: null, event: 'gate', text: `${event.text.split(' · ')[0]}, no test weakened` } : { ...event, task: null }
+  return event.event === 'done'
+    ? { ...event, task: null, event: 'gate', text: `${event.text.split(' · ')[0]}, no test deleted or skipped` }
+    : { ...event, task: null }
 }
 
 const DETAIL_LINES = 20

@@ -13,7 +13,7 @@ import { runApprove } from '../../../operations/runs.ts'
 import { requireRoot } from '../../../operations/projects/checkout.ts'
 import { pendingQuestion } from '../../../operations/wrapper/approval.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { numberFlag, textFlag } from '../parse.ts'
+import { choiceFlag, numberFlag, textFlag } from '../parse.ts'
 import { approvedScreen, decisionScreen } from '../screens/approve.ts'
 import { estimateScreen, simulateScreen } from '../screens/estimate.ts'
 import { newScreen, planScreen } from '../screens/plan.ts'
@@ -214,7 +214,7 @@ export const approveCommand: Command = {
   async run(context) {
     const id = context.positionals[0]
     if (id !== undefined) {
-      const extent = context.flags['deny'] === true ? 'deny' : (textFlag(context.flags, 'for') ?? (await askedNow(context, id)))
+      const extent = context.flags['deny'] === true ? 'deny' : (choiceFlag(context.flags, 'for', ['call', 'run', 'project']) ?? (await askedNow(context, id)))
       const reason = textFlag(context.flags, 'reason')
       const answer = await context.call(runApprove, { approval: id, extent, ...(reason ? { reason } : {}) })
       const result = answer.result as {
@@ -229,12 +229,12 @@ export const approveCommand: Command = {
         screen: (look) => decisionScreen({ ...result, decision: result.decision === 'denied' ? 'deny' : 'allow', next: ['vp resume'] }, look),
       }
     }
-    const breach = textFlag(context.flags, 'breach') ?? 'pause'
+    const breach = choiceFlag(context.flags, 'breach', ['pause', 'ask', 'kill'])
     const gates = context.flags['gate']
     const answer = await context.call(plmsApprove, {
       budget_usd: numberFlag(context.flags, 'budget-usd') ?? null,
       budget_tokens: numberFlag(context.flags, 'budget-tokens') ?? null,
-      breach,
+      ...(breach === undefined ? {} : { breach }),
       gates: Array.isArray(gates) ? [...(gates as string[])] : [],
     })
     const result = answer.result as Approved

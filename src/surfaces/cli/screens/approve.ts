@@ -54,7 +54,7 @@ export const approveAskScreen = renderer<ApproveView>((view) => ({
       ),
       LABEL,
     ),
-    labelled('gates', dots(gatesText(view.gates_in_force), 'no test may be weakened'), LABEL),
+    labelled('gates', dots(gatesText(view.gates_in_force), 'no test may be deleted or skipped'), LABEL),
     labelled('may', `write in its own worktrees, run ${counted(view.programs, 'program')}; ${view.network ? 'network' : 'no network'}, no push`, LABEL),
   ],
 }))
@@ -65,7 +65,8 @@ function looserLine(gate: GateView): string {
 }
 
 function budgetText(view: ApproveView): string {
-  return view.budget_usd === null ? 'no budget' : usd(view.budget_usd)
+  const caps = [view.budget_usd === null ? null : usd(view.budget_usd), view.budget_tokens == null ? null : `${view.budget_tokens.toLocaleString('en')} tokens`]
+  return caps.filter((cap) => cap !== null).join(' and ') || 'no budget'
 }
 
 function bandText(view: ApproveView): string | null {

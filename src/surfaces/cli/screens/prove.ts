@@ -121,7 +121,7 @@ export interface CompleteView {
   readonly signed: number
   readonly not_signed?: string | null
   readonly gates: { readonly hold: number; readonly of: number }
-  readonly tests?: { readonly before: number | null; readonly after: number | null; readonly weakened: number } | null
+  readonly tests?: { readonly before: number | null; readonly after: number | null; readonly changed: readonly string[] } | null
   readonly passport_path: string | null
   readonly ledger_head?: string | null
   readonly next?: readonly string[]
@@ -143,5 +143,7 @@ function commitWords({ commits, signed }: CompleteView): string {
 function testsText(tests: NonNullable<CompleteView['tests']> | null): string {
   if (tests === null || tests.after === null) return 'tests not measured'
   const change = tests.before === null ? `tests ${tests.after}` : `tests ${tests.before} → ${tests.after}`
-  return `${change}, ${tests.weakened === 0 ? 'none weakened' : `${tests.weakened} weakened`}`
+  const [first, ...others] = tests.changed
+  if (first === undefined) return `${change}, none weakened`
+  return `${change}, none deleted or skipped; read what was changed in ${first}${others.length === 0 ? '' : ` and ${others.length} more`}`
 }
