@@ -54,7 +54,7 @@ export const approveAskScreen = renderer<ApproveView>((view) => ({
       ),
       LABEL,
     ),
-    labelled('gates', dots(gatesText(view.gates_in_force), 'no test may be deleted or skipped'), LABEL),
+    labelled('gates', dots(gatesText(view.gates_in_force), 'no test may be weakened'), LABEL),
     labelled('may', `write in its own worktrees, run ${counted(view.programs, 'program')}; ${view.network ? 'network' : 'no network'}, no push`, LABEL),
   ],
 }))
