@@ -22,7 +22,7 @@ function withLazyBuiltins(code) {
 function withLazyCommonJs(code) {
   const imported = [...code.matchAll(/\bvar (import_[\w$]+) ?= ?(__toESM\(require_[\w$]+\(\)(?:, ?1)?\));/g)]
   return imported.reduce(
-    (text, [whole, name, value]) => text.replaceAll(whole, `let ${name}_;const ${name}=()=>${name}_??=${value};`).replaceAll(`${name}.`, `${name}().`),
+    (text, [whole, name, value]) => text.replaceAll(whole, `let ${name}_;const ${name}=()=>${name}_??=${value};`).replaceAll(`${name}.`, `(${name}()).`),
     code,
   )
 }

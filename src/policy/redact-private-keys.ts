@@ -8,8 +8,8 @@ import type { Span } from './redact-patterns.ts'
 const LABEL = 'PRIVATE_KEY'
 const BEGIN = /-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g
 const END = /-----END[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g
-/** How far behind a header its body has to begin. */
-const NEAR = 160
+const RUN = /[A-Za-z0-9+/]{32}/g
+const BLANKS = 160
 const PART = /^(?:@@ -|diff --git |--- a\/|Index: |\[\d+ bytes left out\])/
 const LEAD = '[\\s+\\->|#*"\'\\\\]*'
 const TAIL = '(?:\\\\[rn])*["\',\\s\\\\]*$'
@@ -28,11 +28,12 @@ export function privateKeySpans(text: string): Span[] {
   if (!text.includes('PRIVATE KEY')) return []
   const ends = [...text.matchAll(END)].map((match): Range => ({ from: match.index, to: match.index + match[0].length }))
   const blocks: Range[] = []
+  const looksLikeBody = bodyFinder(text)
   let next = 0
   let done = 0
   for (const begin of text.matchAll(BEGIN)) {
     const body = begin.index + begin[0].length
-    if (begin.index < done || !hasBody(text, body)) continue
+    if (begin.index < done || !looksLikeBody(body)) continue
     for (; next < ends.length && (ends[next]?.from ?? 0) < body; next++) pushTail(text, ends[next], done, blocks)
     const limit = isEscaped(text, body) ? lineEnd(text, body) : partEnd(text, body)
     const end = ends[next]
@@ -45,10 +46,21 @@ export function privateKeySpans(text: string): Span[] {
   return blocks.flatMap((block) => lineSpans(text, block))
 }
 
-/** A line's end, written or escaped, or something like a key soon after. */
-function hasBody(text: string, at: number): boolean {
-  const near = text.slice(at, at + NEAR)
-  return /^[ \t]*(?:\\*[nr]|[\r\n]|$)/.test(near) || /[A-Za-z0-9+/]{32}/.test(near)
+/**
+ * Whether a key's body follows a header: a line's end, written or escaped, or something like a key on its line or the next.
+ * Lines, not characters: what is masked between would bring the body nearer, and a second pass would see another text.
+ * To be asked with rising places, so that a long line is read once.
+ */
+function bodyFinder(text: string): (at: number) => boolean {
+  let run = -1
+  let end = -1
+  const runs = text.matchAll(RUN)
+  return (at) => {
+    if (/^[ \t]*(?:\\*[nr]|[\r\n]|$)/.test(text.slice(at, at + BLANKS))) return true
+    if (end < at) end = lineEnd(text, lineEnd(text, at) + 1)
+    while (run < at) run = runs.next().value?.index ?? Infinity
+    return run < end
+  }
 }
 
 /** Written as one line, with `\n` for its line ends, and not as one string a line. */
