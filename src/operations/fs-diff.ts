@@ -8,13 +8,13 @@ import { humanState } from '../workspace/human-repository.ts'
 import { rawChanges, type TreeChange } from '../workspace/run-repository.ts'
 import { diffOf } from './fs.ts'
 import type { Workspace } from '../workspace/files.ts'
-import { operation } from './operation.ts'
+import { showing } from './operation.ts'
 import { isHidden, readRepository, requireReadable } from './repository.ts'
 
 const MAX_FILES = 500
 const MAX_DIFF = 4 * 1024 * 1024
 
-export const fsDiff = operation({
+export const fsDiff = showing({
   name: 'fs.diff',
   summary: 'what differs from a commit, new files included',
   params: z.strictObject({ path: z.optional(z.string().check(z.minLength(1))), ref: z.optional(z.string().check(z.minLength(1), z.maxLength(256))) }),

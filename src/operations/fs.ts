@@ -17,7 +17,7 @@ import { hasPlaceholder } from '../policy/redact.ts'
 import type { FileChange, Workspace } from '../workspace/files.ts'
 import { writeFiles } from './before-images.ts'
 import { restored } from './masking.ts'
-import { operation, type Scene } from './operation.ts'
+import { operation, type Scene, showing } from './operation.ts'
 import { unmaskContent, unmaskPatch, type Mask } from './unmask.ts'
 
 const MAX_READ = 2 * 1024 * 1024
@@ -43,7 +43,7 @@ const patchResult = z.object({
 export type PatchAnswer = z.infer<typeof patchResult>
 type HunkAnswer = z.infer<typeof hunkShape>
 
-export const fsRead = operation({
+export const fsRead = showing({
   name: 'fs.read',
   summary: 'read a file of the workspace',
   params: z.strictObject({ path: z.string(), range: z.optional(z.tuple([z.int(), z.int()])) }),

@@ -11,7 +11,7 @@ import type { Identity, RunGit } from '../workspace/git.ts'
 import { commitByHand, createBranch } from '../workspace/human-commit.ts'
 import { branchesOf, commitsOf, difference, emptyTree, resolveCommit, statusOf, type CommitEntry, type Sides } from '../workspace/human-reading.ts'
 import { humanIdentity, humanState, type HumanRepository } from '../workspace/human-repository.ts'
-import { operation } from './operation.ts'
+import { operation, showing } from './operation.ts'
 import { isHidden, openRepository, readRepository, requireReadable } from './repository.ts'
 import { signingOf } from './signing.ts'
 
@@ -55,7 +55,7 @@ export const gitStatus = operation({
   say: (_params, result) => (result.clean ? 'clean' : `${result.files.length} files`),
 })
 
-export const gitDiff = operation({
+export const gitDiff = showing({
   name: 'git.diff',
   summary: 'tree against index; with staged, index against HEAD; with ref, tree or `to` against it',
   params: z.strictObject({ ref: z.optional(refShape), to: z.optional(refShape), staged: z.optional(z.boolean()), paths: z.optional(pathsShape) }),
@@ -96,7 +96,7 @@ const commitShape = {
 }
 const plainCommit = (commit: CommitEntry) => ({ ...commit, parents: [...commit.parents], author: { ...commit.author } })
 
-export const gitLog = operation({
+export const gitLog = showing({
   name: 'git.log',
   summary: 'commits, newest first',
   params: z.strictObject({ ref: z.optional(refShape), max: z.optional(z.int().check(z.gte(1), z.lte(500))), path: z.optional(pathShape) }),
@@ -122,7 +122,7 @@ export const gitLog = operation({
   say: (params, result) => `${params.ref ?? 'HEAD'} · ${result.commits.length} commits`,
 })
 
-export const gitShow = operation({
+export const gitShow = showing({
   name: 'git.show',
   summary: 'a commit and what it changed; with path, a file as it was there',
   params: z.strictObject({ ref: z.optional(refShape), path: z.optional(pathShape) }),

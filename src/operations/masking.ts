@@ -20,6 +20,16 @@ export interface Masking {
   reveal(placeholder: string): string | undefined
 }
 
+/** Lets everything through: for who may see secrets and asks for them. */
+export const OPEN: Masking = {
+  text: (text) => text,
+  unnumbered: (text) => text,
+  plain: (text) => text,
+  spans: () => [],
+  json: (value) => value,
+  reveal: () => undefined,
+}
+
 export interface MaskingOptions {
   readonly known: readonly KnownSecret[]
   readonly numbered?: boolean

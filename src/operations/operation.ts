@@ -1,7 +1,7 @@
 /**
  * What an operation is: one entry of the one table, whoever calls it. Types, and the caller's side of a call.
  */
-import type * as z from 'zod/mini'
+import * as z from 'zod/mini'
 import type { Json } from '../core/json.ts'
 import type { ReceiptId } from '../core/ids.ts'
 import type { Actor } from '../ledger/receipts.ts'
@@ -118,6 +118,14 @@ export interface Operation<Params = unknown, Result = unknown> {
   /** One line for `vp logs`; never content of files. */
   say?(params: Params, result: Result): string
 }
+
+/** What shows a tree's content: masked, but for who holds `secrets.read` and asks for it `raw`. */
+export function showing<Params, Result>(entry: Operation<Params, Result>): Operation {
+  const params = z.extend(entry.params as unknown as z.ZodMiniObject, { raw: z.optional(z.boolean()) })
+  return operation({ ...entry, params: params as unknown as z.ZodMiniType<Params> })
+}
+
+export const asksRaw = (params: unknown): boolean => (params as { raw?: unknown } | null)?.raw === true
 
 /** Keeps the types of one entry together; the table holds them erased. */
 export function operation<Params, Result>(entry: Operation<Params, Result>): Operation {

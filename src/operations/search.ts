@@ -6,7 +6,7 @@ import { decode, isBinary } from '../patch/text-file.ts'
 import { denyPath } from '../policy/paths.ts'
 import { execute } from './execution.ts'
 import { readOrNull } from './fs.ts'
-import { operation, type Scene } from './operation.ts'
+import { showing, type Scene } from './operation.ts'
 import { ripgrepPath } from './ripgrep.ts'
 
 const MAX_SNIPPET = 300
@@ -24,7 +24,7 @@ interface RgEvent {
   }
 }
 
-export const searchCode = operation({
+export const searchCode = showing({
   name: 'search.code',
   summary: 'find text in the workspace',
   params: z.strictObject({

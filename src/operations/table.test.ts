@@ -10,7 +10,7 @@ import { OPERATIONS } from './table.ts'
 function declared(): string[] {
   return readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
-    .flatMap((path) => [...readFileSync(join(import.meta.dirname, path), 'utf8').matchAll(/= operation(?:<[^]*?>)?\(\{\n {2}name: '([^']+)'/g)])
+    .flatMap((path) => [...readFileSync(join(import.meta.dirname, path), 'utf8').matchAll(/= (?:operation|showing)(?:<[^]*?>)?\(\{\n {2}name: '([^']+)'/g)])
     .map((match) => match[1] ?? '')
     .filter((name) => !/^(?:gate|token)\./.test(name))
 }

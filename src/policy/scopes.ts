@@ -38,7 +38,7 @@ const AGENT: readonly Scope[] = ['fs.read', 'fs.write', 'search', 'run.exec', 'r
 const NOT_FOR_CI: readonly Scope[] = ['projects.approve', 'budget.override', 'git.push']
 const NOT_FOR_REMOTE: readonly Scope[] = ['projects.approve', 'budget.override', 'git.push', 'secrets.read', 'policy.set', 'quality.override']
 /** A client on stdio may be a model, and a model's questions are for a person to answer. */
-const NOT_FOR_STDIO: readonly Scope[] = ['projects.approve', 'budget.override']
+const NOT_FOR_STDIO: readonly Scope[] = ['projects.approve', 'budget.override', 'secrets.read']
 /** A relay carries words and events, so it sees and starts, and acts on nothing. */
 const RELAY: readonly Scope[] = ['projects.view', 'portfolio.view', 'run.control', 'audit.read']
 

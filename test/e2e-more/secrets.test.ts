@@ -3,7 +3,7 @@
  * ledger, the papers and the commits of a run, and the bundle. And what a placeholder is worth to whoever holds it.
  */
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
@@ -11,6 +11,7 @@ import { gunzipSync } from 'node:zlib'
 import { sha256 } from '../../src/core/json.ts'
 import { startScriptedServer, type ScriptedAnswer, type WireRequest } from '../../src/models/scripted-server.ts'
 import { call, git, makePlace, vp, vpJson, type Place } from '../e2e/kit.ts'
+import { openRpc } from '../e2e/rpc-client.ts'
 
 // Put together here, so that no scanner takes this file for a leak.
 const part = (seed: string): string => `${seed}Zk3Q9xW7bR2mT5vY8cN1pL4s`
@@ -243,4 +244,27 @@ test('a configured file that is not there is said, and nothing runs', async (t) 
   const { code, stderr } = await vp(place, ['fs', 'read', 'src/add.js'])
   assert.equal(code, 2)
   assert.match(stderr, /config\.invalid: secrets\.files: ~\/gone\.env cannot be read, so its values could not be masked/)
+})
+
+test('raw shows bytes to a client with secrets.read and to no other; neither receipt nor log has them', async (t) => {
+  const value = 'abcdefghijkl1234567'
+  const place = makePlace(t, { 'src/conf.js': `export const API_TOKEN = '${value}'\n` })
+  const raw = { path: 'src/conf.js', raw: true }
+  const without = openRpc(t, place)
+  const refused = await without.request('fs.read', raw)
+  assert.deepEqual([refused.error?.data.code, refused.error?.data['rule']], ['policy.scope', 'scope/secrets.read'])
+  assert.match(JSON.stringify((await without.request('fs.read', { path: 'src/conf.js' })).result), /REDACTED/)
+  const client = openRpc(t, place, { args: ['--scope', 'fs.read', '--scope', 'search', '--scope', 'secrets.read', '--scope', 'git.read'] })
+  assert.equal((await client.request('fs.read', raw)).result?.['content'], `export const API_TOKEN = '${value}'\n`)
+  assert.match(JSON.stringify((await client.request('search.code', { query: 'API_TOKEN', raw: true })).result), new RegExp(value))
+  assert.match(JSON.stringify((await client.request('git.show', { ref: 'HEAD', raw: true })).result), new RegExp(value))
+  assert.match(JSON.stringify((await client.request('fs.read', { path: 'src/conf.js' })).result), /REDACTED/, 'only where it is asked for')
+  await client.end()
+  const ledger = Buffer.concat(
+    ['ledger.db', 'ledger.db-wal']
+      .map((name) => join(place.state, name))
+      .filter(existsSync)
+      .map((file) => readFileSync(file)),
+  )
+  assert.equal(ledger.includes(value), false)
 })

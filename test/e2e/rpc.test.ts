@@ -491,6 +491,7 @@ describe('the stream', () => {
       [
         ['path', true],
         ['range', false],
+        ['raw', false],
         ['idempotency_key', false],
       ],
     )

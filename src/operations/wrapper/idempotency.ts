@@ -1,10 +1,11 @@
 /**
  * Step 2: a key that was used before gives the first answer again; with other parameters it is refused. Only
- * successes are remembered, for a day. Source: contracts/plms.md section 4.
+ * successes are remembered, for a day, and nothing that was asked for raw. Source: contracts/plms.md section 4.
  */
 import { VpError } from '../../core/errors.ts'
 import { canonicalJson, sha256 } from '../../core/json.ts'
 import type { Tx } from '../../store/contract.ts'
+import { asksRaw } from '../operation.ts'
 import type { Call, Step } from './call.ts'
 
 const TTL_MS = 86_400_000
@@ -27,7 +28,7 @@ export const idempotency: Step = async (call) => {
 
 /** Writes the answer beside the receipt. */
 export async function remember(tx: Tx, call: Call): Promise<void> {
-  if (call.idempotencyKey === null || call.error || call.replayed) return
+  if (call.idempotencyKey === null || call.error || call.replayed || asksRaw(call.params)) return
   await tx.run(
     'INSERT INTO idempotency (key, request, response, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET request = excluded.request, response = excluded.response, created_at = excluded.created_at',
     storedKey(call),
