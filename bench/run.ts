@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: what vp takes beside the bare Node it runs on, measured in the same minutes. Ratios are the claim,
  * milliseconds only the picture. Runs are interleaved, so that a busy moment meets all of them.
- * `npm run bench -- patch` measures the patch engine instead, `npm run bench -- sandbox` the cost of one sandboxed command.
+ * `npm run bench -- patch` measures the patch engine instead, `npm run bench -- sandbox` the cost of one sandboxed command,
+ * `npm run bench -- undo` what a thousand files take to be given back.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -11,6 +12,7 @@ import { measureDo, type DoFigures } from './small-change.ts'
 import { writeLedger } from './ledger.ts'
 import { benchPatch } from './patch.ts'
 import { benchSandbox } from './sandbox.ts'
+import { benchUndo } from './undo.ts'
 
 const VP = join(import.meta.dirname, '..', 'bin', 'vp')
 const ROUNDS = Number(process.env['VP_BENCH_ROUNDS'] ?? 30)
@@ -18,6 +20,7 @@ const RECEIPTS = 100_000
 
 if (process.argv[2] === 'patch') benchPatch()
 else if (process.argv[2] === 'sandbox') await benchSandbox()
+else if (process.argv[2] === 'undo') benchUndo()
 else await benchProgram()
 
 async function benchProgram(): Promise<void> {

@@ -155,11 +155,17 @@ function editsOf(before: readonly string[], after: readonly string[]): Edit[] {
   while (tail < before.length - head && tail < after.length - head && before.at(-1 - tail) === after.at(-1 - tail)) tail++
   const edit = (kind: Edit['kind'], texts: readonly string[]): Edit[] => texts.map((text) => ({ kind, text }))
   const [oldMiddle, newMiddle] = [before.slice(head, before.length - tail), after.slice(head, after.length - tail)]
-  const changes = diffArrays(oldMiddle, newMiddle, { maxEditLength: MAX_EDITS })
+  // With no line in common there is nothing to look for, and looking is slowest then.
+  const changes = haveCommon(oldMiddle, newMiddle) ? diffArrays(oldMiddle, newMiddle, { maxEditLength: MAX_EDITS }) : undefined
   const middle = changes
     ? changes.flatMap((change) => edit(change.added ? '+' : change.removed ? '-' : ' ', change.value))
     : [...edit('-', oldMiddle), ...edit('+', newMiddle)]
   return [...edit(' ', before.slice(0, head)), ...removedFirst(middle), ...edit(' ', before.slice(before.length - tail))]
+}
+
+function haveCommon(before: readonly string[], after: readonly string[]): boolean {
+  const lines = new Set(after)
+  return before.some((line) => lines.has(line))
 }
 
 /** Within one run of changes the removed lines come first. */

@@ -2,7 +2,7 @@
  * What the reading and the writing side of a workspace share: opening below the root with typed refusals, bounded
  * reads, and whether a name is taken. Decides nothing about policy.
  */
-import { closeSync, constants, readdirSync, readSync, type Stats } from 'node:fs'
+import { closeSync, constants, lstatSync, readdirSync, readSync, type Stats } from 'node:fs'
 import { VpError } from '../core/errors.ts'
 import { childPath, O_PATH, type Opener, type Refusal } from './open-beneath.ts'
 import { quote } from './path-rules.ts'
@@ -59,7 +59,7 @@ export function readBounded(fd: number, size: number, maxBytes: number, path: st
   return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
 }
 
-/** Absence is never taken from an errno: the deepest directory that opens is read, and its entries decide. */
+/** Absence is never taken from an errno alone, which a missing /proc gives too. */
 export function isPresent(root: Root, names: readonly string[]): boolean {
   const parent = names.slice(0, -1)
   const name = names.at(-1)
@@ -71,8 +71,19 @@ export function isPresent(root: Root, names: readonly string[]): boolean {
     throw refusalError(result.refused, result.at)
   }
   try {
-    return readdirSync(childPath(result.fd, '.')).includes(name)
+    return hasEntry(result.fd, name)
   } finally {
     closeSync(result.fd)
   }
+}
+
+/** By its name where that can be asked, so that a thousand files of one directory do not read it a thousand times; else by its entries. */
+function hasEntry(dirFd: number, name: string): boolean {
+  try {
+    if (lstatSync(childPath(dirFd, name), { throwIfNoEntry: false })) return true
+    if (lstatSync(childPath(dirFd, '.'), { throwIfNoEntry: false })) return false
+  } catch {
+    // A directory that may be read and not entered, a name that is too long.
+  }
+  return readdirSync(childPath(dirFd, '.')).includes(name)
 }

@@ -63,12 +63,13 @@ export async function undo(scene: Scene, id: string | null, apply: boolean): Pro
     else {
       const bytes = row.before_sha === null ? null : readBlob(kit, row.before_sha)
       const current = now === 'refused' ? null : now
-      diffs.push(diffOf(row.path, current, bytes))
+      const diff = diffOf(row.path, current, bytes)
+      diffs.push(diff)
       files.push({
         path: row.path,
         outcome: apply ? 'restored' : 'would_restore',
         reason: null,
-        ...countLines(current, bytes),
+        ...(isBinary(current ?? EMPTY) || isBinary(bytes ?? EMPTY) ? { add: null, del: null } : countLines(diff)),
       })
       changes.push({
         path: row.path,
@@ -97,13 +98,13 @@ function safeRead(scene: Scene, path: string): { bytes: Buffer; mode: number } |
   return files.exists(path) ? files.read(path) : null
 }
 
-function countLines(before: Buffer | null, after: Buffer | null): { add: number | null; del: number | null } {
-  if ((before && isBinary(before)) || (after && isBinary(after))) return { add: null, del: null }
-  const lines = diffOf('f', before, after).split('\n').slice(3)
-  return {
-    add: lines.filter((line) => line.startsWith('+')).length - (lines.some((line) => line.startsWith('+++ ')) ? 1 : 0),
-    del: lines.filter((line) => line.startsWith('-')).length - (lines.some((line) => line.startsWith('--- ')) ? 1 : 0),
-  }
+const EMPTY = Buffer.alloc(0)
+
+/** Of the hunks, which follow the head. */
+function countLines(diff: string): { add: number; del: number } {
+  const hunks = diff.indexOf('\n@@ ')
+  const lines = hunks < 0 ? [] : diff.slice(hunks + 1).split('\n')
+  return { add: lines.filter((line) => line.startsWith('+')).length, del: lines.filter((line) => line.startsWith('-')).length }
 }
 
 async function findChange(scene: Scene, id: string | null): Promise<string> {
