@@ -64,7 +64,7 @@ export const KINDS: readonly Kind[] = [
   {
     label: 'AWS_SECRET_KEY',
     hint: ['aws', 'secret'],
-    regex: /(?<![A-Za-z])(?:aws|secret)[A-Za-z_. -]{0,32}["']?\s{0,4}[:=]{1,2}>?\s{0,4}["']?([A-Za-z0-9/+=]{40})(?![A-Za-z0-9/+=])/gi,
+    regex: /(?<![A-Za-z])(?:aws|secret)[A-Za-z_. -]{0,32}["']?\s{0,4}[:=]{1,2}>?\s{0,4}["']?([A-Za-z0-9/+][A-Za-z0-9/+=]{39})(?![A-Za-z0-9/+=])/gi,
   },
   { label: 'AWS_ACCOUNT_ID', hint: 'account', regex: /aws_?account(?:_?id)?["']?\s{0,4}[:=]{1,2}>?\s{0,4}["']?(\d{4}-?\d{4}-?\d{4})(?![\w-])/gi },
   { label: 'AWS_MWS_KEY', hint: 'amzn.mws.', regex: word('amzn\\.mws\\.[0-9a-f-]{36}') },
