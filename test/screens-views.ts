@@ -656,6 +656,34 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
       },
       look,
     ),
+  'verify-rolled-back': (look) =>
+    verifyScreen(ZONE)(
+      {
+        unaltered: true,
+        complete: false,
+        receipts: 398,
+        head: { id: 'r_01JE00' },
+        first_altered: null,
+        missing: null,
+        known_by: null,
+        problems: [{ kind: 'incomplete', detail: 'transactions 812 to 840 are missing', since: { receipt: 'r_01JE00', ts: at('14:55:10') } }],
+      },
+      look,
+    ),
+  'verify-damaged': (look) =>
+    verifyScreen(ZONE)(
+      {
+        unaltered: false,
+        complete: true,
+        receipts: 412,
+        head: { id: 'r_01JE2K' },
+        first_altered: null,
+        missing: null,
+        known_by: 'commit 41d0c7e',
+        problems: [{ kind: 'damaged', detail: 'table projects', since: null }],
+      },
+      look,
+    ),
   egress: (look) => egressScreen(ZONE)(EGRESS, look),
   'egress-differs': (look) =>
     egressScreen(ZONE)(

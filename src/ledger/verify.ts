@@ -2,6 +2,7 @@
  * `vp verify`: is what is here unaltered, and is it all that was written? Two questions, two answers. Pure over
  * rows, so that it serves the database and a bundle alike.
  */
+import { shortReceipt } from '../core/ids.ts'
 import { canonicalJson, sha256 } from '../core/json.ts'
 import { checkpointBytes, type CheckpointRow } from './checkpoints.ts'
 import type { SigningKey } from './keys.ts'
@@ -13,6 +14,20 @@ export interface KnownHead {
   readonly head: string
   /** In words: `commit 41d0c7e`. */
   readonly by: string
+}
+
+/** What is wrong beyond one chain. */
+export interface LedgerProblem {
+  /** Of the files, of a signature, or that something is missing. */
+  readonly kind: 'damaged' | 'altered' | 'incomplete'
+  readonly detail: string
+  /** The last receipt from before it, as far as known. */
+  readonly since: { readonly receipt: string; readonly ts: number } | null
+}
+
+/** `incomplete since 2026-11-22T14:31:02Z (after r_01JE2K): transactions 6 to 10 are missing` */
+export function problemWords({ kind, detail, since }: LedgerProblem): string {
+  return `${kind}${since ? ` since ${new Date(since.ts).toISOString().slice(0, 19)}Z (after ${shortReceipt(since.receipt)})` : ''}: ${detail}`
 }
 
 export interface ChainVerdict {
@@ -123,15 +138,16 @@ function sealHolds(row: CheckpointRow, keys: ChainEvidence['keys']): boolean {
   return key !== undefined && key.verify(Buffer.from(checkpointBytes(row)), Buffer.from(row.signature, 'base64url'))
 }
 
-/** Breaks in the chain of checkpoints, and runs that it names of which nothing is left. In words, empty when whole. */
-export function verifyCheckpoints(checkpoints: readonly CheckpointRow[], present: ReadonlySet<string>, keys: ChainEvidence['keys']): string[] {
-  const problems: string[] = []
+/** Breaks in the chain of checkpoints, and runs that it names of which nothing is left. Empty when whole. */
+export function verifyCheckpoints(checkpoints: readonly CheckpointRow[], present: ReadonlySet<string>, keys: ChainEvidence['keys']): LedgerProblem[] {
+  const problems = new Map<string, LedgerProblem>()
+  const found = (kind: LedgerProblem['kind'], detail: string) => void problems.set(detail, { kind, detail, since: null })
   let prev = GENESIS
   for (const [index, row] of checkpoints.toSorted((a, b) => a.n - b.n).entries()) {
-    if (row.n !== index + 1 || row.prev !== prev) problems.push(`checkpoint ${index + 1} is missing or does not follow the one before`)
-    if (!sealHolds(row, keys)) problems.push(`checkpoint ${row.n} is not signed by a known key`)
-    if (!present.has(row.run_id)) problems.push(`run ${row.run_id} is missing: checkpoint ${row.n} knows ${row.receipts} receipts of it`)
+    if (row.n !== index + 1 || row.prev !== prev) found('incomplete', `checkpoint ${index + 1} is missing or does not follow the one before`)
+    if (!sealHolds(row, keys)) found('altered', `checkpoint ${row.n} is not signed by a known key`)
+    if (!present.has(row.run_id)) found('incomplete', `run ${row.run_id} is missing: checkpoint ${row.n} knows ${row.receipts} receipts of it`)
     prev = sha256(checkpointBytes(row))
   }
-  return [...new Set(problems)]
+  return [...problems.values()]
 }

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts'
 import type { Paths } from '../config/paths.ts'
 import type { Clock, Random } from '../core/ports.ts'
 import type { SigningKey } from '../ledger/keys.ts'
+import type { LedgerProblem } from '../ledger/verify.ts'
 import type { Lane } from '../policy/lane.ts'
 import type { Backend } from '../sandbox/contract.ts'
 import type { Toolchain } from '../sandbox/toolchain.ts'
@@ -53,6 +54,6 @@ export interface Kit {
 /** A kit that its owner closes. */
 export interface OpenKit extends Kit {
   /** Reads every page and row of the ledger: what is damaged or missing. */
-  check(): { readonly kind: 'damaged' | 'incomplete'; readonly detail: string }[]
+  check(): LedgerProblem[]
   close(): void
 }

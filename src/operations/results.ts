@@ -208,7 +208,9 @@ const verdict = {
   missing: z.nullable(z.object({ from: count, to: count, since: z.nullable(z.number()), by: z.string() })),
   known_by: text,
   known: z.nullable(z.object({ n: count, id: z.string() })),
-  problems: z.array(z.string()),
+  problems: z.array(
+    z.object({ kind: z.enum(['damaged', 'altered', 'incomplete']), detail: z.string(), since: z.nullable(z.object({ receipt: z.string(), ts: z.number() })) }),
+  ),
 }
 export const verified = z.object({ ...verdict, sound: z.boolean(), all: z.array(z.object(verdict)), source: z.enum(['ledger', 'bundle']) })
 

@@ -6,11 +6,9 @@ import { VpError } from '../core/errors.ts'
 import type { RunId } from '../core/ids.ts'
 import { verifyingKey } from '../ledger/keys.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
-import { verifyChain, type KnownHead } from '../ledger/verify.ts'
+import { verifyChain, type LedgerProblem } from '../ledger/verify.ts'
 import { FINAL_RUN } from '../pas/contract/types.ts'
 import { appendEvents, findRun } from '../pas/embedded/run-store.ts'
-import { openHumanRepository } from '../workspace/human-repository.ts'
-import { nulList } from '../workspace/git.ts'
 import type { Kit, OpenKit } from './kit.ts'
 import { resumeDo, type DoResult } from './do.ts'
 import { operation, type Scene } from './operation.ts'
@@ -27,7 +25,7 @@ import { replayBundle, type Replayed } from './runs/replay.ts'
 import { prdContext } from './runs/session.ts'
 import { undo, type Undone } from './runs/undo.ts'
 import { validateRun, type Validated } from './runs/validate.ts'
-import { isSound, knownHeads, verifyLedger, type Verified } from './runs/verify.ts'
+import { isSound, verifyLedger, withProblems, type VerifyResult } from './runs/verify.ts'
 import { decideApproval, pendingQuestion } from './wrapper/approval.ts'
 
 const runParam = { run: z.optional(z.string()) }
@@ -194,12 +192,6 @@ export const runUndo = operation<{ id?: string | undefined; apply?: boolean | un
   say: (_params, undone) => `${undone.applied ? 'restored' : 'would restore'} ${undone.restored}, refused ${undone.refused}`,
 })
 
-export interface VerifyResult extends Verified {
-  readonly sound: boolean
-  readonly all: readonly Verified[]
-  readonly source: 'ledger' | 'bundle'
-}
-
 export const runVerify = operation<{ run?: string | undefined }, VerifyResult>({
   name: 'run.verify',
   summary: 'check that the ledger is unaltered and complete',
@@ -212,26 +204,9 @@ export const runVerify = operation<{ run?: string | undefined }, VerifyResult>({
     if (bundle) return verifyBundle(bundle)
     const { kit, tree } = scene
     const run = params.run === undefined ? null : await kit.store.read((tx) => findRun(tx, params.run ?? ''))
-    const { known, expected } = await rememberedHere(scene, tree.root)
-    const all = await verifyLedger(kit, kit as OpenKit, run, known, expected)
-    const worst = all.find((one) => !one.unaltered) ?? all.find((one) => !one.complete) ?? all.find((one) => !isSound(one)) ?? all.at(-1)
-    if (!worst) throw new VpError('run.none', 'there is nothing to verify yet', { next: ['vp start'] })
-    return { ...worst, sound: all.every(isSound), all, source: 'ledger' }
+    return verifyLedger(kit, kit as OpenKit, tree.root, run)
   },
 })
-
-/** What this repository's commits and refs remember: heads by run, and runs that have a base ref. */
-async function rememberedHere(scene: Scene, root: string): Promise<{ known: Map<string, readonly KnownHead[]>; expected: string[] }> {
-  const { kit } = scene
-  const known = new Map<string, readonly KnownHead[]>()
-  const human = await openHumanRepository(kit.git, root, kit.paths.views).catch(() => null) // outside a repository nobody remembers
-  if (!human) return { known, expected: [] }
-  const refs = nulList((await kit.git(['for-each-ref', '--format=%(refname)%00', 'refs/vp/base/'], { gitDir: human.view })).stdout)
-    .map((ref) => ref.trim().replace('refs/vp/base/', ''))
-    .filter(Boolean)
-  for (const run of refs) known.set(run, await knownHeads(kit.git, human.view, run))
-  return { known, expected: refs }
-}
 
 /** The bundle file that a call names instead of a run. Any client but the terminal sees the workspace only. */
 function namedBundle(scene: Scene, name: string | undefined): Bundle | null {
@@ -250,12 +225,13 @@ function verifyBundle(bundle: Bundle): VerifyResult {
     known: [],
     keys: new Map([[key.id, key]]),
   })
+  const altered = (detail: string): LedgerProblem => ({ kind: 'altered', detail, since: null })
   const problems = [
-    ...(bundle.checkpoints.length === 0 ? ['no signed checkpoint is in the bundle'] : []),
-    ...(key.id === bundle.key.id ? [] : ['the key id is not that of the public key']),
-    ...(trailer === 0 ? ['no receipt is in the bundle'] : []),
+    ...(bundle.checkpoints.length === 0 ? [altered('no signed checkpoint is in the bundle')] : []),
+    ...(key.id === bundle.key.id ? [] : [altered('the key id is not that of the public key')]),
+    ...(trailer === 0 ? [altered('no receipt is in the bundle')] : []),
   ]
-  const verified: Verified = { ...verdict, run_id: bundle.run_id, problems }
+  const verified = withProblems(bundle.run_id, verdict, problems)
   return { ...verified, sound: isSound(verified), all: [verified], source: 'bundle' }
 }
 

@@ -40,4 +40,17 @@ for (const [title, written, change, want] of cases)
     assert.equal(openAnchor(path, keyOf('other')).read(), null)
   })
 
+test('anchor: a process that knows of no newer one writes no older over it', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'vp-anchor-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  const path = join(directory, 'ledger.head')
+  for (const tx of [7, 8, 3, 4, 5]) {
+    const anchor = openAnchor(path, key)
+    anchor.write({ tx, digest: digestOf(tx) })
+    anchor.close()
+  }
+  assert.equal(openAnchor(path, key).read()?.tx, 8)
+  assert.match(readFileSync(path, 'latin1'), /vp-anchor 1 7 /)
+})
+
 test('anchor: none yet', () => assert.equal(openAnchor('/nonexistent/ledger.head', key).read(), null))

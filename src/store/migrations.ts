@@ -71,4 +71,11 @@ export const MIGRATIONS: readonly Migration[] = [
          created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, revoked_at BIGINT)`,
     ],
   },
+  {
+    version: 4,
+    sql: [
+      // What the anchor said against this database, found by transaction tx; the receipt is the last from before it.
+      `CREATE TABLE breaks (tx BIGINT PRIMARY KEY, kind TEXT NOT NULL, detail TEXT NOT NULL, receipt_id TEXT, ts BIGINT)`,
+    ],
+  },
 ]

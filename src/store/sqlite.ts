@@ -7,6 +7,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, statfsSync } from 'node
 import { dirname } from 'node:path'
 import { isVpError, VpError } from '../core/errors.ts'
 import type { AnchorFile } from './anchor.ts'
+import { contradiction, countFrom, recordBreak, recordedBreaks, type StoreProblem } from './breaks.ts'
 import type { SqlValue, Store, TransactionOptions, Tx } from './contract.ts'
 import { MIGRATIONS, type Migration } from './migrations.ts'
 import { damagedTables, installSums, registerSumFunctions, stateDigest } from './sums.ts'
@@ -32,11 +33,6 @@ export interface SqliteOptions {
   readonly migrations?: readonly Migration[]
   /** f_type of the file system; replaced in tests. */
   readonly fileSystemType?: (directory: string) => number
-}
-
-export interface StoreProblem {
-  readonly kind: 'damaged' | 'incomplete'
-  readonly detail: string
 }
 
 export interface SqliteStore extends Store {
@@ -98,8 +94,13 @@ export function openSqlite(path: string, options: SqliteOptions = {}): SqliteSto
       alone(async () => {
         if (transactionOptions.durable) db.exec('PRAGMA synchronous = FULL')
         let state = { tx: 0, digest: '' }
-        const result = await within('BEGIN IMMEDIATE', body, () => {
-          prepare("UPDATE table_sums SET rows = rows + 1 WHERE name = ''").run()
+        let count = 0
+        const counted = (own: Tx) => {
+          count = countFrom(db, options.anchor)
+          return body(own)
+        }
+        const result = await within('BEGIN IMMEDIATE', counted, () => {
+          prepare("UPDATE table_sums SET rows = ? WHERE name = ''").run(count)
           if (options.anchor) state = stateDigest(db)
         })
         if (transactionOptions.durable) db.exec('PRAGMA synchronous = NORMAL')
@@ -132,8 +133,11 @@ function migrate(db: DatabaseSync, path: string, migrations: readonly Migration[
       if (now > 0) copyFileSync(path, `${path}.before-${newest}`)
       db.exec('CREATE TABLE IF NOT EXISTS table_sums (name TEXT PRIMARY KEY, rows BIGINT NOT NULL, digest TEXT NOT NULL)')
       db.exec("INSERT OR IGNORE INTO table_sums (name, rows, digest) VALUES ('', 0, '')")
+      const damaged = now > 0 ? damagedTables(db) : [] // the sums are counted anew below, and would hide it
       for (const step of migrations) if (step.version > now) for (const sql of step.sql) db.exec(sql)
       installSums(db)
+      // The anchor signed the sums of the older schema: this counts as a transaction.
+      if (now > 0) recordMigration(db, damaged)
       db.exec(`PRAGMA user_version = ${newest}`)
     }
     db.exec('COMMIT')
@@ -143,23 +147,28 @@ function migrate(db: DatabaseSync, path: string, migrations: readonly Migration[
   }
 }
 
+function recordMigration(db: DatabaseSync, damaged: readonly string[]): void {
+  const tx = stateDigest(db).tx + 1
+  db.prepare("UPDATE table_sums SET rows = ? WHERE name = ''").run(tx)
+  if (damaged.length > 0) recordBreak(db, tx, { kind: 'damaged', detail: `table ${damaged.join(', ')}, found before the schema changed`, since: null })
+}
+
 function check(db: DatabaseSync, anchor: AnchorFile | undefined): StoreProblem[] {
   try {
+    const before = anchor?.read() ?? null // before the snapshot that it is held against
     db.exec('BEGIN')
     const pages = db
       .prepare('PRAGMA integrity_check')
       .all()
       .map((row) => String(row['integrity_check']))
-    const problems: StoreProblem[] = pages.filter((line) => line !== 'ok').map((detail) => ({ kind: 'damaged', detail }))
-    for (const table of damagedTables(db)) problems.push({ kind: 'damaged', detail: `table ${table}` })
-    const want = anchor?.read()
-    const have = stateDigest(db)
-    if (want && have.tx < want.tx) problems.push({ kind: 'incomplete', detail: `transactions ${have.tx + 1} to ${want.tx} are missing` })
-    else if (want && have.tx === want.tx && have.digest !== want.digest)
-      problems.push({ kind: 'damaged', detail: 'the tables are not those that the anchor signed' })
+    const damaged = (detail: string): StoreProblem => ({ kind: 'damaged', detail, since: null })
+    const problems = [...pages.filter((line) => line !== 'ok'), ...damagedTables(db).map((table) => `table ${table}`)].map(damaged)
+    problems.push(...recordedBreaks(db))
+    const found = anchor && contradiction(db, stateDigest(db), before, anchor)
+    if (found) problems.push(found)
     return problems
   } catch (error) {
-    return [{ kind: 'damaged', detail: (error as Error).message }]
+    return [{ kind: 'damaged', detail: (error as Error).message, since: null }]
   } finally {
     if (db.isTransaction) db.exec('ROLLBACK')
   }

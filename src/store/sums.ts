@@ -94,11 +94,20 @@ export function damagedTables(db: DatabaseSync): string[] {
   return damaged
 }
 
-/** One digest over all sums and the transaction counter: what the anchor signs. */
-export function stateDigest(db: DatabaseSync): { tx: number; digest: string } {
+export interface StoreState {
+  readonly tx: number
+  readonly digest: string
+  /** An anchor was once seen beside the database. */
+  readonly isAnchored: boolean
+}
+
+/** One digest over all sums and the transaction counter: what the anchor signs. The counter's row has no sum, but the anchor's mark. */
+export function stateDigest(db: DatabaseSync): StoreState {
   const rows = db.prepare('SELECT name, rows, digest FROM table_sums ORDER BY name').all()
+  const counter = rows.find((row) => row['name'] === '')
   return {
-    tx: Number(rows.find((row) => row['name'] === '')?.['rows'] ?? 0),
+    tx: Number(counter?.['rows'] ?? 0),
     digest: nodeCrypto().hash('sha256', JSON.stringify(rows.map((row) => [row['name'], row['rows'], row['digest']]))),
+    isAnchored: counter?.['digest'] === 'anchored',
   }
 }

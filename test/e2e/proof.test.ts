@@ -130,6 +130,38 @@ describe('a ledger that was touched', () => {
   })
 })
 
+describe('a ledger that was put back', () => {
+  test('to an older database, with the newer head: incomplete since its last receipt, however often it is asked', async (t) => {
+    const place = makePlace(t, { 'a.txt': 'one\n' })
+    const first = await vpJson(place, ['fs', 'read', 'a.txt'])
+    const old = join(place.root, 'old')
+    cpSync(place.state, old, { recursive: true })
+    await vpJson(place, ['fs', 'read', 'a.txt'])
+    cpSync(join(old, 'ledger.db'), join(place.state, 'ledger.db'))
+    for (let round = 0; round < 4; round++) {
+      const { code, doc } = await vpJson(place, ['verify'])
+      assert.equal(code, 3, `round ${round}`)
+      assert.equal(doc.error?.code, 'ledger.incomplete')
+      assert.match(String(doc.error?.message), new RegExp(`^incomplete since \\S+Z \\(after r_${first.doc.receipt?.slice(-6)}\\): transactions? .* missing$`))
+    }
+    const { stdout } = await vp(place, ['verify'])
+    assert.doesNotMatch(stdout, /^complete/m)
+  })
+
+  test('a table changed in the file is not called unaltered', async (t) => {
+    const place = makePlace(t, { 'a.txt': 'one\n' })
+    await vp(place, ['new', '--name', 'words'])
+    const db = new DatabaseSync(join(place.state, 'ledger.db'))
+    registerSumFunctions(db)
+    db.exec("DROP TRIGGER sum_projects_u; UPDATE projects SET name = 'other'")
+    db.close()
+    const { stdout, code } = await vp(place, ['verify'])
+    assert.equal(code, 3)
+    assert.match(stdout, /^DAMAGED +table projects$/m)
+    assert.doesNotMatch(stdout, /^unaltered/m)
+  })
+})
+
 /** `vp verify` itself leaves a receipt: the dumps are compared without what it added. */
 function withoutLast(now: string, whole: string): boolean {
   const tables = (text: string) => new Map(JSON.parse(text) as [string, unknown[]][])

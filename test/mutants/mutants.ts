@@ -49,10 +49,31 @@ export const MUTANTS: readonly Mutant[] = [
   // store
   {
     why: 'a lost tail is taken for a whole ledger',
-    file: 'src/store/sqlite.ts',
-    from: 'want && have.tx < want.tx',
-    to: 'want && have.tx > want.tx',
-    test: at('src/store/sqlite.test.ts', 'a database put back from an older copy is incomplete'),
+    file: 'src/store/breaks.ts',
+    from: 'state.tx < before.tx',
+    to: 'state.tx > before.tx',
+    test: at('src/store/sqlite.test.ts', 'a database put back from an older copy is incomplete, however much is written after it'),
+  },
+  {
+    why: 'a lost tail is forgotten with the next write',
+    file: 'src/store/breaks.ts',
+    from: 'if (found) recordBreak(db, tx, found)',
+    to: '',
+    test: at('src/store/sqlite.test.ts', 'a database put back from an older copy is incomplete, however much is written after it'),
+  },
+  {
+    why: 'an anchor that was deleted was never there',
+    file: 'src/store/breaks.ts',
+    from: 'if (!state.isAnchored || anchor.read() !== null) return null',
+    to: 'return null',
+    test: at('src/store/sqlite.test.ts', 'an anchor that is gone is noticed, however much is written after it'),
+  },
+  {
+    why: 'an older anchor replaces a newer one',
+    file: 'src/store/anchor.ts',
+    from: 'if (slot && slot.tx >= anchor.tx && holds(slot)) return',
+    to: '',
+    test: at('src/store/anchor.test.ts', 'anchor: a process that knows of no newer one writes no older over it'),
   },
   {
     why: 'a torn write costs both slots of the anchor',

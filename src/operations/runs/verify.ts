@@ -1,19 +1,23 @@
 /** `vp verify`: the ledger's own files, every chain in question, and what commits and refs remember of it. */
+import { VpError } from '../../core/errors.ts'
 import { parseTrailers } from '../../ledger/passport.ts'
 import type { CheckpointRow } from '../../ledger/checkpoints.ts'
 import { MACHINE_CHAIN, type ReceiptRow } from '../../ledger/receipts.ts'
-import { verifyChain, verifyCheckpoints, type ChainVerdict, type KnownHead } from '../../ledger/verify.ts'
+import { verifyChain, verifyCheckpoints, type ChainVerdict, type KnownHead, type LedgerProblem } from '../../ledger/verify.ts'
 import type { RunGit } from '../../workspace/git.ts'
 import { nulList } from '../../workspace/git.ts'
-import type { Kit } from '../kit.ts'
-
-export interface StoreChecker {
-  check(): { kind: 'damaged' | 'incomplete'; detail: string }[]
-}
+import { openHumanRepository } from '../../workspace/human-repository.ts'
+import type { Kit, OpenKit } from '../kit.ts'
 
 export interface Verified extends ChainVerdict {
   readonly run_id: string
-  readonly problems: readonly string[]
+  readonly problems: readonly LedgerProblem[]
+}
+
+export interface VerifyResult extends Verified {
+  readonly sound: boolean
+  readonly all: readonly Verified[]
+  readonly source: 'ledger' | 'bundle'
 }
 
 /** Heads that commits with our trailers know, for one run, in one repository. */
@@ -27,42 +31,56 @@ export async function knownHeads(git: RunGit, gitDir: string, runId: string): Pr
   })
 }
 
-/** One run, or with null everything this ledger holds. `known` are heads that others remember; `expected` runs that refs name. */
-export async function verifyLedger(
-  kit: Kit,
-  checker: StoreChecker,
-  runId: string | null,
-  known: ReadonlyMap<string, readonly KnownHead[]>,
-  expected: readonly string[],
-): Promise<Verified[]> {
+/** What the repository at `root` remembers in its commits and refs: heads by run, and runs that have a base ref. */
+async function rememberedBy(kit: Kit, root: string): Promise<{ known: Map<string, readonly KnownHead[]>; expected: string[] }> {
+  const known = new Map<string, readonly KnownHead[]>()
+  const human = await openHumanRepository(kit.git, root, kit.paths.views).catch(() => null) // outside a repository nobody remembers
+  if (!human) return { known, expected: [] }
+  const refs = nulList((await kit.git(['for-each-ref', '--format=%(refname)%00', 'refs/vp/base/'], { gitDir: human.view })).stdout)
+    .map((ref) => ref.trim().replace('refs/vp/base/', ''))
+    .filter(Boolean)
+  for (const run of refs) known.set(run, await knownHeads(kit.git, human.view, run))
+  return { known, expected: refs }
+}
+
+/** One run, or with null everything that this ledger holds, against what the repository at `root` remembers. `vp doctor` asks the same. */
+export async function verifyLedger(kit: Kit, checker: Pick<OpenKit, 'check'>, root: string, runId: string | null): Promise<VerifyResult> {
   const keys = new Map([[kit.key().id, kit.key()]])
-  const store = checker.check().map((problem) => (problem.kind === 'damaged' ? `store.damaged: ${problem.detail}` : `incomplete: ${problem.detail}`))
+  const store = checker.check()
+  const { known, expected } = await rememberedBy(kit, root)
   const { runs, checkpoints } = await kit.store.read(async (tx) => ({
     runs: (await tx.all<{ run_id: string }>('SELECT DISTINCT run_id FROM receipts')).map((row) => row.run_id),
     checkpoints: await tx.all<CheckpointRow>('SELECT * FROM checkpoints ORDER BY n'),
   }))
   const present = new Set(runs)
-  const general = [
+  const lost = expected.filter((run) => !present.has(run))
+  const problems: LedgerProblem[] = [
     ...store,
     ...verifyCheckpoints(checkpoints, present, keys),
-    ...expected.filter((run) => !present.has(run)).map((run) => `run ${run} is missing: the repository has its base ref`),
+    ...lost.map((run) => ({ kind: 'incomplete' as const, detail: `run ${run} is missing: the repository has its base ref`, since: null })),
   ]
   const wanted = runId === null ? [...new Set([...runs, ...known.keys()])].toSorted() : [runId]
-  const verified: Verified[] = []
-  for (const chain of wanted) {
+  const all: Verified[] = []
+  for (const chain of wanted.length > 0 ? wanted : [MACHINE_CHAIN]) {
     const receipts = await kit.store.read((tx) => tx.all<ReceiptRow>('SELECT * FROM receipts WHERE run_id = ? ORDER BY n', chain))
-    const verdict = verifyChain(chain, { receipts, checkpoints, known: known.get(chain) ?? [], keys })
-    verified.push({ ...verdict, run_id: chain, problems: runId === null || chain === runId ? general : [] })
+    all.push(withProblems(chain, verifyChain(chain, { receipts, checkpoints, known: known.get(chain) ?? [], keys }), problems))
   }
-  if (verified.length === 0)
-    verified.push({
-      ...verifyChain(MACHINE_CHAIN, { receipts: [], checkpoints: [], known: [], keys }),
-      run_id: MACHINE_CHAIN,
-      problems: general,
-    })
-  return verified
+  const worst = all.find((one) => one.first_altered) ?? all.find((one) => one.missing) ?? all.at(-1)
+  if (!worst) throw new VpError('run.none', 'there is nothing to verify yet', { next: ['vp start'] })
+  return { ...worst, sound: all.every(isSound), all, source: 'ledger' }
+}
+
+/** A chain is as whole as the files that hold it. */
+export function withProblems(run_id: string, verdict: ChainVerdict, problems: readonly LedgerProblem[]): Verified {
+  return {
+    ...verdict,
+    unaltered: verdict.unaltered && problems.every((problem) => problem.kind === 'incomplete'),
+    complete: verdict.complete && problems.every((problem) => problem.kind !== 'incomplete'),
+    run_id,
+    problems,
+  }
 }
 
 export function isSound(verified: Verified): boolean {
-  return verified.unaltered && verified.complete && verified.problems.length === 0
+  return verified.unaltered && verified.complete
 }

@@ -9,9 +9,11 @@ import type { Estimated, Simulated } from '../../../operations/projects/estimate
 import type { NewProject } from '../../../operations/projects/new.ts'
 import type { Planned } from '../../../operations/projects/plan.ts'
 import type { Started } from '../../../operations/projects/start.ts'
-import { runComplete, runValidate, runVerify, type VerifyResult } from '../../../operations/runs.ts'
+import { problemWords } from '../../../ledger/verify.ts'
+import { runComplete, runValidate, runVerify } from '../../../operations/runs.ts'
 import type { Completed } from '../../../operations/runs/complete.ts'
 import type { Validated } from '../../../operations/runs/validate.ts'
+import type { VerifyResult } from '../../../operations/runs/verify.ts'
 import { NOBODY } from '../../../operations/runs/watcher.ts'
 import type { RunState, TaskState } from '../../../pas/embedded/reducer/state.ts'
 import { commitAll } from '../../../workspace/new-repository.ts'
@@ -137,7 +139,9 @@ async function play(context: CommandContext, demo: Edges, place: DemoPlace, seen
   const completed = await call<Completed>(runComplete, { run: started.run_id })
   const verified = await call<VerifyResult>(runVerify, { run: started.run_id })
   if (!verified.sound)
-    throw new VpError(verified.unaltered ? 'ledger.incomplete' : 'ledger.altered', verified.problems[0] ?? 'the ledger does not hold', { next: ['vp verify'] })
+    throw new VpError(verified.unaltered ? 'ledger.incomplete' : 'ledger.altered', verified.problems.map(problemWords)[0] ?? 'the ledger does not hold', {
+      next: ['vp verify'],
+    })
   row('commits', dots(`${commitWords(started.commits, completed)}`, `${count(verified.receipts, 'receipt')}, unaltered, complete`))
   row('spent', spentWords(started, band, context.flags['live'] === true))
   return {

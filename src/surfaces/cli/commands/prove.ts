@@ -1,11 +1,13 @@
 /** `vp validate`, `complete`, `verify`, `replay`, `export`, `undo`: proof and repair. */
 import { VpError } from '../../../core/errors.ts'
 import { shortReceipt } from '../../../core/ids.ts'
-import { runComplete, runExport, runReplay, runUndo, runValidate, runVerify, type VerifyResult } from '../../../operations/runs.ts'
+import { problemWords } from '../../../ledger/verify.ts'
+import { runComplete, runExport, runReplay, runUndo, runValidate, runVerify } from '../../../operations/runs.ts'
 import type { Completed } from '../../../operations/runs/complete.ts'
 import type { Replayed } from '../../../operations/runs/replay.ts'
 import type { Undone } from '../../../operations/runs/undo.ts'
 import type { Validated } from '../../../operations/runs/validate.ts'
+import type { VerifyResult } from '../../../operations/runs/verify.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { textFlag } from '../parse.ts'
 import { paint } from '../finish.ts'
@@ -99,9 +101,10 @@ function verifyError(result: VerifyResult): VpError {
   const next = ['vp doctor']
   if (altered) return new VpError('ledger.altered', `receipt ${altered.n} of ${altered.of}: ${altered.id}, ${altered.why}`, { next })
   if (missing) return new VpError('ledger.incomplete', `${missing.by} knows receipt ${missing.to}: ${missing.from}–${missing.to} are missing`, { next })
-  const damaged = problems.find((problem) => problem.startsWith('store.damaged: '))
-  if (damaged) return new VpError('store.damaged', damaged.slice('store.damaged: '.length), { next })
-  return new VpError('ledger.incomplete', problems[0] ?? 'the ledger does not hold', { next })
+  const [worst] = (['damaged', 'altered', 'incomplete'] as const).flatMap((kind) => problems.filter((problem) => problem.kind === kind))
+  if (!worst) return new VpError('ledger.incomplete', 'the ledger does not hold', { next })
+  const code = ({ damaged: 'store.damaged', altered: 'ledger.altered', incomplete: 'ledger.incomplete' } as const)[worst.kind]
+  return new VpError(code, problemWords(worst), { next })
 }
 
 export const verifyCommand: Command = {
@@ -113,33 +116,19 @@ export const verifyCommand: Command = {
   flags: {},
   needsKit: true,
   exits: [0, 2, 3],
-  json: 'unaltered, complete, receipts, head, known{n,id}, first_altered, missing{from,to,since}, problems[]',
+  json: 'unaltered, complete, receipts, head, known{n,id}, first_altered, missing{from,to,since}, problems[]{kind,detail,since}',
   async run(context) {
     const answer = await context.call(runVerify, one(context))
     const result = answer.result as VerifyResult
-    const view = {
-      ...result,
-      complete: result.complete && !result.problems.some((problem) => /missing|incomplete/.test(problem)),
-      first_altered: result.first_altered ? { ...result.first_altered, task: null } : null,
-      next: [],
-    }
-    const problems = result.problems.map((problem) => `problem     ${problem}`)
+    const view = { ...result, first_altered: result.first_altered ? { ...result.first_altered, task: null } : null, next: [] }
     const count = result.all.length
     return {
       result,
       receipt: answer.receipt,
-      ...(result.sound
-        ? {}
-        : {
-            exit: 3,
-            error: verifyError(result),
-          }),
+      ...(result.sound ? {} : { exit: 3, error: verifyError(result) }),
       screen: (look) => {
         const shown = verifyScreen()(view, look)
-        return {
-          stdout: [...shown.stdout, ...(count > 1 && result.sound ? [`runs        ${count} chains, all hold`] : []), ...problems],
-          stderr: shown.stderr,
-        }
+        return { stdout: [...shown.stdout, ...(count > 1 && result.sound ? [`runs        ${count} chains, all hold`] : [])], stderr: shown.stderr }
       },
     }
   },

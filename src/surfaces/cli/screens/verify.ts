@@ -1,5 +1,7 @@
 /** `vp verify` and `vp replay`: unaltered and complete are two questions; the first difference is named. */
-import { clock, clockMinute, count as counted, duration } from '../format.ts'
+import { shortReceipt } from '../../../core/ids.ts'
+import type { LedgerProblem } from '../../../ledger/verify.ts'
+import { clock, clockMinute, count as counted, duration, isoSeconds } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, nextLines } from '../layout.ts'
 import { bad, good, hang } from '../style.ts'
@@ -30,6 +32,8 @@ export interface VerifyView {
   readonly known_by: string | null
   /** The receipt that it knows; the last one when absent. */
   readonly known?: { readonly n: number; readonly id: string } | null
+  /** What is wrong beyond the chain, in the files or the signatures. */
+  readonly problems?: readonly LedgerProblem[]
   readonly next?: readonly string[]
 }
 
@@ -37,14 +41,16 @@ const LABEL = 12
 
 export function verifyScreen(zone?: string) {
   return renderer<VerifyView>((view) => ({
-    stdout: [...unalteredLines(view, zone), completeLine(view, zone)],
+    stdout: [...unalteredLines(view, zone), ...completeLines(view, zone)],
     stderr: nextLines(view.next ?? []),
   }))
 }
 
 function unalteredLines(view: VerifyView, zone: string | undefined): string[] {
   const found = view.first_altered
-  if (view.unaltered || found === null) return [hang(good('unaltered'), LABEL) + `${counted(view.receipts, 'receipt')}, every key and link holds`]
+  const whole = `${counted(view.receipts, 'receipt')}, every key and link holds`
+  const problems = (view.problems ?? []).filter((problem) => problem.kind !== 'incomplete').map((problem) => problemLine(problem))
+  if (found === null) return problems.length > 0 ? [...problems, hang('', LABEL) + whole] : [hang(good('unaltered'), LABEL) + whole]
   const task = found.task === null ? '' : `T${found.task} `
   const before = found.n > 1 ? `${found.n === 2 ? '1' : `1–${found.n - 1}`} ${found.n === 2 ? 'holds' : 'hold'}` : null
   const after =
@@ -53,12 +59,22 @@ function unalteredLines(view: VerifyView, zone: string | undefined): string[] {
   return [
     hang(bad('ALTERED'), LABEL) + `receipt ${found.n} of ${found.of}: ${found.id}, ${task}${found.op}, ${clock(found.ts, zone)}`,
     hang('', LABEL) + dots(found.why, hold),
+    ...problems,
   ]
+}
+
+function problemLine({ kind, detail, since }: LedgerProblem): string {
+  return hang(bad(kind.toUpperCase()), LABEL) + (since === null ? detail : `since ${isoSeconds(since.ts)}, after ${shortReceipt(since.receipt)}: ${detail}`)
+}
+
+function completeLines(view: VerifyView, zone: string | undefined): string[] {
+  const problems = (view.problems ?? []).filter((problem) => problem.kind === 'incomplete').map((problem) => problemLine(problem))
+  return view.missing !== null || problems.length === 0 ? [completeLine(view, zone), ...problems] : problems
 }
 
 function completeLine(view: VerifyView, zone: string | undefined): string {
   const { missing } = view
-  if (!view.complete && missing !== null) {
+  if (missing !== null) {
     const range = missing.from === missing.to ? `${missing.from} is` : `${missing.from}–${missing.to} are`
     const since = missing.since === null ? '' : `, since ${clockMinute(missing.since, zone)}`
     return hang(bad('INCOMPLETE'), LABEL) + `${missing.by} knows receipt ${missing.to}: ${range} missing${since}`
