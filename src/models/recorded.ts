@@ -16,6 +16,11 @@ export function requestSha(request: ModelRequest): string {
   return sha256(canonicalJson(request))
 }
 
+/** With `requestSha` what the receipt of a call names: neither side of the recording can change without it. */
+export function answerSha(answer: ModelAnswer): string {
+  return sha256(canonicalJson(answer))
+}
+
 export function printRecording(exchanges: readonly Exchange[]): string {
   return exchanges.map((exchange) => canonicalJson(exchange) + '\n').join('')
 }

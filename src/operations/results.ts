@@ -212,9 +212,15 @@ const verdict = {
     z.object({ kind: z.enum(['damaged', 'altered', 'incomplete']), detail: z.string(), since: z.nullable(z.object({ receipt: z.string(), ts: z.number() })) }),
   ),
 }
-export const verified = z.object({ ...verdict, sound: z.boolean(), all: z.array(z.object(verdict)), source: z.enum(['ledger', 'bundle']) })
+export const verified = z.object({
+  ...verdict,
+  sound: z.boolean(),
+  all: z.array(z.object(verdict)),
+  source: z.enum(['ledger', 'bundle']),
+  signed: z.optional(z.object({ key_id: z.string(), known_as: z.nullable(z.enum(['own', 'commit'])) })),
+})
 
-export const exported = z.object({ path: z.string(), run_id: z.string(), receipts: count, bytes: count })
+export const exported = z.object({ path: z.string(), run_id: z.string(), receipts: count, bytes: count, key_id: z.string() })
 
 export const replayed = z.object({
   run_id: z.string(),

@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
 import type { RunId } from '../core/ids.ts'
-import { verifyingKey } from '../ledger/keys.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
-import { verifyChain, type LedgerProblem } from '../ledger/verify.ts'
+import { problemWords } from '../ledger/verify.ts'
 import { FINAL_RUN } from '../pas/contract/types.ts'
 import { appendEvents, findRun } from '../pas/embedded/run-store.ts'
 import type { Kit, OpenKit } from './kit.ts'
@@ -16,6 +15,7 @@ import { requireProject } from './projects/project.ts'
 import { resumeProject, type Started } from './projects/start.ts'
 import { completed, controlled, decided, exported, replayed, resumed, undone, validated, verified } from './results.ts'
 import { collectBundle, parseBundle, writeBundle, type Bundle } from './runs/bundle.ts'
+import { verifyBundle } from './runs/bundle-proof.ts'
 import { chosenRun } from './runs/chosen-run.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
 import { recordEnd } from './runs/end.ts'
@@ -25,7 +25,7 @@ import { replayBundle, type Replayed } from './runs/replay.ts'
 import { prdContext } from './runs/session.ts'
 import { undo, type Undone } from './runs/undo.ts'
 import { validateRun, type Validated } from './runs/validate.ts'
-import { isSound, verifyLedger, withProblems, type VerifyResult } from './runs/verify.ts'
+import { headsKnownAt, verifyLedger, type VerifyResult } from './runs/verify.ts'
 import { decideApproval, pendingQuestion } from './wrapper/approval.ts'
 
 const runParam = { run: z.optional(z.string()) }
@@ -201,7 +201,7 @@ export const runVerify = operation<{ run?: string | undefined }, VerifyResult>({
   params: z.strictObject(runParam) as never,
   async handler(params, scene) {
     const bundle = namedBundle(scene, params.run)
-    if (bundle) return verifyBundle(bundle)
+    if (bundle) return proofOf(scene, bundle)
     const { kit, tree } = scene
     const run = params.run === undefined ? null : await kit.store.read((tx) => findRun(tx, params.run ?? ''))
     return verifyLedger(kit, kit as OpenKit, tree.root, run)
@@ -211,31 +211,17 @@ export const runVerify = operation<{ run?: string | undefined }, VerifyResult>({
 /** The bundle file that a call names instead of a run. Any client but the terminal sees the workspace only. */
 function namedBundle(scene: Scene, name: string | undefined): Bundle | null {
   if (name === undefined) return null
-  if (scene.caller.surface === 'cli') return existsSync(name) ? parseBundle(readFileSync(name)) : null
+  if (scene.caller.surface === 'cli') return existsSync(name) ? parseBundle(readFileSync(name), name) : null
   const files = scene.tree.files()
-  return files.exists(name) ? parseBundle(files.read(name, { maxBytes: MAX_BUNDLE }).bytes) : null
+  return files.exists(name) ? parseBundle(files.read(name, { maxBytes: MAX_BUNDLE }).bytes, name) : null
 }
 
-function verifyBundle(bundle: Bundle): VerifyResult {
-  const key = verifyingKey(bundle.key.public)
-  const trailer = bundle.receipts.length
-  const verdict = verifyChain(bundle.run_id, {
-    receipts: bundle.receipts,
-    checkpoints: bundle.checkpoints,
-    known: [],
-    keys: new Map([[key.id, key]]),
-  })
-  const altered = (detail: string): LedgerProblem => ({ kind: 'altered', detail, since: null })
-  const problems = [
-    ...(bundle.checkpoints.length === 0 ? [altered('no signed checkpoint is in the bundle')] : []),
-    ...(key.id === bundle.key.id ? [] : [altered('the key id is not that of the public key')]),
-    ...(trailer === 0 ? [altered('no receipt is in the bundle')] : []),
-  ]
-  const verified = withProblems(bundle.run_id, verdict, problems)
-  return { ...verified, sound: isSound(verified), all: [verified], source: 'bundle' }
+async function proofOf(scene: Scene, bundle: Bundle): Promise<VerifyResult> {
+  const { kit, tree } = scene
+  return verifyBundle(bundle, await headsKnownAt(kit, tree.root, bundle.run_id), kit.key().id)
 }
 
-export const runExport = operation<RunParam & { out?: string | undefined }, { path: string; run_id: string; receipts: number; bytes: number }>({
+export const runExport = operation<RunParam & { out?: string | undefined }, { path: string; run_id: string; receipts: number; bytes: number; key_id: string }>({
   name: 'run.export',
   summary: 'write one file that proves a run anywhere',
   effect: 'read',
@@ -253,8 +239,8 @@ export const runExport = operation<RunParam & { out?: string | undefined }, { pa
     if (params.out !== undefined && existsSync(params.out))
       throw new VpError('usage.params', `${params.out} is there already, and a bundle replaces nothing`, { next: [`vp export --out ${state.run_id}.vpb`] })
     const path = params.out ?? join(runDirectory(scene.kit, state.run_id), `${state.run_id}.vpb`)
-    writeBundle(path, bundle)
-    return { path, run_id: state.run_id, receipts: bundle.receipts.length, bytes: readFileSync(path).length }
+    writeBundle(path, scene.kit.key(), bundle)
+    return { path, run_id: state.run_id, receipts: bundle.receipts.length, bytes: readFileSync(path).length, key_id: bundle.key.id }
   },
 })
 
@@ -268,7 +254,14 @@ export const runReplay = operation<{ run?: string | undefined }, Replayed>({
   async handler(params, scene) {
     const { kit, tree } = scene
     const bundle = namedBundle(scene, params.run)
-    if (bundle) return replayBundle(scene, bundle, tree.root)
+    if (bundle) {
+      const proof = await proofOf(scene, bundle)
+      if (!proof.unaltered)
+        throw new VpError('ledger.altered', proof.problems.map(problemWords)[0] ?? 'the bundle is not as it was exported', {
+          next: [`vp verify ${params.run}`],
+        })
+      return replayBundle(scene, bundle, tree.root)
+    }
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(kit, state, project)
     return replayBundle(scene, await collectBundle(kit, run, state, prdContext(scene, run.human.root)), run.human.root)

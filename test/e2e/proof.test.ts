@@ -9,7 +9,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { sha256 } from '../../src/core/json.ts'
+import { checkpointBytes } from '../../src/ledger/checkpoints.ts'
+import { openSigningKey } from '../../src/ledger/keys.ts'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
+import { printBundle, type Bundle } from '../../src/operations/runs/bundle.ts'
 import { registerSumFunctions } from '../../src/store/sums.ts'
 import { approvedProject, DEEP, git, makePlace, seeded, turnOf, vp, vpJson, type Place } from './kit.ts'
 import { WORDS_FILES, wordsModel } from './words.ts'
@@ -220,18 +225,96 @@ describe('a bundle elsewhere', () => {
     assert.equal(replayed.result.trees.filter((tree) => tree.equal).length, 4)
   })
 
-  test('a bundle with one changed byte does not verify', async (t) => {
+  test('one changed byte, and what was added: altered; another file: no bundle', async (t) => {
     const other = makePlace(t, { 'a.txt': 'a\n' })
     const bytes = readFileSync(bundle)
     const chance = seeded(7)
-    for (let round = 0; round < 6; round++) {
+    const file = join(other.root, 'changed.vpb')
+    const places = [0, 1, 4, 9, ...Array.from({ length: DEEP ? 60 : 5 }, () => Math.floor(chance() * bytes.length))]
+    for (const at of places) {
       const copy = Buffer.from(bytes)
-      const at = Math.floor(chance() * copy.length)
       copy[at] = (copy[at] ?? 0) ^ 0x55
-      const file = join(other.root, 'changed.vpb')
       writeFileSync(file, copy)
       const { code, doc } = await vpJson(other, ['verify', file])
-      assert.notEqual(code, 0, `byte ${at}: ${JSON.stringify(doc)}`)
+      assert.deepEqual([code, doc.error?.code], [3, 'ledger.altered'], `byte ${at}: ${JSON.stringify(doc)}`)
+    }
+    writeFileSync(file, Buffer.concat([bytes, Buffer.from('more')]))
+    assert.equal((await vpJson(other, ['verify', file])).doc.error?.code, 'ledger.altered')
+    const text = join(other.root, 'notes.txt')
+    for (const content of ['notes\n', gzipSync('notes\n')]) {
+      writeFileSync(text, content)
+      const { code, doc } = await vpJson(other, ['verify', text])
+      assert.deepEqual([code, doc.error?.code], [2, 'bundle.invalid'])
     }
   })
+
+  const textOf = (): string => gunzipSync(readFileSync(bundle)).toString('utf8')
+  const edits: [title: string, was: RegExp, is: string][] = [
+    ['a gate that passed', /"pass":true/g, '"pass":false'],
+    ['tokens that were spent', /("tokens":\{"in":\d+,"out":)\d+/, '$11'],
+    ['the model’s words', /("answer":\{.*?"text":")[^"]*/, '$1something else'],
+    ['a title in the plan', /("title":")[^"]*/, '$1Another title'],
+    ['the base', /("commits":\{"base":")\w+/, `$1${'f'.repeat(40)}`],
+  ]
+  for (const [title, was, is] of edits)
+    test(`edited: ${title}`, async (t) => {
+      const other = makePlace(t, { 'a.txt': 'a\n' })
+      const file = join(other.root, 'edited.vpb')
+      const changed = async (bytes: Buffer, says: RegExp) => {
+        writeFileSync(file, bytes)
+        for (const verb of ['verify', 'replay']) {
+          const { code, doc } = await vpJson(other, [verb, file])
+          assert.deepEqual([code, doc.error?.code], [3, 'ledger.altered'], `${verb}: ${JSON.stringify(doc)}`)
+          assert.match(String(doc.error?.message), says)
+        }
+      }
+      const text = textOf().replace(was, is)
+      assert.notEqual(text, textOf())
+      await changed(packed(text), /not those that were sealed/)
+      // Sealed anew by whoever has the key: the receipts hold it still.
+      await changed(printBundle(openSigningKey(join(place.state, 'keys', 'ledger.pem')), bundleOf(text)), /not (what|the one|those)/)
+    })
+
+  test('sealed and signed anew with a key of one’s own: the passport names another, and nothing here knows this one', async (t) => {
+    const other = makePlace(t, { 'a.txt': 'a\n' })
+    const file = join(other.root, 'forged.vpb')
+    const key = openSigningKey(join(other.root, 'own.pem'))
+    const original = bundleOf(textOf())
+    let prev = '0'.repeat(64)
+    const checkpoints = original.checkpoints.map((row) => {
+      const mine = { ...row, key_id: key.id, prev }
+      prev = sha256(checkpointBytes(mine))
+      return { ...mine, signature: key.sign(Buffer.from(checkpointBytes(mine))).toString('base64url') }
+    })
+    writeFileSync(file, printBundle(key, { ...original, checkpoints, key: { id: key.id, public: key.publicKey } }))
+    const { code, doc, stdout } = { ...(await vpJson(other, ['verify', file])), stdout: (await vp(other, ['verify', file])).stdout }
+    assert.deepEqual([code, doc.error?.code], [3, 'ledger.altered'])
+    assert.match(String(doc.error?.message), /the passport names another key/)
+    assert.match(stdout, new RegExp(`^signed +by key ${key.id}, known by nothing here`, 'm'))
+  })
+
+  test('whose key it is: this machine’s own, or nobody’s here', async (t) => {
+    const other = makePlace(t, { 'a.txt': 'a\n' })
+    const { id } = openSigningKey(join(place.state, 'keys', 'ledger.pem'))
+    const away = await vp(other, ['verify', bundle])
+    assert.match(away.stdout, new RegExp(`^signed +by key ${id}, known by nothing here: ask`, 'm'))
+    assert.match(away.stdout, /^complete .*known to this bundle alone$/m)
+    assert.match((await vp(place, ['verify', bundle])).stdout, new RegExp(`^signed +by key ${id}, this machine’s own$`, 'm'))
+  })
+
+  const packed = (text: string): Buffer => {
+    const bytes = gzipSync(text)
+    readFileSync(bundle).copy(bytes, 0, 0, 10)
+    return bytes
+  }
+  const bundleOf = (text: string): Bundle => {
+    const [head, ...rest] = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const { format: _, version: __, ...own } = head ?? {}
+    const pick = (name: string) => rest.flatMap((line) => (line[name] === undefined ? [] : [line[name]]))
+    const parts = Object.fromEntries(['receipt', 'checkpoint', 'event', 'exchange', 'approval'].map((name) => [`${name}s`, pick(name)]))
+    return { ...own, ...parts, pack: pick('pack')[0] } as unknown as Bundle
+  }
 })

@@ -119,6 +119,20 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'prev: GENESIS',
     test: at('src/ledger/ledger.test.ts', 'checkpoints are a chain: one that was taken out is noticed, each on its own is signed'),
   },
+  {
+    why: 'lines of a bundle are taken as they stand',
+    file: 'src/operations/runs/bundle.ts',
+    from: 'if (seal.sha256 !== sha)',
+    to: 'if (seal.sha256 === undefined)',
+    test: at('test/e2e/proof.test.ts', 'edited: tokens that were spent'),
+  },
+  {
+    why: 'who has the key may rewrite the events of a bundle',
+    file: 'src/operations/runs/bundle-proof.ts',
+    from: "if (receipt.op !== 'run.end') return true",
+    to: 'return true',
+    test: at('test/e2e/proof.test.ts', 'edited: tokens that were spent'),
+  },
 
   // policy
   {

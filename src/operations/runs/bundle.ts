@@ -1,12 +1,14 @@
 /**
  * `vp export`: one file that proves a run anywhere: receipts, checkpoints, events, plan, recordings, and the git
  * objects of its base tree and commits. Gzipped JSON lines; holds what the ledger holds, which is masked already.
+ * The last line seals all lines before it with the ledger's key; decision 0011 says what that proves and what not.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { VpError } from '../../core/errors.ts'
-import { canonicalJson } from '../../core/json.ts'
+import { canonicalJson, sha256 } from '../../core/json.ts'
 import type { CheckpointRow } from '../../ledger/checkpoints.ts'
+import { verifyingKey, type SigningKey } from '../../ledger/keys.ts'
 import type { ReceiptRow } from '../../ledger/receipts.ts'
 import type { Exchange } from '../../models/recorded.ts'
 import type { RunEvent, RunState } from '../../pas/embedded/reducer/state.ts'
@@ -110,11 +112,22 @@ async function packOf(kit: Kit, run: RunScene, roots: readonly string[], branch:
   ).stdout
 }
 
-export function writeBundle(path: string, bundle: Bundle): void {
-  mkdirSync(dirname(path), { recursive: true })
+const VERSION = 2
+/** No name, no time, no system: each byte of the wrapping is known, so that a changed one shows. Source: RFC 1952. */
+const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
+
+interface Seal {
+  readonly sha256: string
+  readonly key_id: string
+  readonly signature: string
+}
+
+const sealBytes = (sha: string): Buffer => Buffer.from(`vp-bundle ${VERSION} ${sha}`)
+
+export function printBundle(key: SigningKey, bundle: Bundle): Buffer {
   const { receipts, checkpoints, events, exchanges, approvals, pack, ...head } = bundle
   const lines = [
-    { format: 'vp-bundle', version: 1, ...head },
+    { format: 'vp-bundle', version: VERSION, ...head },
     ...receipts.map((row) => ({ receipt: row })),
     ...checkpoints.map((row) => ({ checkpoint: row })),
     ...events.map((event) => ({ event })),
@@ -122,26 +135,34 @@ export function writeBundle(path: string, bundle: Bundle): void {
     ...approvals.map((approval) => ({ approval })),
     { pack },
   ]
-  writeFileSync(path, zlib().gzipSync(lines.map((line) => canonicalJson(line) + '\n').join('')), { mode: 0o600 })
+  const text = lines.map((line) => canonicalJson(line) + '\n').join('')
+  const sha = sha256(text)
+  const seal: Seal = { sha256: sha, key_id: key.id, signature: key.sign(sealBytes(sha)).toString('base64url') }
+  const bytes = zlib().gzipSync(text + canonicalJson({ seal }) + '\n')
+  GZIP_HEADER.copy(bytes)
+  return bytes
 }
 
-/** Throws `bundle.invalid`; nothing in a bundle is trusted before `vp verify` has read it. */
-export function parseBundle(bytes: Buffer): Bundle {
-  const refuse = (why: string, cause?: unknown) => new VpError('bundle.invalid', `this is no bundle of vp: ${why}`, cause === undefined ? {} : { cause })
-  let lines: Record<string, unknown>[]
-  try {
-    lines = zlib()
-      .gunzipSync(bytes, { maxOutputLength: MAX_BUNDLE })
-      .toString('utf8')
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-  } catch (cause) {
-    throw refuse('it does not unpack', cause)
-  }
+export function writeBundle(path: string, key: SigningKey, bundle: Bundle): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, printBundle(key, bundle), { mode: 0o600 })
+}
+
+/**
+ * What the seal covers, and nothing else. Throws `bundle.invalid` for a file that is something else, and `ledger.altered`
+ * for a bundle that is not as it was sealed. Whose key that is says `bundle-proof.ts`.
+ */
+export function parseBundle(bytes: Buffer, name: string): Bundle {
+  const isOurs = name.endsWith('.vpb') || bytes.subarray(0, 2).equals(GZIP_HEADER.subarray(0, 2))
+  if (!isOurs) throw new VpError('bundle.invalid', 'this is no bundle of vp')
+  const text = unwrap(bytes)
+  const end = text.lastIndexOf('\n', text.length - 2) + 1
+  const lines = parseLines(text)
   const [head, ...rest] = lines
-  if (!head || head['format'] !== 'vp-bundle' || head['version'] !== 1) throw refuse('its first line is another format')
-  const pick = <Row>(name: string): Row[] => rest.flatMap((line) => (line[name] === undefined ? [] : [line[name] as Row]))
+  if (!head || head['format'] !== 'vp-bundle') throw new VpError('bundle.invalid', 'this is no bundle of vp: its first line is another format')
+  if (head['version'] !== VERSION)
+    throw new VpError('bundle.invalid', `this bundle has format ${String(head['version'])}, this vp knows ${VERSION}`, { next: ['vp export RUN'] })
+  const pick = <Row>(part: string): Row[] => rest.flatMap((line) => (line[part] === undefined ? [] : [line[part] as Row]))
   const bundle = {
     ...(head as unknown as Bundle),
     receipts: pick<ReceiptRow>('receipt'),
@@ -151,14 +172,52 @@ export function parseBundle(bytes: Buffer): Bundle {
     approvals: pick<{ request: string; status: string }>('approval'),
     pack: pick<string>('pack')[0] ?? '',
   }
-  if (
-    typeof bundle.run_id !== 'string' ||
-    !/^r-[\w-]{1,64}$/.test(bundle.run_id) ||
-    typeof bundle.key?.public !== 'string' ||
-    !bundle.plan ||
-    !bundle.commits ||
-    bundle.pack === ''
-  )
-    throw refuse('it lacks its parts')
+  requireSeal(bundle.key?.public, text.slice(0, end), rest.at(-1)?.['seal'] as Partial<Seal> | undefined)
+  if (!/^r-[\w-]{1,64}$/.test(String(bundle.run_id)) || !bundle.plan || !bundle.commits || bundle.pack === '') throw altered('it lacks its parts')
   return bundle
+}
+
+function altered(why: string, cause?: unknown): VpError {
+  return new VpError('ledger.altered', `this bundle is not as it was exported: ${why}`, {
+    next: ['ask whoever made it for another copy'],
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function unwrap(bytes: Buffer): string {
+  let unpacked: { buffer: Buffer; engine: { bytesWritten: number } }
+  try {
+    unpacked = zlib().gunzipSync(bytes, { maxOutputLength: MAX_BUNDLE, info: true }) as unknown as typeof unpacked
+  } catch (cause) {
+    throw altered('it does not unpack', cause)
+  }
+  if (unpacked.engine.bytesWritten !== bytes.length) throw altered('something was added to it')
+  const text = unpacked.buffer.toString('utf8')
+  if (text.includes('"format":"vp-bundle"') && !bytes.subarray(0, GZIP_HEADER.length).equals(GZIP_HEADER)) throw altered('it was packed anew')
+  return text
+}
+
+function parseLines(text: string): Record<string, unknown>[] {
+  try {
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+  } catch (cause) {
+    if (text.includes('"format":"vp-bundle"')) throw altered('a line is not JSON', cause)
+    throw new VpError('bundle.invalid', 'this is no bundle of vp', { cause })
+  }
+}
+
+function requireSeal(publicKey: unknown, sealed: string, seal: Partial<Seal> | undefined): void {
+  if (!seal) throw altered('it has no seal')
+  const sha = sha256(sealed)
+  if (seal.sha256 !== sha) throw altered('its lines are not those that were sealed')
+  let key: ReturnType<typeof verifyingKey>
+  try {
+    key = verifyingKey(String(publicKey))
+  } catch (cause) {
+    throw altered('its key is none', cause)
+  }
+  if (key.id !== seal.key_id || !key.verify(sealBytes(sha), Buffer.from(String(seal.signature), 'base64url'))) throw altered('its seal is not by its key')
 }

@@ -4,6 +4,8 @@
  */
 import { sealChain } from '../../ledger/checkpoints.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
+import type { Json } from '../../core/json.ts'
+import { eventsSha, runEvents } from '../../pas/embedded/run-store.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { Tx } from '../../store/contract.ts'
 import { readRef } from '../../workspace/git.ts'
@@ -34,6 +36,11 @@ async function isWithin(kit: Kit, run: RunScene, commit: string, head: string): 
   return (await kit.git(['merge-base', '--is-ancestor', commit, head], { gitDir: run.repository.gitDir, accept: [1, 128] })).code === 0
 }
 
+async function eventsProof(tx: Tx, runId: string): Promise<Json> {
+  const events = await runEvents(tx, runId)
+  return { events: events.length, events_sha: eventsSha(events) }
+}
+
 /** The project follows its baseline runs; rehearsals and replays change nothing (plms.md section 2). */
 export async function recordEnd(tx: Tx, kit: Kit, state: RunState): Promise<void> {
   await appendReceipt(tx, kit, {
@@ -43,6 +50,8 @@ export async function recordEnd(tx: Tx, kit: Kit, state: RunState): Promise<void
     run_id: state.run_id,
     outcome: state.status,
     summary: state.reason ?? state.status,
+    // What a person reads of a run is folded from its events: with this the chain, which commits know, holds them too.
+    detail: await eventsProof(tx, state.run_id),
   })
   await sealChain(tx, kit.clock, kit.key(), state.run_id)
   if (state.kind === 'rehearsal' || state.kind === 'replay') return

@@ -8,6 +8,7 @@ import { canonicalJson, type Json } from '../../core/json.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
 import type { Mask, MeterPorts, Settlement } from '../../models/meter.ts'
+import { answerSha } from '../../models/recorded.ts'
 import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
 import { appendEvents, requireRun } from '../../pas/embedded/run-store.ts'
 import type { Tx } from '../../store/contract.ts'
@@ -171,6 +172,7 @@ async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask 
     surface: 'engine',
     outcome: error ? 'error' : 'ok',
     input_sha: settlement.request_sha,
+    ...(answer ? { output_sha: answerSha(answer) } : {}),
     usage,
     duration_ms: settlement.duration_ms,
     ...(error ? { error: { code: error.code, message: mask.text(error.message) } } : {}),

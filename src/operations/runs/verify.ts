@@ -18,10 +18,12 @@ export interface VerifyResult extends Verified {
   readonly sound: boolean
   readonly all: readonly Verified[]
   readonly source: 'ledger' | 'bundle'
+  /** Of a bundle: whose key sealed it, and how that key is known here; null: it is not. */
+  readonly signed?: { readonly key_id: string; readonly known_as: 'own' | 'commit' | null }
 }
 
 /** Heads that commits with our trailers know, for one run, in one repository. */
-export async function knownHeads(git: RunGit, gitDir: string, runId: string): Promise<KnownHead[]> {
+async function knownHeads(git: RunGit, gitDir: string, runId: string): Promise<KnownHead[]> {
   const { stdout, code } = await git(['log', '--all', '--fixed-strings', `--grep=VP-Run: ${runId}`, '--format=%H%n%B', '-z'], { gitDir, accept: [128] })
   if (code !== 0) return []
   return nulList(stdout).flatMap((entry) => {
@@ -29,6 +31,12 @@ export async function knownHeads(git: RunGit, gitDir: string, runId: string): Pr
     const trailers = parseTrailers(body.join('\n'))
     return trailers?.run === runId ? [{ receipts: trailers.ledger.receipts, head: trailers.ledger.head, by: `commit ${commit.slice(0, 7)}` }] : []
   })
+}
+
+/** The heads of one run that the commits of the repository at `root` know; none outside a repository. */
+export async function headsKnownAt(kit: Kit, root: string, runId: string): Promise<KnownHead[]> {
+  const human = await openHumanRepository(kit.git, root, kit.paths.views).catch(() => null)
+  return human ? knownHeads(kit.git, human.view, runId) : []
 }
 
 /** What the repository at `root` remembers in its commits and refs: heads by run, and runs that have a base ref. */

@@ -4,7 +4,7 @@
  */
 import { VpError } from '../../core/errors.ts'
 import type { RunId } from '../../core/ids.ts'
-import { canonicalJson } from '../../core/json.ts'
+import { canonicalJson, sha256 } from '../../core/json.ts'
 import type { Tx } from '../../store/contract.ts'
 import { fold, reduce } from './reducer/reduce.ts'
 import type { RunCommand, RunEvent, RunState } from './reducer/state.ts'
@@ -69,6 +69,11 @@ export async function runEvents(tx: Tx, runId: string): Promise<RunEvent[]> {
 export async function runEventsAfter(tx: Tx, runId: string, n: number): Promise<RunEvent[]> {
   const rows = await tx.all<{ body: string }>('SELECT body FROM run_events WHERE run_id = ? AND n > ? ORDER BY n', runId, n)
   return rows.map((row) => JSON.parse(row.body) as RunEvent)
+}
+
+/** Of a run's log, or of its beginning: what the receipt of a run's end names. */
+export function eventsSha(events: readonly RunEvent[]): string {
+  return sha256(canonicalJson(events))
 }
 
 /** The state as the log alone gives it. */

@@ -116,7 +116,7 @@ export const verifyCommand: Command = {
   flags: {},
   needsKit: true,
   exits: [0, 2, 3],
-  json: 'unaltered, complete, receipts, head, known{n,id}, first_altered, missing{from,to,since}, problems[]{kind,detail,since}',
+  json: 'unaltered, complete, receipts, head, known{n,id}, first_altered, missing{from,to,since}, problems[]{kind,detail,since}, signed{key_id,known_as}',
   async run(context) {
     const answer = await context.call(runVerify, one(context))
     const result = answer.result as VerifyResult
@@ -176,15 +176,18 @@ export const exportCommand: Command = {
   flags: { out: { type: 'string', help: 'where to write it' } },
   needsKit: true,
   exits: [0, 2],
-  json: 'path, run_id, receipts, bytes',
+  json: 'path, run_id, receipts, bytes, key_id',
   async run(context) {
     const out = textFlag(context.flags, 'out')
     const answer = await context.call(runExport, { ...one(context), ...(out ? { out } : {}) })
-    const result = answer.result as { path: string }
+    const result = answer.result as { path: string; key_id: string }
     return {
       result,
       receipt: answer.receipt,
-      screen: (look) => linesScreen({ lines: [result.path], next: [`vp verify ${result.path}`] }, look),
+      screen: (look) => {
+        const shown = linesScreen({ lines: [result.path], next: [`vp verify ${result.path}`] }, look)
+        return { stdout: shown.stdout, stderr: [`note  sealed by key ${result.key_id}; tell it to whoever gets the bundle`, ...shown.stderr] }
+      },
     }
   },
 }

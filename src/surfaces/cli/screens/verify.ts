@@ -32,6 +32,8 @@ export interface VerifyView {
   readonly known_by: string | null
   /** The receipt that it knows; the last one when absent. */
   readonly known?: { readonly n: number; readonly id: string } | null
+  /** Of a bundle: whose key sealed it. */
+  readonly signed?: { readonly key_id: string; readonly known_as: 'own' | 'commit' | null }
   /** What is wrong beyond the chain, in the files or the signatures. */
   readonly problems?: readonly LedgerProblem[]
   readonly next?: readonly string[]
@@ -41,7 +43,7 @@ const LABEL = 12
 
 export function verifyScreen(zone?: string) {
   return renderer<VerifyView>((view) => ({
-    stdout: [...unalteredLines(view, zone), ...completeLines(view, zone)],
+    stdout: [...unalteredLines(view, zone), ...completeLines(view, zone), ...signedLines(view)],
     stderr: nextLines(view.next ?? []),
   }))
 }
@@ -72,6 +74,15 @@ function completeLines(view: VerifyView, zone: string | undefined): string[] {
   return view.missing !== null || problems.length === 0 ? [completeLine(view, zone), ...problems] : problems
 }
 
+const KNOWN_AS = { own: 'this machine’s own', commit: 'the key of the run that a commit here knows' } as const
+
+function signedLines({ signed }: VerifyView): string[] {
+  if (!signed) return []
+  const { key_id, known_as } = signed
+  const whose = known_as === null ? 'known by nothing here: ask whoever exported it for theirs' : KNOWN_AS[known_as]
+  return [hang('signed', LABEL) + `by key ${key_id}, ${whose}`]
+}
+
 function completeLine(view: VerifyView, zone: string | undefined): string {
   const { missing } = view
   if (missing !== null) {
@@ -81,13 +92,10 @@ function completeLine(view: VerifyView, zone: string | undefined): string {
   }
   const label = hang(view.unaltered ? good('complete') : 'complete', LABEL)
   if (!view.unaltered || view.head === null) return `${label}${view.receipts} of ${view.receipts}`
+  const alone = view.signed ? 'known to this bundle alone' : 'known to this ledger alone'
   const after = view.known ? view.receipts - view.known.n : 0
-  if (view.known && after > 0)
-    return `${label}up to ${view.known.id}, the one that ${view.known_by} knows · ${counted(after, 'receipt')} after it, known to this ledger alone`
-  return (
-    label +
-    (view.known_by === null ? `its head is ${view.head.id}, known to this ledger alone` : `its head ${view.head.id} is the one that ${view.known_by} knows`)
-  )
+  if (view.known && after > 0) return `${label}up to ${view.known.id}, the one that ${view.known_by} knows · ${counted(after, 'receipt')} after it, ${alone}`
+  return label + (view.known_by === null ? `its head is ${view.head.id}, ${alone}` : `its head ${view.head.id} is the one that ${view.known_by} knows`)
 }
 
 export interface ReplayView {
