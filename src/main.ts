@@ -1,10 +1,9 @@
 /**
  * argv, environment, exit: nothing else. What a fast answer needs is loaded here; the rest behind its command.
  */
-import { enableCompileCache } from 'node:module'
 import { fstatSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
-import { pathsFrom } from './config/paths.ts'
+import { cacheCompiled } from './compose/compile-cache.ts'
+import { settledEnvironment } from './config/paths.ts'
 
 const VERSION = '0.1.0'
 
@@ -14,11 +13,12 @@ async function main(): Promise<number> {
     print(1, `${VERSION}\n`)
     return 0
   }
-  enableCompileCache(join(pathsFrom(process.env).cache, 'compile'))
+  const env = settledEnvironment(process.env)
+  cacheCompiled(env)
   const { runCli } = await import('./compose/cli.ts')
   return runCli({
     argv,
-    env: process.env,
+    env,
     version: VERSION,
     // Opening it costs a tenth of a start, and only a question or a `-` needs it.
     get stdin() {

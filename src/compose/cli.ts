@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { resolvedStateDirectory } from '../config/paths.ts'
 import { nodeCrypto } from '../core/node-crypto.ts'
 import { asVpError, CODES, VpError } from '../core/errors.ts'
 import type { Caller } from '../operations/operation.ts'
@@ -71,6 +72,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
   const opened: { close(): void }[] = []
   const interactive = command.needsKit && !parsed.json && flags['no-input'] !== true && host.stdin.isTTY === true && host.stderr.isTTY === true
   const cwd = directoryOf(textFlag(flags, 'cwd')) ?? host.cwd()
+  const env = resolvedStateDirectory(host.env, host.cwd())
   // What only some commands need is loaded when it is asked for: a status must stay as cheap as its reads.
   const lazy = command.needsKit ? await import('./edges.ts') : null
   const need = () => {
@@ -120,7 +122,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
   const planner: Caller = interactive && lazy ? { ...caller, dialogue: lazy.dialogueAt(asking) } : caller
   const context: CommandContext = {
     ...parsed,
-    ...edgesAt({ cwd, env: host.env }, planner),
+    ...edgesAt({ cwd, env }, planner),
     // A sample that the command made itself is nobody's to protect: there it is the person who signs, in CI too.
     elsewhere: (place) => edgesAt(place, { ...caller, actor: 'human', scopes: lazy ? lazy.scopesOf('human') : new Set() }),
     packageRoot: packageRoot(),

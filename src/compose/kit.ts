@@ -2,7 +2,7 @@
  * The kit of one process: every effect, built once. The only place where clock, chance and the machine come in.
  */
 import { randomFillSync } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { loadConfig } from '../config/config.ts'
@@ -17,6 +17,7 @@ import { denyPath, isWithin } from '../policy/paths.ts'
 import { SHIPPED_LANES } from '../policy/shipped-lanes.ts'
 import { selectBackend } from '../sandbox/select.ts'
 import { resolveToolchain, type Toolchain } from '../sandbox/toolchain.ts'
+import { makeDirectory } from '../store/directory.ts'
 import { openWorkspace } from '../workspace/files.ts'
 import { gitRunner, rememberingGit } from '../workspace/git.ts'
 import { fileSecrets, workspaceSecrets } from './known-secrets.ts'
@@ -35,8 +36,8 @@ export interface KitOptions {
 export function openKit(options: KitOptions): OpenKit {
   const { env } = options
   const paths = pathsFrom(env)
-  const ledger = openLedger(paths)
   const { config } = loadConfig(paths.configFile, env)
+  const ledger = openLedger(paths)
   const worker = workerName(process.pid)
   const known = [...environmentSecrets(env), ...fileSecrets(config.secrets.files, env)]
   const base = createMasking({ known })
@@ -143,7 +144,7 @@ function rememberedVersions(file: string): { get(key: string): string | undefine
     set: (key, version) => {
       known = { ...load(), [key]: version }
       try {
-        mkdirSync(dirname(file), { recursive: true })
+        makeDirectory(dirname(file))
         writeFileSync(`${file}.${process.pid}`, JSON.stringify(known))
         renameSync(`${file}.${process.pid}`, file)
       } catch {

@@ -1,12 +1,12 @@
 /** Environment before the user's file before the default, each with its source; a wrong file is named, never half read. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { isVpError } from '../core/errors.ts'
 import { loadConfig } from './config.ts'
-import { pathsFrom } from './paths.ts'
+import { pathsFrom, resolvedStateDirectory, settledEnvironment } from './paths.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'vp-config-'))
 after(() => rmSync(directory, { recursive: true, force: true }))
@@ -58,3 +58,26 @@ const places: [title: string, env: Record<string, string>, state: string, config
 ]
 for (const [title, env, state, configFile] of places)
   test(`paths: ${title}`, () => assert.deepEqual([pathsFrom(env).state, pathsFrom(env).configFile], [state, configFile]))
+
+const settled: [title: string, env: Record<string, string>, want: Record<string, string>][] = [
+  ['empty is unset', { VP_STATE_DIR: '', VP_MODEL_BASE_URL: '', XDG_STATE_HOME: '', HOME: '', PLMS_API_BASE_URL: '' }, {}],
+  ['what is set stays', { VP_STATE_DIR: '/s', XDG_STATE_HOME: '/x', HOME: '/h' }, { VP_STATE_DIR: '/s', XDG_STATE_HOME: '/x', HOME: '/h' }],
+  ['a relative XDG directory is ignored', { XDG_STATE_HOME: 'state', XDG_CONFIG_HOME: './c', XDG_SESSION_TYPE: 'tty' }, { XDG_SESSION_TYPE: 'tty' }],
+  ['what others mean by empty is theirs', { GIT_CONFIG_GLOBAL: '', NO_COLOR: '' }, { GIT_CONFIG_GLOBAL: '', NO_COLOR: '' }],
+]
+for (const [title, env, want] of settled) test(`environment: ${title}`, () => assert.deepEqual(settledEnvironment(env), want))
+
+test('environment: a relative state directory is taken from where vp is, and never within a repository', () => {
+  const outside = join(directory, 'outside')
+  const repository = join(directory, 'repository')
+  mkdirSync(join(repository, '.git'), { recursive: true })
+  mkdirSync(join(repository, 'deep'))
+  assert.equal(resolvedStateDirectory({ VP_STATE_DIR: 's' }, outside)['VP_STATE_DIR'], join(outside, 's'))
+  assert.equal(resolvedStateDirectory({ VP_STATE_DIR: '../s' }, repository)['VP_STATE_DIR'], join(directory, 's'))
+  assert.equal(resolvedStateDirectory({ VP_STATE_DIR: '/s' }, repository)['VP_STATE_DIR'], '/s')
+  for (const named of ['s', '.', '../deep/s'])
+    assert.throws(
+      () => resolvedStateDirectory({ VP_STATE_DIR: named }, join(repository, 'deep')),
+      (error) => isVpError(error) && error.code === 'usage.flag',
+    )
+})

@@ -99,7 +99,7 @@ export function loadConfig(file: string, env: Environment): LoadedConfig {
   const user = readUserFile(file)
   const pinned = env['VP_SANDBOX']
   if (pinned !== undefined && !['bwrap', 'box', 'landlock'].includes(pinned))
-    throw new VpError('config.invalid', `VP_SANDBOX is bwrap, box or landlock, not ${JSON.stringify(pinned)}`)
+    throw new VpError('config.invalid', `VP_SANDBOX is bwrap, box or landlock, not ${JSON.stringify(pinned)}`, { next: ['unset VP_SANDBOX'] })
   const git = { ...DEFAULTS.git, ...user.git }
   const secrets = { ...DEFAULTS.secrets, ...user.secrets }
   const config = { ...DEFAULTS, ...user, secrets, git, ...(pinned ? { sandbox: pinned } : {}) } as Config

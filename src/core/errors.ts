@@ -69,6 +69,7 @@ export const CODES = {
   'store.locked': { ...CONFLICT, exit: 7 },
   'store.newer': { ...CONFLICT, retryable: false },
   'store.damaged': { ...GATE, exit: 3 },
+  'store.unusable': USAGE,
   'store.network_fs': { ...CONFLICT, retryable: false },
   'store.full': { ...CONFLICT, retryable: true },
   'idempotency.reused': { ...CONFLICT, retryable: false },

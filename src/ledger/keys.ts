@@ -3,10 +3,11 @@
  * The public half and its id go into every passport, so that a colleague can check without asking.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
+import { makeDirectory } from '../store/directory.ts'
 
 export interface SigningKey {
   /** First 16 hex digits of SHA-256 over the SPKI bytes. */
@@ -21,7 +22,7 @@ export interface SigningKey {
 export function openSigningKey(path: string): SigningKey {
   let pem = readOrNull(path)
   if (pem === null) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeDirectory(dirname(path), 0o700)
     const fresh = `${path}.${process.pid}`
     const fd = openSync(fresh, 'wx', 0o600)
     writeSync(fd, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string)

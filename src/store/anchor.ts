@@ -6,6 +6,7 @@
  */
 import { closeSync, fsyncSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { inDirectory } from './directory.ts'
 
 const SLOT = 320
 
@@ -43,32 +44,35 @@ function parseSlot(bytes: Buffer): Slot | null {
 
 export function openAnchor(path: string, key: AnchorKey): AnchorFile {
   let fd: number | undefined
+  const directory = dirname(path)
   const holds = (slot: Slot) => key.verify(Buffer.from(text(slot)), Buffer.from(slot.signature, 'base64url'))
+  const write = (anchor: Anchor): void => {
+    const isNew = fd === undefined && readOrNull(path) === null
+    if (fd === undefined) {
+      if (isNew) closeSync(openSync(path, 'a', 0o600))
+      fd = openSync(path, 'r+')
+    }
+    const at = (anchor.tx % 2) * SLOT
+    // Another process may have committed, and written, since: its anchor stays. Between this look and the write below
+    // a third may do the same; then the anchor is one step behind until the next commit, and says nothing untrue.
+    const there = Buffer.alloc(SLOT)
+    const slot = parseSlot(there.subarray(0, readSync(fd, there, 0, SLOT, at)))
+    if (slot && slot.tx >= anchor.tx && holds(slot)) return
+    const line = `${text(anchor)} ${key.sign(Buffer.from(text(anchor))).toString('base64url')}`
+    writeSync(fd, line.padEnd(SLOT - 1) + '\n', at, 'latin1')
+    if (isNew) syncNew(path, fd) // from now on the database says that there is one, so it has to outlive a power cut
+  }
   return {
-    read(trusted) {
-      const bytes = readOrNull(path)
-      if (bytes === null) return null
-      const slots = [0, SLOT].flatMap((at) => parseSlot(bytes.subarray(at, at + SLOT)) ?? []).toSorted((a, b) => b.tx - a.tx)
-      const isTrusted = (slot: Slot) => slot.tx === trusted?.tx && slot.digest === trusted.digest
-      const best = slots.find((slot) => isTrusted(slot) || holds(slot))
-      return best ? { tx: best.tx, digest: best.digest } : null
-    },
-    write(anchor) {
-      const isNew = fd === undefined && readOrNull(path) === null
-      if (fd === undefined) {
-        if (isNew) closeSync(openSync(path, 'a', 0o600))
-        fd = openSync(path, 'r+')
-      }
-      const at = (anchor.tx % 2) * SLOT
-      // Another process may have committed, and written, since: its anchor stays. Between this look and the write below
-      // a third may do the same; then the anchor is one step behind until the next commit, and says nothing untrue.
-      const there = Buffer.alloc(SLOT)
-      const slot = parseSlot(there.subarray(0, readSync(fd, there, 0, SLOT, at)))
-      if (slot && slot.tx >= anchor.tx && holds(slot)) return
-      const line = `${text(anchor)} ${key.sign(Buffer.from(text(anchor))).toString('base64url')}`
-      writeSync(fd, line.padEnd(SLOT - 1) + '\n', at, 'latin1')
-      if (isNew) syncNew(path, fd) // from now on the database says that there is one, so it has to outlive a power cut
-    },
+    read: (trusted) =>
+      inDirectory(directory, () => {
+        const bytes = readOrNull(path)
+        if (bytes === null) return null
+        const slots = [0, SLOT].flatMap((at) => parseSlot(bytes.subarray(at, at + SLOT)) ?? []).toSorted((a, b) => b.tx - a.tx)
+        const isTrusted = (slot: Slot) => slot.tx === trusted?.tx && slot.digest === trusted.digest
+        const best = slots.find((slot) => isTrusted(slot) || holds(slot))
+        return best ? { tx: best.tx, digest: best.digest } : null
+      }),
+    write: (anchor) => inDirectory(directory, () => write(anchor)),
     close() {
       if (fd !== undefined) closeSync(fd)
       fd = undefined

@@ -3,12 +3,13 @@
  * since `vp status` opens it. Refuses newer schemas and network file systems; copies the file before a migration.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, statfsSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isVpError, VpError } from '../core/errors.ts'
 import type { AnchorFile } from './anchor.ts'
 import { contradiction, countFrom, recordBreak, recordedBreaks, type StoreProblem } from './breaks.ts'
 import type { SqlValue, Store, TransactionOptions, Tx } from './contract.ts'
+import { inDirectory, makeDirectory, unusableDirectory } from './directory.ts'
 import { MIGRATIONS, type Migration } from './migrations.ts'
 import { damagedTables, installSums, registerSumFunctions, stateDigest } from './sums.ts'
 
@@ -40,17 +41,19 @@ export interface SqliteStore extends Store {
   check(): StoreProblem[]
 }
 
-/** Opens or creates. Throws `store.newer`, `store.network_fs`, `store.locked`, `store.damaged`. */
+/** Opens or creates. Throws `store.unusable`, `store.newer`, `store.network_fs`, `store.locked`, `store.damaged`. */
 export function openSqlite(path: string, options: SqliteOptions = {}): SqliteStore {
   const directory = dirname(path)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const type = (options.fileSystemType ?? ((at) => statfsSync(at).type))(directory)
+  const type = inDirectory(directory, () => {
+    makeDirectory(directory, 0o700)
+    return (options.fileSystemType ?? ((at) => statfsSync(at).type))(directory)
+  })
   const network = NETWORK_FS.get(type)
   if (network)
     throw new VpError('store.network_fs', `the state directory is on ${network}, where a database can be lost`, {
       next: ['export VP_STATE_DIR=/a/local/directory'],
     })
-  const db = translate(() => {
+  const db = translate(directory, () => {
     const created = !existsSync(path)
     const opened = new DatabaseSync(path, { timeout: options.busyMs ?? 5000, enableForeignKeyConstraints: false })
     if (created) chmodSync(path, 0o600)
@@ -58,7 +61,7 @@ export function openSqlite(path: string, options: SqliteOptions = {}): SqliteSto
     registerSumFunctions(opened)
     return opened
   })
-  translate(() => migrate(db, path, options.migrations ?? MIGRATIONS))
+  translate(directory, () => migrate(db, path, options.migrations ?? MIGRATIONS))
 
   const statements = new Map<string, StatementSync>()
   const prepare = (sql: string): StatementSync => {
@@ -78,7 +81,7 @@ export function openSqlite(path: string, options: SqliteOptions = {}): SqliteSto
     return result
   }
   const within = async <Result>(begin: string, body: (tx: Tx) => Promise<Result>, before?: () => void): Promise<Result> => {
-    translate(() => db.exec(begin))
+    translate(directory, () => db.exec(begin))
     try {
       const result = await body(tx)
       before?.()
@@ -86,7 +89,7 @@ export function openSqlite(path: string, options: SqliteOptions = {}): SqliteSto
       return result
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK')
-      throw translated(error)
+      throw translated(directory, error)
     }
   }
   return {
@@ -168,17 +171,18 @@ function check(db: DatabaseSync, anchor: AnchorFile | undefined): StoreProblem[]
     if (found) problems.push(found)
     return problems
   } catch (error) {
+    if (isVpError(error)) throw error
     return [{ kind: 'damaged', detail: (error as Error).message, since: null }]
   } finally {
     if (db.isTransaction) db.exec('ROLLBACK')
   }
 }
 
-function translate<Result>(body: () => Result): Result {
+function translate<Result>(directory: string, body: () => Result): Result {
   try {
     return body()
   } catch (error) {
-    throw translated(error)
+    throw translated(directory, error)
   }
 }
 
@@ -190,7 +194,7 @@ function full(cause: unknown): VpError {
 }
 
 /** SQLite's result codes as ours. Source: sqlite.org/rescode.html (primary code = low byte). */
-function translated(error: unknown): unknown {
+function translated(directory: string, error: unknown): unknown {
   if (isVpError(error)) return error
   const code = (error as { errcode?: number } | null)?.errcode
   if (code === undefined) return error
@@ -207,10 +211,7 @@ function translated(error: unknown): unknown {
       return full(error)
     case 8:
     case 14:
-      return new VpError('store.locked', `the ledger cannot be opened for writing: ${message}`, {
-        cause: error,
-        next: ['vp doctor'],
-      })
+      return unusableDirectory(directory, message, error)
     case 10:
     case 11:
     case 26:

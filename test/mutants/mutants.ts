@@ -124,14 +124,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/operations/runs/bundle.ts',
     from: 'if (seal.sha256 !== sha)',
     to: 'if (seal.sha256 === undefined)',
-    test: at('test/e2e/proof.test.ts', 'edited: tokens that were spent'),
+    test: at('test/e2e/proof.test.ts', 'a bundle elsewhere > edited: tokens that were spent'),
   },
   {
     why: 'who has the key may rewrite the events of a bundle',
     file: 'src/operations/runs/bundle-proof.ts',
     from: "if (receipt.op !== 'run.end') return true",
     to: 'return true',
-    test: at('test/e2e/proof.test.ts', 'edited: tokens that were spent'),
+    test: at('test/e2e/proof.test.ts', 'a bundle elsewhere > edited: tokens that were spent'),
   },
 
   // policy

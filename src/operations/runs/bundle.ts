@@ -3,7 +3,7 @@
  * objects of its base tree and commits. Gzipped JSON lines; holds what the ledger holds, which is masked already.
  * The last line seals all lines before it with the ledger's key; decision 0011 says what that proves and what not.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import { canonicalJson, sha256 } from '../../core/json.ts'
@@ -14,6 +14,7 @@ import type { Exchange } from '../../models/recorded.ts'
 import type { RunEvent, RunState } from '../../pas/embedded/reducer/state.ts'
 import { runEvents } from '../../pas/embedded/run-store.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
+import { makeDirectory } from '../../store/directory.ts'
 import type { Kit } from '../kit.ts'
 import { loadPlan, type StoredPlan } from '../projects/plans.ts'
 import type { RunScene } from './run-scene.ts'
@@ -144,7 +145,7 @@ export function printBundle(key: SigningKey, bundle: Bundle): Buffer {
 }
 
 export function writeBundle(path: string, key: SigningKey, bundle: Bundle): void {
-  mkdirSync(dirname(path), { recursive: true })
+  makeDirectory(dirname(path))
   writeFileSync(path, printBundle(key, bundle), { mode: 0o600 })
 }
 

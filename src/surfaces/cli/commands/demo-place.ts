@@ -3,11 +3,12 @@
  * `VP_DEMO_DIR` both are in one temporary directory, so that nothing of it is in the person's own ledger; a directory
  * that they named is a project of theirs like any other.
  */
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { loadConfig } from '../../../config/config.ts'
 import { pathsFrom } from '../../../config/paths.ts'
 import { isVpError, VpError } from '../../../core/errors.ts'
+import { makeDirectory } from '../../../store/directory.ts'
 import type { Identity } from '../../../workspace/git.ts'
 import { humanIdentity, openHumanRepository } from '../../../workspace/human-repository.ts'
 import { commitAll, initRepository, setIdentity } from '../../../workspace/new-repository.ts'
@@ -56,7 +57,7 @@ function namedDirectory(context: CommandContext, name: string): { cwd: string; t
   const cwd = resolve(context.cwd, name)
   const other = [`VP_DEMO_DIR=${quoted(`${cwd}-2`)} vp demo`, 'vp demo']
   try {
-    mkdirSync(cwd, { recursive: true })
+    makeDirectory(cwd)
     if (readdirSync(cwd).length === 0) return { cwd, temporary: null }
   } catch (cause) {
     throw new VpError('usage.project', `VP_DEMO_DIR names ${cwd}, where no directory can be`, { cause, next: other })
