@@ -23,6 +23,10 @@ export interface LedgerProblem {
   readonly detail: string
   /** The last receipt from before it, as far as known. */
   readonly since: { readonly receipt: string; readonly ts: number } | null
+  /** The receipt of a person's word that this is known: it is shown, and is no alarm. */
+  readonly accepted?: string
+  /** What can be done about it, where something can. */
+  readonly next?: readonly string[]
 }
 
 /** `incomplete since 2026-11-22T14:31:02Z (after r_01JE2K): transactions 6 to 10 are missing` */

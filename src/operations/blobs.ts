@@ -42,13 +42,22 @@ export function keepBlobs(kit: Pick<Kit, 'paths' | 'random'>, all: readonly Uint
   }
 }
 
-/** Throws `undo.not_found` when the bytes were collected or damaged. */
-export function readBlob(kit: Pick<Kit, 'paths'>, sha: string): Buffer {
+function soundBlob(kit: Pick<Kit, 'paths'>, sha: string): Buffer | null {
   try {
     const bytes = readFileSync(blobPath(kit.paths.blobs, sha))
-    if (sha256(bytes) === sha) return bytes
+    return sha256(bytes) === sha ? bytes : null
   } catch {
-    // said below: missing and damaged are the same to who wants it back
+    return null // missing and damaged are the same to who wants it back
   }
+}
+
+export function hasBlob(kit: Pick<Kit, 'paths'>, sha: string): boolean {
+  return soundBlob(kit, sha) !== null
+}
+
+/** Throws `undo.not_found` when the bytes were collected or damaged. */
+export function readBlob(kit: Pick<Kit, 'paths'>, sha: string): Buffer {
+  const bytes = soundBlob(kit, sha)
+  if (bytes) return bytes
   throw new VpError('undo.not_found', `the kept copy ${sha.slice(0, 12)} is gone or damaged`, { next: ['vp doctor'] })
 }

@@ -1,5 +1,5 @@
 /** model.list, model.set: which models there are, and the one that a person's configuration names. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import { loadConfig } from '../config/config.ts'
@@ -104,7 +104,7 @@ function readConfig(kit: Kit, file: string): object {
 /** In one step, and only when it can be read again. */
 function writeConfig(kit: Kit, file: string, value: object): void {
   const fresh = `${file}.new`
-  mkdirSync(dirname(file), { recursive: true })
+  makeDirectory(dirname(file))
   writeFileSync(fresh, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 })
   try {
     loadConfig(fresh, kit.env)

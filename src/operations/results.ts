@@ -209,7 +209,13 @@ const verdict = {
   known_by: text,
   known: z.nullable(z.object({ n: count, id: z.string() })),
   problems: z.array(
-    z.object({ kind: z.enum(['damaged', 'altered', 'incomplete']), detail: z.string(), since: z.nullable(z.object({ receipt: z.string(), ts: z.number() })) }),
+    z.object({
+      kind: z.enum(['damaged', 'altered', 'incomplete']),
+      detail: z.string(),
+      since: z.nullable(z.object({ receipt: z.string(), ts: z.number() })),
+      accepted: z.optional(z.string()),
+      next: z.optional(z.array(z.string())),
+    }),
   ),
 }
 export const verified = z.object({

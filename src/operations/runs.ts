@@ -208,6 +208,22 @@ export const runVerify = operation<{ run?: string | undefined }, VerifyResult>({
   },
 })
 
+export const ledgerAccept = operation<Record<never, never>, { accepted: readonly string[] }>({
+  name: 'ledger.accept',
+  summary: 'record that what the ledger lost is known to you',
+  effect: 'write',
+  scope: 'projects.approve',
+  result: z.object({ accepted: z.array(z.string()) }) as never,
+  params: z.strictObject({}) as never,
+  async handler(_params, { kit, receiptId, onReceipt }) {
+    await kit.store.transaction(async () => undefined) // the first write after a loss records it, and this may be the first
+    const breaks = (kit as OpenKit).check().filter((problem) => problem.next !== undefined)
+    onReceipt.push(async (tx) => void (await tx.run('UPDATE breaks SET accepted = ? WHERE accepted IS NULL', receiptId)))
+    return { accepted: breaks.map(problemWords) }
+  },
+  say: (_params, { accepted }) => (accepted.length === 0 ? 'nothing is missing' : accepted.join('; ')),
+})
+
 /** The bundle file that a call names instead of a run. Any client but the terminal sees the workspace only. */
 function namedBundle(scene: Scene, name: string | undefined): Bundle | null {
   if (name === undefined) return null

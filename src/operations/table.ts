@@ -14,7 +14,7 @@ import { gitPush } from './publish.ts'
 import { modelList, modelSet } from './model-setting.ts'
 import { runLogs, runStatusRead, runSubscribe } from './run-look.ts'
 import { runBuild, runExec, runLint, runTest } from './run.ts'
-import { runApprove, runComplete, runExport, runPause, runReplay, runResume, runTerminate, runUndo, runValidate, runVerify } from './runs.ts'
+import { ledgerAccept, runApprove, runComplete, runExport, runPause, runReplay, runResume, runTerminate, runUndo, runValidate, runVerify } from './runs.ts'
 import { searchCode } from './search.ts'
 
 /** In the order in which a reader meets them. */
@@ -56,6 +56,7 @@ export const OPERATIONS: readonly Operation[] = [
   runComplete,
   runUndo,
   runVerify,
+  ledgerAccept,
   runExport,
   runReplay,
   egressShow,

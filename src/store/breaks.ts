@@ -12,7 +12,12 @@ export interface StoreProblem {
   readonly detail: string
   /** The last receipt from before it, where there is one. */
   readonly since: { readonly receipt: string; readonly ts: number } | null
+  /** The receipt of a person's word that it is known. */
+  readonly accepted?: string
+  readonly next?: readonly string[]
 }
+
+const ACCEPT = ['vp verify --accept']
 
 /**
  * The problem that `before`, the anchor as it was before `state` was read, makes evident. Read in this order, since
@@ -34,7 +39,7 @@ export function contradiction(db: DatabaseSync, state: StoreState, before: Ancho
 
 function problem(db: DatabaseSync, kind: StoreProblem['kind'], detail: string): StoreProblem {
   const last = db.prepare('SELECT id, ts FROM receipts ORDER BY seq DESC LIMIT 1').get()
-  return { kind, detail, since: last ? { receipt: String(last['id']), ts: Number(last['ts']) } : null }
+  return { kind, detail, since: last ? { receipt: String(last['id']), ts: Number(last['ts']) } : null, next: ACCEPT }
 }
 
 /** At the begin of a transaction, under the write lock: what is wrong is recorded. The number of this transaction. */
@@ -55,11 +60,12 @@ export function recordBreak(db: DatabaseSync, tx: number, { kind, detail, since 
 
 export function recordedBreaks(db: DatabaseSync): StoreProblem[] {
   return db
-    .prepare('SELECT kind, detail, receipt_id, ts FROM breaks ORDER BY tx')
+    .prepare('SELECT kind, detail, receipt_id, ts, accepted FROM breaks ORDER BY tx')
     .all()
     .map((row) => ({
       kind: row['kind'] === 'damaged' ? 'damaged' : 'incomplete',
       detail: String(row['detail']),
       since: row['receipt_id'] === null ? null : { receipt: String(row['receipt_id']), ts: Number(row['ts']) },
+      ...(row['accepted'] === null ? { next: ACCEPT } : { accepted: String(row['accepted']) }),
     }))
 }

@@ -74,8 +74,9 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     version: 4,
     sql: [
-      // What the anchor said against this database, found by transaction tx; the receipt is the last from before it.
-      `CREATE TABLE breaks (tx BIGINT PRIMARY KEY, kind TEXT NOT NULL, detail TEXT NOT NULL, receipt_id TEXT, ts BIGINT)`,
+      // What the anchor said against this database, found by transaction tx; the receipt is the last from before it,
+      // accepted the receipt of a person's word that this loss is known.
+      `CREATE TABLE breaks (tx BIGINT PRIMARY KEY, kind TEXT NOT NULL, detail TEXT NOT NULL, receipt_id TEXT, ts BIGINT, accepted TEXT)`,
     ],
   },
 ]

@@ -215,11 +215,13 @@ test('a break names the last receipt from before it', async (t) => {
   await store.transaction((tx) => tx.run(receipt(2)))
   store.close()
   for (const name of ['ledger.db', 'ledger.db-wal', 'ledger.db-shm']) cpSync(join(old, name), join(directory, name))
-  const want = [{ kind: 'incomplete', detail: 'transaction 2 is missing', since: { receipt: 'r_1', ts: 1000 } }]
+  const want = [{ kind: 'incomplete', detail: 'transaction 2 is missing', since: { receipt: 'r_1', ts: 1000 }, next: ['vp verify --accept'] }]
   const back = open(directory)
   assert.deepEqual(back.check(), want)
   await back.transaction((tx) => tx.run(receipt(2)))
   assert.deepEqual(back.check(), want)
+  await back.transaction((tx) => tx.run("UPDATE breaks SET accepted = 'r_2'"))
+  assert.deepEqual(back.check()[0]?.accepted, 'r_2')
   back.close()
 })
 

@@ -203,6 +203,46 @@ syncBuiltinESMExports()
     })
   })
 
+  describe('a state directory', { concurrency: 2 }, () => {
+    const NO_PLACE = ['/dev/null', '/proc/x', '/sys/x']
+    for (const VP_STATE_DIR of NO_PLACE)
+      test(`${VP_STATE_DIR} is none: one code for all, in time`, async (t) => {
+        const place = makePlace(t, FILES)
+        const launch = ['timeout', '-s', 'KILL', '30', VP]
+        for (const args of [['status'], ['fs', 'read', 'src/add.js'], ['doctor']])
+          await refuses(place, args, { code: 'store.unusable', says: /VP_STATE_DIR=\/var/, launch, env: { VP_STATE_DIR }, blind: true })
+        const cache = { VP_STATE_DIR: place.state, XDG_CACHE_HOME: '/proc/x' }
+        assert.equal((await vp(place, ['fs', 'read', 'src/add.js'], { launch, env: cache })).code, 0, 'a cache is not needed')
+      })
+
+    test('on a read-only file system', async (t) => {
+      const place = makePlace(t, FILES)
+      mkdirSync(place.state)
+      const launch = ['unshare', '-rm', 'sh', '-c', 'mount -t tmpfs -o ro none "$VP_STATE_DIR" && exec "$@"', 'sh', VP]
+      for (const args of [['status'], ['fs', 'read', 'src/add.js'], ['doctor']]) await refuses(place, args, { code: 'store.unusable', launch, blind: true })
+    })
+
+    test('set and empty is not set; relative in a repository is refused', async (t) => {
+      const place = makePlace(t, FILES)
+      const files = manifest(place)
+      const env = { VP_STATE_DIR: '', VP_MODEL_BASE_URL: '', XDG_STATE_HOME: 'state' }
+      await works(place, ['fs', 'read', 'src/add.js'], { env })
+      assert.ok(existsSync(join(place.env['HOME'] as string, '.local', 'state', 'vp', 'ledger.db')))
+      await refuses(place, ['status'], { code: 'usage.flag', says: /VP_STATE_DIR=state lies in the repository/, env: { VP_STATE_DIR: 'state' }, blind: true })
+      isSame(manifest(place), files, 'nothing was made there')
+    })
+
+    test('a wrong setting is not said of the ledger', async (t) => {
+      const place = makePlace(t, FILES)
+      const { doc } = await vpJson(place, ['doctor'], { env: { VP_SANDBOX: 'bogus' } })
+      assert.equal(doc.error?.code, 'config.invalid')
+      assert.deepEqual(
+        (doc.result as unknown as { checks: { name: string; fix: string[] }[] }).checks.map(({ name, fix }) => [name, fix]),
+        [['config', ['unset VP_SANDBOX']]],
+      )
+    })
+  })
+
   describe('the surroundings', { concurrency: 4 }, () => {
     test('a model that never answers: a typed end, nothing is spent, and the run goes on when one does', async (t) => {
       const now = { silent: true }

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -153,6 +153,56 @@ describe('a ledger that was put back', () => {
     assert.doesNotMatch(stdout, /^complete/m)
   })
 
+  test('what doctor says of it is what verify says, until a person accepts the loss: recorded, and shown for ever', async (t) => {
+    const place = makePlace(t, { 'a.txt': 'one\n' })
+    for (let round = 0; round < 3; round++) await vp(place, ['fs', 'read', 'a.txt'])
+    rmSync(join(place.state, 'ledger.head'))
+    for (const verb of ['doctor', 'verify', 'doctor']) {
+      const { code, doc } = await vpJson(place, [verb])
+      assert.deepEqual([code, doc.error?.code, doc.error?.next], [3, 'ledger.incomplete', [['vp', 'verify', '--accept']]], JSON.stringify(doc))
+    }
+    assert.equal((await vpJson(place, ['verify', '--accept'])).code, 0)
+    const verified = await vp(place, ['verify'])
+    assert.equal(verified.code, 0)
+    assert.match(verified.stdout, /^complete[^]*^accepted +since .*the anchor is gone/m)
+    const { doc } = await vpJson(place, ['doctor'])
+    assert.equal(checkOf(doc, 'ledger')?.['status'], 'ok')
+  })
+
+  test('before-images that are garbage are found by verify and doctor alike', async (t) => {
+    const place = makePlace(t, { 'a.txt': 'one\n' })
+    const diff = '--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-one\n+two\n'
+    assert.equal((await vpJson(place, ['fs', 'patch', '-', '--apply'], { stdin: diff })).code, 0)
+    assert.equal((await vpJson(place, ['verify'])).code, 0)
+    const blobs = join(place.state, 'blobs')
+    for (const name of readdirSync(blobs, { recursive: true, encoding: 'utf8' })) if (name.includes('/')) writeFileSync(join(blobs, name), 'garbage')
+    for (const verb of ['verify', 'doctor']) {
+      const { code, doc } = await vpJson(place, [verb])
+      assert.deepEqual([code, doc.error?.code], [3, 'store.damaged'])
+      assert.match(String(doc.error?.message), /1 of 1 copies kept for vp undo are gone or damaged: a\.txt of r_/)
+    }
+  })
+
+  test('what the commits know is missed by doctor too', async () => {
+    const state = mkdtempSync(join(place.root, 'trial-'))
+    cpSync(killed, state, { recursive: true })
+    const db = new DatabaseSync(join(state, 'ledger.db'))
+    registerSumFunctions(db)
+    for (const table of ['receipts', 'checkpoints']) db.prepare(`DELETE FROM ${table} WHERE run_id = ?`).run(runId())
+    db.close()
+    for (const verb of ['verify', 'doctor']) {
+      const { code, doc } = await vpJson(place, [verb], { env: { VP_STATE_DIR: state } })
+      assert.deepEqual([code, doc.error?.code], [3, 'ledger.incomplete'], `${verb}: ${JSON.stringify(doc)}`)
+    }
+  })
+
+  test('doctor offers no sandbox that is in force', async (t) => {
+    const { doc } = await vpJson(makePlace(t, { 'a.txt': 'one\n' }), ['doctor'])
+    const backend = (doc.result as unknown as { sandbox: { backend: string } }).sandbox.backend
+    const fix = checkOf(doc, 'sandbox')?.['fix'] as string[]
+    assert.equal(backend === 'bwrap' && fix.some((step) => step.includes('bubblewrap')), false)
+  })
+
   test('a table changed in the file is not called unaltered', async (t) => {
     const place = makePlace(t, { 'a.txt': 'one\n' })
     await vp(place, ['new', '--name', 'words'])
@@ -177,6 +227,10 @@ function withoutLast(now: string, whole: string): boolean {
     if (JSON.stringify(rows.slice(0, had.length)) !== JSON.stringify(had)) return false
   }
   return true
+}
+
+function checkOf(doc: Awaited<ReturnType<typeof vpJson>>['doc'], name: string): Record<string, unknown> | undefined {
+  return (doc.result as unknown as { checks: Record<string, unknown>[] }).checks.find((check) => check['name'] === name)
 }
 
 function runId(): string {

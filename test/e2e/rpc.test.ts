@@ -151,6 +151,7 @@ function everyMethod(framing: RpcFraming): void {
     const completed = await call('run.complete', { run })
     assert.equal(completed['to'], git(place, 'rev-parse', 'main'))
     assert.equal((await call('run.verify', { run }))['sound'], true)
+    assert.deepEqual((await call('ledger.accept', {}))['accepted'], [], 'nothing was lost')
     assert.equal((await call('egress.show', { run }))['proved'], true)
     assert.ok(existsSync(String((await call('run.export', { run }))['path'])))
     assert.equal((await call('run.replay', { run }))['equal'], true)
@@ -269,6 +270,7 @@ describe('what is wrong', () => {
     assert.deepEqual([inline.code, inline.data['hint']], [-32002, `vp approve ${inline.data['approval']}`])
     for (const [method, params] of [
       ['run.approve', { approval: inline.data['approval'], extent: 'call' }],
+      ['ledger.accept', {}],
       ['plms.approve', { budget_usd: 1, budget_tokens: null, breach: 'pause', gates: [] }],
     ] as const) {
       const error = await failed(client, method, params)

@@ -133,6 +133,23 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'return true',
     test: at('test/e2e/proof.test.ts', 'a bundle elsewhere > edited: tokens that were spent'),
   },
+  {
+    why: 'a loss is no alarm, accepted or not',
+    file: 'src/operations/runs/verify.ts',
+    from: 'const open = problems.filter((problem) => problem.accepted === undefined)',
+    to: 'const open = problems.filter(() => false)',
+    test: at(
+      'test/e2e/proof.test.ts',
+      'a ledger that was put back > what doctor says of it is what verify says, until a person accepts the loss: recorded, and shown for ever',
+    ),
+  },
+  {
+    why: 'copies for vp undo are counted, and not read',
+    file: 'src/operations/blobs.ts',
+    from: 'return sha256(bytes) === sha ? bytes : null',
+    to: 'return bytes',
+    test: at('test/e2e/proof.test.ts', 'a ledger that was put back > before-images that are garbage are found by verify and doctor alike'),
+  },
 
   // policy
   {

@@ -1,12 +1,14 @@
 /** `vp verify`: the ledger's own files, every chain in question, and what commits and refs remember of it. */
 import { VpError } from '../../core/errors.ts'
+import { shortReceipt } from '../../core/ids.ts'
 import { parseTrailers } from '../../ledger/passport.ts'
 import type { CheckpointRow } from '../../ledger/checkpoints.ts'
 import { MACHINE_CHAIN, type ReceiptRow } from '../../ledger/receipts.ts'
-import { verifyChain, verifyCheckpoints, type ChainVerdict, type KnownHead, type LedgerProblem } from '../../ledger/verify.ts'
+import { problemWords, verifyChain, verifyCheckpoints, type ChainVerdict, type KnownHead, type LedgerProblem } from '../../ledger/verify.ts'
 import type { RunGit } from '../../workspace/git.ts'
 import { nulList } from '../../workspace/git.ts'
 import { openHumanRepository } from '../../workspace/human-repository.ts'
+import { hasBlob } from '../blobs.ts'
 import type { Kit, OpenKit } from '../kit.ts'
 
 export interface Verified extends ChainVerdict {
@@ -64,6 +66,7 @@ export async function verifyLedger(kit: Kit, checker: Pick<OpenKit, 'check'>, ro
   const lost = expected.filter((run) => !present.has(run))
   const problems: LedgerProblem[] = [
     ...store,
+    ...(await damagedCopies(kit)),
     ...verifyCheckpoints(checkpoints, present, keys),
     ...lost.map((run) => ({ kind: 'incomplete' as const, detail: `run ${run} is missing: the repository has its base ref`, since: null })),
   ]
@@ -78,12 +81,27 @@ export async function verifyLedger(kit: Kit, checker: Pick<OpenKit, 'check'>, ro
   return { ...worst, sound: all.every(isSound), all, source: 'ledger' }
 }
 
+/** What `vp undo` would give back and cannot: every copy is read, since garbage has a name too. */
+async function damagedCopies(kit: Kit): Promise<LedgerProblem[]> {
+  const rows = await kit.store.read((tx) =>
+    tx.all<{ sha: string; path: string; receipt_id: string }>(
+      'SELECT before_sha AS sha, MIN(path) AS path, MIN(receipt_id) AS receipt_id FROM before_images WHERE before_sha IS NOT NULL GROUP BY before_sha',
+    ),
+  )
+  const lost = rows.filter(({ sha }) => !hasBlob(kit, sha))
+  const [first] = lost
+  if (!first) return []
+  const detail = `${lost.length} of ${rows.length} copies kept for vp undo are gone or damaged: ${kit.redactText(first.path)} of ${shortReceipt(first.receipt_id)}${lost.length > 1 ? ` and ${lost.length - 1} more` : ''}`
+  return [{ kind: 'damaged', detail, since: null, next: [`put ${kit.paths.blobs} back from a copy of your own`] }]
+}
+
 /** A chain is as whole as the files that hold it. */
 export function withProblems(run_id: string, verdict: ChainVerdict, problems: readonly LedgerProblem[]): Verified {
+  const open = problems.filter((problem) => problem.accepted === undefined)
   return {
     ...verdict,
-    unaltered: verdict.unaltered && problems.every((problem) => problem.kind === 'incomplete'),
-    complete: verdict.complete && problems.every((problem) => problem.kind !== 'incomplete'),
+    unaltered: verdict.unaltered && open.every((problem) => problem.kind === 'incomplete'),
+    complete: verdict.complete && open.every((problem) => problem.kind !== 'incomplete'),
     run_id,
     problems,
   }
@@ -91,4 +109,18 @@ export function withProblems(run_id: string, verdict: ChainVerdict, problems: re
 
 export function isSound(verified: Verified): boolean {
   return verified.unaltered && verified.complete
+}
+
+/** The first thing that does not hold: an altered receipt before a missing one, a missing one before the rest. */
+export function verifyError(result: VerifyResult): VpError {
+  const { first_altered: altered, missing, problems } = result
+  const next = ['vp doctor']
+  if (altered) return new VpError('ledger.altered', `receipt ${altered.n} of ${altered.of}: ${altered.id}, ${altered.why}`, { next })
+  if (missing) return new VpError('ledger.incomplete', `${missing.by} knows receipt ${missing.to}: ${missing.from}–${missing.to} are missing`, { next })
+  const [worst] = (['damaged', 'altered', 'incomplete'] as const).flatMap((kind) =>
+    problems.filter((problem) => problem.kind === kind && problem.accepted === undefined),
+  )
+  if (!worst) return new VpError('ledger.incomplete', 'the ledger does not hold', { next })
+  const code = ({ damaged: 'store.damaged', altered: 'ledger.altered', incomplete: 'ledger.incomplete' } as const)[worst.kind]
+  return new VpError(code, problemWords(worst), { next: [...(worst.next ?? next)] })
 }

@@ -2,12 +2,13 @@
 import { readFileSync, statfsSync, statSync } from 'node:fs'
 import { loadConfig } from '../../../config/config.ts'
 import { pathsFrom } from '../../../config/paths.ts'
-import { asVpError, VpError } from '../../../core/errors.ts'
+import { asVpError, CODES, nextSteps, VpError } from '../../../core/errors.ts'
 import { offeredModels } from '../../../models/choose.ts'
 import { answers, chosenModel } from '../../../operations/models.ts'
 import { modelList, modelSet, type ModelList } from '../../../operations/model-setting.ts'
 import { signingOf } from '../../../operations/signing.ts'
 import type { OpenKit } from '../../../operations/kit.ts'
+import { verifyError, verifyLedger } from '../../../operations/runs/verify.ts'
 import { repairWrites } from '../../../operations/write-journal.ts'
 import { environmentSecrets } from '../../../policy/dotenv.ts'
 import { createRedactor, redactTexts } from '../../../policy/redact.ts'
@@ -25,12 +26,13 @@ export const doctorCommand: Command = {
   examples: ['vp doctor', 'vp doctor --json | jq .result.checks', 'VP_SANDBOX=box vp doctor'],
   flags: {},
   needsKit: true,
-  exits: [0, 3, 4, 8],
-  json: 'ready, checks[]{name,status,detail,fix[]}, sandbox{backend,refused[],not_refused[]}',
+  exits: [0, 2, 3, 4, 7, 8],
+  json: 'ready, checks[]{name,status,code,detail,fix[]}, sandbox{backend,refused[],not_refused[]}',
   async run(context) {
+    // Where configuration or ledger cannot be opened nothing else can be tried, and this row says what to do.
+    const closed = openingCheck(context)
+    if (closed) return verdict([closed], null)
     const ledger = await ledgerCheck(context)
-    // Where the ledger cannot be opened nothing else can be tried, and its own row says what to do.
-    if (ledger.status === 'missing' && !canOpen(context)) return verdict([ledger], null)
     const tried = [
       await nodeCheck(context),
       await gitCheck(context),
@@ -62,24 +64,33 @@ function verdict(
       not_refused: sandbox?.weaknesses ?? [],
     },
   }
-  const worst = missing[0]
-  const code = worst?.name === 'model' ? 'model.none' : worst?.name === 'ledger' ? 'store.damaged' : 'sandbox.unavailable'
-  const exit = missing.length === 0 ? 0 : code === 'model.none' ? 8 : code === 'store.damaged' ? 3 : 4
+  // A ledger that cannot be relied on weighs more than a model that is not there.
+  const worst = missing.find((check) => check.name === 'ledger') ?? missing[0]
+  const code = worst?.code ?? (worst?.name === 'model' ? 'model.none' : 'sandbox.unavailable')
   return {
     result,
-    exit,
+    exit: worst ? CODES[code].exit : 0,
     ...(worst ? { error: new VpError(code, worst.detail, { next: [...worst.fix] }) } : {}),
     screen: (look) => doctorScreen(result, look),
   }
 }
 
-function canOpen(context: CommandContext): boolean {
+function openingCheck(context: CommandContext): DoctorCheck | null {
   try {
     context.kit()
-    return true
-  } catch {
-    return false // said by the ledger's own check
+    return null
+  } catch (error) {
+    const known = asVpError(error)
+    return failedCheck(context, known.code.startsWith('store.') ? 'ledger' : 'config', known)
   }
+}
+
+function failedCheck(context: CommandContext, name: string, error: VpError): DoctorCheck {
+  const { state } = pathsFrom(context.env)
+  const own = nextSteps(error).filter((step) => step !== 'vp doctor')
+  // What is moved away is kept, anchor and key with it; what it holds can still be read with the program that wrote it.
+  const others = CODES[error.code].exit === 3 ? [`put ${state} back from a copy of your own`, `mv ${state} ${state}.damaged`] : [`ls -ld ${state}`]
+  return { name, status: 'missing', code: error.code, detail: error.message, fix: own.length > 0 ? own : others }
 }
 
 async function nodeCheck(context: CommandContext): Promise<DoctorCheck> {
@@ -146,7 +157,7 @@ async function sandboxCheck(context: CommandContext): Promise<DoctorCheck> {
       name: 'sandbox',
       status: 'weak',
       detail: `${backend.name}: ${weaknesses.join('; ')}`,
-      fix: ['apt install bubblewrap'],
+      fix: backend.name === 'bwrap' ? [] : ['apt install bubblewrap'],
     }
   } catch (error) {
     const known = asVpError(error)
@@ -180,22 +191,15 @@ async function modelCheck(context: CommandContext): Promise<DoctorCheck> {
   }
 }
 
+/** Asks what `vp verify` asks, of all that is here. */
 async function ledgerCheck(context: CommandContext): Promise<DoctorCheck> {
   const { ledger, state } = pathsFrom(context.env)
-  // What is moved away is kept; what it holds can still be read with the program that wrote it.
-  const setAside = [`mv ${ledger} ${ledger}.damaged`, `mv ${state} ${state}.damaged`]
   try {
     const kit = context.kit() as OpenKit
-    const problems = kit.check()
-    const count = (await kit.store.read((tx) => tx.get<{ n: number }>('SELECT COUNT(*) AS n FROM receipts')))?.n ?? 0
-    if (problems[0])
-      return {
-        name: 'ledger',
-        status: 'missing',
-        detail: `${problems[0].kind}: ${problems[0].detail}`,
-        fix: ['vp verify', ...setAside.slice(0, 1)],
-      }
+    const verified = await verifyLedger(kit, kit, context.checkout().root, null)
+    if (!verified.sound) return failedCheck(context, 'ledger', verifyError(verified))
     await kit.store.transaction(async () => undefined) // a ledger that cannot be written is none
+    const count = (await kit.store.read((tx) => tx.get<{ n: number }>('SELECT COUNT(*) AS n FROM receipts')))?.n ?? 0
     const free = statfsSync(state)
     return {
       name: 'ledger',
@@ -204,9 +208,7 @@ async function ledgerCheck(context: CommandContext): Promise<DoctorCheck> {
       fix: [],
     }
   } catch (error) {
-    const known = asVpError(error)
-    const fix = known.code === 'store.damaged' ? setAside : (known.details.next ?? []).filter((step) => step !== 'vp doctor')
-    return { name: 'ledger', status: 'missing', detail: known.message, fix: fix.length > 0 ? fix : [`ls -ld ${state}`] }
+    return failedCheck(context, 'ledger', asVpError(error))
   }
 }
 

@@ -1,13 +1,12 @@
 /** `vp validate`, `complete`, `verify`, `replay`, `export`, `undo`: proof and repair. */
 import { VpError } from '../../../core/errors.ts'
 import { shortReceipt } from '../../../core/ids.ts'
-import { problemWords } from '../../../ledger/verify.ts'
-import { runComplete, runExport, runReplay, runUndo, runValidate, runVerify } from '../../../operations/runs.ts'
+import { ledgerAccept, runComplete, runExport, runReplay, runUndo, runValidate, runVerify } from '../../../operations/runs.ts'
 import type { Completed } from '../../../operations/runs/complete.ts'
 import type { Replayed } from '../../../operations/runs/replay.ts'
 import type { Undone } from '../../../operations/runs/undo.ts'
 import type { Validated } from '../../../operations/runs/validate.ts'
-import type { VerifyResult } from '../../../operations/runs/verify.ts'
+import { verifyError, type VerifyResult } from '../../../operations/runs/verify.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { textFlag } from '../parse.ts'
 import { paint } from '../finish.ts'
@@ -95,29 +94,18 @@ export const completeCommand: Command = {
   },
 }
 
-/** The first thing that does not hold: an altered receipt before a missing one, a missing one before the rest. */
-function verifyError(result: VerifyResult): VpError {
-  const { first_altered: altered, missing, problems } = result
-  const next = ['vp doctor']
-  if (altered) return new VpError('ledger.altered', `receipt ${altered.n} of ${altered.of}: ${altered.id}, ${altered.why}`, { next })
-  if (missing) return new VpError('ledger.incomplete', `${missing.by} knows receipt ${missing.to}: ${missing.from}–${missing.to} are missing`, { next })
-  const [worst] = (['damaged', 'altered', 'incomplete'] as const).flatMap((kind) => problems.filter((problem) => problem.kind === kind))
-  if (!worst) return new VpError('ledger.incomplete', 'the ledger does not hold', { next })
-  const code = ({ damaged: 'store.damaged', altered: 'ledger.altered', incomplete: 'ledger.incomplete' } as const)[worst.kind]
-  return new VpError(code, problemWords(worst), { next })
-}
-
 export const verifyCommand: Command = {
   name: 'verify',
   group: 'prove',
   summary: 'unaltered and complete?',
-  usage: 'vp verify [RUN|BUNDLE]',
+  usage: 'vp verify [RUN|BUNDLE] [--accept]',
   examples: ['vp verify', 'vp verify 9c1f', 'vp verify run.vpb --json'],
-  flags: {},
+  flags: { accept: { type: 'boolean', help: 'what is missing is known: recorded, and no alarm any more' } },
   needsKit: true,
   exits: [0, 2, 3],
   json: 'unaltered, complete, receipts, head, known{n,id}, first_altered, missing{from,to,since}, problems[]{kind,detail,since}, signed{key_id,known_as}',
   async run(context) {
+    if (context.flags['accept'] === true) await context.call(ledgerAccept, {})
     const answer = await context.call(runVerify, one(context))
     const result = answer.result as VerifyResult
     const view = { ...result, first_altered: result.first_altered ? { ...result.first_altered, task: null } : null, next: [] }

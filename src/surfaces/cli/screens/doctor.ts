@@ -1,4 +1,5 @@
 /** `vp doctor`: details only where something is wrong, the verdict last. */
+import type { ErrorCode } from '../../../core/errors.ts'
 import { renderer } from '../finish.ts'
 import { nextLines, type Hint } from '../layout.ts'
 import { attention, bad, good, hang } from '../style.ts'
@@ -6,6 +7,8 @@ import { attention, bad, good, hang } from '../style.ts'
 export interface DoctorCheck {
   readonly name: string
   readonly status: 'ok' | 'weak' | 'missing'
+  /** Of the error that this is, in the table of `core/errors.ts`. */
+  readonly code?: ErrorCode
   readonly detail: string
   /** Commands that mend it. */
   readonly fix: readonly string[]

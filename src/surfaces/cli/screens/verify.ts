@@ -51,7 +51,7 @@ export function verifyScreen(zone?: string) {
 function unalteredLines(view: VerifyView, zone: string | undefined): string[] {
   const found = view.first_altered
   const whole = `${counted(view.receipts, 'receipt')}, every key and link holds`
-  const problems = (view.problems ?? []).filter((problem) => problem.kind !== 'incomplete').map((problem) => problemLine(problem))
+  const problems = (view.problems ?? []).filter((problem) => problem.kind !== 'incomplete' && problem.accepted === undefined).map(problemLine)
   if (found === null) return problems.length > 0 ? [...problems, hang('', LABEL) + whole] : [hang(good('unaltered'), LABEL) + whole]
   const task = found.task === null ? '' : `T${found.task} `
   const before = found.n > 1 ? `${found.n === 2 ? '1' : `1–${found.n - 1}`} ${found.n === 2 ? 'holds' : 'hold'}` : null
@@ -65,13 +65,17 @@ function unalteredLines(view: VerifyView, zone: string | undefined): string[] {
   ]
 }
 
-function problemLine({ kind, detail, since }: LedgerProblem): string {
-  return hang(bad(kind.toUpperCase()), LABEL) + (since === null ? detail : `since ${isoSeconds(since.ts)}, after ${shortReceipt(since.receipt)}: ${detail}`)
+function problemLine({ kind, detail, since, accepted }: LedgerProblem): string {
+  return (
+    hang(accepted === undefined ? bad(kind.toUpperCase()) : 'accepted', LABEL) +
+    (since === null ? detail : `since ${isoSeconds(since.ts)}, after ${shortReceipt(since.receipt)}: ${detail}`)
+  )
 }
 
 function completeLines(view: VerifyView, zone: string | undefined): string[] {
-  const problems = (view.problems ?? []).filter((problem) => problem.kind === 'incomplete').map((problem) => problemLine(problem))
-  return view.missing !== null || problems.length === 0 ? [completeLine(view, zone), ...problems] : problems
+  const [accepted, open] = [true, false].map((is) => (view.problems ?? []).filter((problem) => (problem.accepted !== undefined) === is))
+  const problems = (open ?? []).filter((problem) => problem.kind === 'incomplete').map(problemLine)
+  return [...(view.missing !== null || problems.length === 0 ? [completeLine(view, zone), ...problems] : problems), ...(accepted ?? []).map(problemLine)]
 }
 
 const KNOWN_AS = { own: 'this machine’s own', commit: 'the key of the run that a commit here knows' } as const
