@@ -21,9 +21,8 @@ import { propose, tokenSource } from './forges/propose.ts'
 import type { Kit } from './kit.ts'
 import { operation, type Decision, type Scene } from './operation.ts'
 import { readPlan } from './projects/plans.ts'
-import { projectRoot } from './projects/project.ts'
 import { openRepository } from './repository.ts'
-import { chosenState } from './runs/chosen-run.ts'
+import { ownRun } from './runs/chosen-run.ts'
 import { pullRequest, type PullRequestFacts } from './runs/pull-request.ts'
 import { branchOf, runDirectory } from './runs/run-scene.ts'
 
@@ -144,9 +143,7 @@ async function draftOf(params: PrParams, scene: Scene): Promise<Draft> {
   const { kit } = scene
   const { git } = kit
   const repository = await openRepository(scene)
-  const state = await chosenState(scene, params.run)
-  if ((await projectRoot(kit, state.project_id)) !== scene.tree.root)
-    throw new VpError('run.none', `run ${state.run_id} belongs to another repository`, { next: ['vp status'] })
+  const { state } = await ownRun(scene, params.run)
   const tip = (await readRef(git, repository.view, branchOf(state.run_id))) ?? state.head
   const chosen = await branchesFor(git, repository, state.run_id, tip)
   const commits = state.head === state.base ? [] : await commitsOf(git, repository, { from: state.base, to: tip, max: 1000 })

@@ -224,6 +224,7 @@ export const verified = z.object({
   all: z.array(z.object(verdict)),
   source: z.enum(['ledger', 'bundle']),
   signed: z.optional(z.object({ key_id: z.string(), known_as: z.nullable(z.enum(['own', 'commit'])) })),
+  here: z.optional(z.string()),
 })
 
 export const exported = z.object({ path: z.string(), run_id: z.string(), receipts: count, bytes: count, key_id: z.string() })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
 import type { RunId } from '../core/ids.ts'
-import { appendReceipt } from '../ledger/receipts.ts'
+import { appendReceipt, MACHINE_CHAIN } from '../ledger/receipts.ts'
 import { problemWords } from '../ledger/verify.ts'
 import { FINAL_RUN } from '../pas/contract/types.ts'
 import { appendEvents, findRun } from '../pas/embedded/run-store.ts'
@@ -16,7 +16,7 @@ import { resumeProject, type Started } from './projects/start.ts'
 import { completed, controlled, decided, exported, replayed, resumed, undone, validated, verified } from './results.ts'
 import { collectBundle, parseBundle, writeBundle, type Bundle } from './runs/bundle.ts'
 import { verifyBundle } from './runs/bundle-proof.ts'
-import { chosenRun } from './runs/chosen-run.ts'
+import { chosenRun, latestHere, ownRun } from './runs/chosen-run.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
 import { recordEnd } from './runs/end.ts'
 import { queueOf } from './runs/ports.ts'
@@ -40,7 +40,7 @@ export const runResume = operation<RunParam, Started | DoResult>({
   result: resumed as never,
   params: z.strictObject(runParam) as never,
   async handler(params, scene) {
-    const { state, project } = await chosenRun(scene, params.run)
+    const { state, project } = await ownRun(scene, params.run)
     return state.origin === 'do' ? resumeDo(scene, state, project) : resumeProject(scene, project, state)
   },
   say: (_params, started) => `run ${started.run_id}: ${started.status}`,
@@ -75,7 +75,7 @@ export const runTerminate = operation<RunParam & { reason?: string | undefined }
 
 async function control(scene: Scene, params: RunParam & { reason?: string | undefined }, type: 'paused' | 'terminated'): Promise<Controlled> {
   const { kit } = scene
-  const { state } = await chosenRun(scene, params.run)
+  const { state } = await ownRun(scene, params.run)
   if (FINAL_RUN.has(state.status)) throw new VpError('run.state', `run ${state.run_id} has ended: ${state.status}`, { next: ['vp status'] })
   const reason = params.reason === undefined ? 'by you' : kit.redactText(`by you: ${params.reason}`)
   const after = await kit.store.transaction(
@@ -174,7 +174,7 @@ export const runComplete = operation<RunParam & { merge?: boolean | undefined },
   result: completed as never,
   params: z.strictObject({ ...runParam, merge: z.optional(z.boolean()) }) as never,
   async handler(params, scene) {
-    const { state, project } = await chosenRun(scene, params.run)
+    const { state, project } = await ownRun(scene, params.run)
     return completeRun(scene, state, project, params.merge ?? false)
   },
   say: (_params, completed) =>
@@ -204,7 +204,11 @@ export const runVerify = operation<{ run?: string | undefined }, VerifyResult>({
     if (bundle) return proofOf(scene, bundle)
     const { kit, tree } = scene
     const run = params.run === undefined ? null : await kit.store.read((tx) => findRun(tx, params.run ?? ''))
-    return verifyLedger(kit, kit as OpenKit, tree.root, run)
+    const here = run === null ? (await kit.store.read((tx) => latestHere(tx, tree.root)))?.run_id : undefined
+    const result = await verifyLedger(kit, kit as OpenKit, { root: tree.root, run, here })
+    if (result.sound && run === null && here === undefined && result.run_id !== MACHINE_CHAIN)
+      throw new VpError('run.none', 'there is no run here yet, so there is nothing to verify', { next: ['vp do "fix the failing test"', 'vp new --name NAME'] })
+    return result
   },
 })
 

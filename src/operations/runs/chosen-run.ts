@@ -5,6 +5,7 @@ import { VpError } from '../../core/errors.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { findRun, latestRun, requireRun } from '../../pas/embedded/run-store.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
+import type { Tx } from '../../store/contract.ts'
 import type { Scene } from '../operation.ts'
 import { readProjectFile, requireProject } from '../projects/project.ts'
 import { runDirectory } from './run-scene.ts'
@@ -14,14 +15,36 @@ export async function chosenState(scene: Scene, run: string | undefined): Promis
   const { kit, tree } = scene
   return kit.store.read(async (tx) => {
     if (run !== undefined) return requireRun(tx, await findRun(tx, run))
-    const rows = await tx.all<{ id: number }>('SELECT id FROM projects WHERE root = ?', tree.root)
-    const latest = (await Promise.all(rows.map((row) => latestRun(tx, row.id)))).filter((one) => one !== null).toSorted((a, b) => b.created_at - a.created_at)
-    if (!latest[0]) throw new VpError('run.none', 'there is no run here yet', { next: ['vp start', 'vp do "fix the failing test"'] })
-    return latest[0]
+    const latest = await latestHere(tx, tree.root)
+    if (!latest) throw new VpError('run.none', 'there is no run here yet', { next: ['vp start', 'vp do "fix the failing test"'] })
+    return latest
   })
 }
 
-export async function chosenRun(scene: Scene, run: string | undefined): Promise<{ state: RunState; project: ProjectFile }> {
+/** The newest run of the checkout at `root`, of `vp do` too. */
+export async function latestHere(tx: Tx, root: string): Promise<RunState | null> {
+  const rows = await tx.all<{ id: number }>('SELECT id FROM projects WHERE root = ?', root)
+  const latest = (await Promise.all(rows.map((row) => latestRun(tx, row.id)))).filter((one) => one !== null)
+  return latest.toSorted((a, b) => b.created_at - a.created_at)[0] ?? null
+}
+
+export interface ChosenRun {
+  readonly state: RunState
+  readonly project: ProjectFile
+}
+
+/** For what changes a run or a branch: a run of this very checkout. Throws `run.none` with the place where it is. */
+export async function ownRun(scene: Scene, run: string | undefined): Promise<ChosenRun> {
+  const chosen = await chosenRun(scene, run)
+  const { root } = await scene.kit.store.read((tx) => requireProject(tx, chosen.state.project_id))
+  if (root !== scene.tree.root)
+    throw new VpError('run.none', `run ${chosen.state.run_id} is of another checkout, at ${root}`, {
+      next: [`cd ${/^[\w./-]+$/.test(root) ? root : JSON.stringify(root)}`],
+    })
+  return chosen
+}
+
+export async function chosenRun(scene: Scene, run: string | undefined): Promise<ChosenRun> {
   const state = await chosenState(scene, run)
   const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
   // A goal that was typed may have come with a test command of its own.

@@ -119,19 +119,35 @@ async function findChange(scene: Scene, id: string | null): Promise<string> {
     if (!last) throw none()
     return last.id
   }
-  const task = /^T\d+$/i.test(id) ? all.find((row) => row.id.endsWith(`#${id.toUpperCase()}`)) : undefined
-  const found = task ?? whole.find((row) => row.id === id) ?? whole.find((row) => namesReceipt(row.id, id) || row.run_id.includes(id))
-  if (!found) throw (await withinRun(scene, id)) ?? none()
+  if (/^T\d+$/i.test(id)) {
+    const task = all.find((row) => row.id.endsWith(`#${id.toUpperCase()}`))
+    if (!task) throw none()
+    return task.id
+  }
+  const found = all.find((row) => row.id === id) ?? whole.find((row) => namesReceipt(row.id, id) || row.run_id.includes(id))
+  if (!found) throw (await elsewhere(scene, id)) ?? none()
   return found.id
 }
 
-/** A receipt of something that a task did in a tree of its own: only what came of it reached this checkout. */
-async function withinRun(scene: Scene, id: string): Promise<VpError | null> {
-  const rows = await scene.kit.store.read((tx) =>
-    tx.all<{ id: string; run_id: string }>('SELECT id, run_id FROM receipts WHERE attempt IS NOT NULL AND instr(id, ?) > 0 LIMIT 1', id.replace(/^r_/, '')),
+/** A change of another checkout, or a receipt of something that a task did in a tree of its own: only what came of it reached this checkout. */
+async function elsewhere(scene: Scene, id: string): Promise<VpError | null> {
+  const { kit, tree } = scene
+  const rows = await kit.store.read((tx) =>
+    tx.all<{ id: string; run_id: string; attempt: number | null; root: string | null }>(
+      `SELECT r.id AS id, r.run_id AS run_id, r.attempt AS attempt, p.root AS root FROM receipts r
+         LEFT JOIN runs n ON n.run_id = r.run_id LEFT JOIN projects p ON p.id = n.project_id
+         WHERE instr(r.id, ?) > 0 OR instr(r.run_id, ?) > 0 ORDER BY r.seq DESC LIMIT 50`,
+      id.replace(/^r_/i, '').toUpperCase(),
+      id,
+    ),
   )
-  const [row] = rows
-  if (!row) return null
+  const named = rows.filter((row) => namesReceipt(row.id, id) || row.run_id.includes(id))
+  const away = named.find((row) => row.root !== null && row.root !== tree.root)
+  const row = named.find((one) => one.attempt !== null && one.root === tree.root && namesReceipt(one.id, id))
+  if (!row)
+    return away
+      ? new VpError('undo.not_found', `${id} is of another checkout, at ${away.root}; undo gives back what is in this one`, { next: [`cd ${away.root}`] })
+      : null
   return new VpError('undo.not_found', `${id} is a step inside run ${row.run_id}, in a tree of its own; nothing of it alone is in your checkout`, {
     next: [`vp undo ${row.run_id}`, `vp logs ${row.run_id}`],
   })

@@ -20,6 +20,8 @@ export interface VerifyResult extends Verified {
   readonly sound: boolean
   readonly all: readonly Verified[]
   readonly source: 'ledger' | 'bundle'
+  /** The newest run of this checkout: what is told where no run is named and all hold. Absent: there is none, or another was named. */
+  readonly here?: string
   /** Of a bundle: whose key sealed it, and how that key is known here; null: it is not. */
   readonly signed?: { readonly key_id: string; readonly known_as: 'own' | 'commit' | null }
 }
@@ -53,8 +55,16 @@ async function rememberedBy(kit: Kit, root: string): Promise<{ known: Map<string
   return { known, expected: refs }
 }
 
+export interface LedgerQuestion {
+  readonly root: string
+  readonly run: string | null
+  /** The newest run of the checkout at `root`. */
+  readonly here?: string | undefined
+}
+
 /** One run, or with null everything that this ledger holds, against what the repository at `root` remembers. `vp doctor` asks the same. */
-export async function verifyLedger(kit: Kit, checker: Pick<OpenKit, 'check'>, root: string, runId: string | null): Promise<VerifyResult> {
+export async function verifyLedger(kit: Kit, checker: Pick<OpenKit, 'check'>, asked: LedgerQuestion): Promise<VerifyResult> {
+  const { root, run: runId, here } = asked
   const keys = new Map([[kit.key().id, kit.key()]])
   const store = checker.check()
   const { known, expected } = await rememberedBy(kit, root)
@@ -76,9 +86,15 @@ export async function verifyLedger(kit: Kit, checker: Pick<OpenKit, 'check'>, ro
     const receipts = await kit.store.read((tx) => tx.all<ReceiptRow>('SELECT * FROM receipts WHERE run_id = ? ORDER BY n', chain))
     all.push(withProblems(chain, verifyChain(chain, { receipts, checkpoints, known: known.get(chain) ?? [], keys }), problems))
   }
-  const worst = all.find((one) => one.first_altered) ?? all.find((one) => one.missing) ?? all.at(-1)
+  const told = runId ?? here ?? MACHINE_CHAIN
+  const worst =
+    all.find((one) => !one.unaltered) ??
+    all.find((one) => !one.complete) ??
+    all.find((one) => one.run_id === told) ??
+    all.find((one) => one.run_id === MACHINE_CHAIN) ??
+    all.at(-1)
   if (!worst) throw new VpError('run.none', 'there is nothing to verify yet', { next: ['vp start'] })
-  return { ...worst, sound: all.every(isSound), all, source: 'ledger' }
+  return { ...worst, sound: all.every(isSound), all, source: 'ledger', ...(here === undefined ? {} : { here }) }
 }
 
 /** What `vp undo` would give back and cannot: every copy is read, since garbage has a name too. */

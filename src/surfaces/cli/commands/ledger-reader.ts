@@ -65,6 +65,24 @@ export async function runHere(tx: Tx, root: string | null, named: string | undef
   return { state, name: await nameOf(tx, state.project_id) }
 }
 
+/** Of a named run that lies in another checkout: where, in words to say beside it. Silent about what names no run. */
+export async function foreignNote(tx: Tx, root: string | null, named: string | undefined): Promise<string | null> {
+  if (named === undefined) return null
+  const rows = await tx.all<{ run_id: string; root: string }>(
+    'SELECT r.run_id AS run_id, p.root AS root FROM runs r JOIN projects p ON p.id = r.project_id WHERE instr(r.run_id, ?) > 0 LIMIT 2',
+    named,
+  )
+  const [row] = rows
+  return row && rows.length === 1 && row.root !== root ? `run ${await shortRun(tx, row.run_id)} is of another checkout, at ${row.root}` : null
+}
+
+/** Said on stderr, and a warning of the document. */
+export function noted(context: Pick<CommandContext, 'talk'>, note: string | null): { readonly warnings?: readonly string[] } {
+  if (note === null) return {}
+  context.talk(`note  ${note}`)
+  return { warnings: [note] }
+}
+
 async function nameOf(tx: Tx, id: number): Promise<string> {
   return (await tx.get<{ name: string }>('SELECT name FROM projects WHERE id = ?', id))?.name ?? 'project'
 }

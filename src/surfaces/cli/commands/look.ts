@@ -19,7 +19,7 @@ import { numberFlag, textFlag } from '../parse.ts'
 import { logsScreen, type LogRow } from '../screens/events.ts'
 import { statusScreen } from '../screens/status.ts'
 import { whereAmIScreen, type WhereAmIView } from '../screens/where-am-i.ts'
-import { noRun, projectHere, runHere, shortRun, withLedger } from './ledger-reader.ts'
+import { foreignNote, noRun, noted, projectHere, runHere, shortRun, withLedger } from './ledger-reader.ts'
 
 export const statusCommand: Command = {
   name: 'status',
@@ -33,8 +33,8 @@ export const statusCommand: Command = {
   json: 'contract runs/status, state, tasks[]{…,doing}, approvals[], tokens, energy_kwh{lo,hi,source}, autonomy, next[]',
   async run(context) {
     if (context.flags['follow'] === true) return follow(context)
-    const { view, result } = await readStatus(context)
-    return { result, screen: (look) => statusScreen(view, look) }
+    const { view, result, foreign } = await readStatus(context)
+    return { result, ...noted(context, foreign), screen: (look) => statusScreen(view, look) }
   },
 }
 
@@ -42,8 +42,10 @@ export const statusCommand: Command = {
 async function readStatus(context: CommandContext, isFollowed = false) {
   return withLedger(context, (store) =>
     store.read(async (tx) => {
-      const found = await runHere(tx, projectHere(context.cwd)?.root ?? null, context.positionals[0])
+      const root = projectHere(context.cwd)?.root ?? null
+      const found = await runHere(tx, root, context.positionals[0])
       if (!found) throw noRun()
+      const foreign = isFollowed ? null : await foreignNote(tx, root, context.positionals[0])
       const status = await runStatus(tx, found.state, found.name, presentOf(context))
       const next = nextOf(
         status.state,
@@ -56,7 +58,7 @@ async function readStatus(context: CommandContext, isFollowed = false) {
         const line = last.get(task.card.payload.n)
         return line ? { doing: `${verbOf(line.op)} ${line.text}`, note: '', waits: false } : { doing: 'open its tree', note: '', waits: false }
       }
-      return { view, result: { ...status, next: nextArgv(next) }, state: found.state, words }
+      return { view, result: { ...status, next: nextArgv(next) }, state: found.state, words, foreign }
     }),
   )
 }
@@ -131,16 +133,19 @@ export const logsCommand: Command = {
     const read = (after: number) =>
       withLedger(context, (store) =>
         store.read(async (tx) => {
-          const found = await runHere(tx, projectHere(context.cwd)?.root ?? null, context.positionals[0])
+          const root = projectHere(context.cwd)?.root ?? null
+          const found = await runHere(tx, root, context.positionals[0])
           if (!found) throw noRun()
-          return { state: found.state, lines: await logLines(tx, found.state, { after, task }) }
+          return { foreign: await foreignNote(tx, root, context.positionals[0]), state: found.state, lines: await logLines(tx, found.state, { after, task }) }
         }),
       )
     const first = await read(0)
+    const said = noted(context, first.foreign)
     const shown = tail === undefined ? first.lines : first.lines.slice(-tail)
     if (context.flags['follow'] !== true)
       return {
         result: { run_id: first.state.run_id, lines: shown },
+        ...said,
         screen: (look) => logsScreen()({ lines: shown.map(logRow) }, look),
       }
     const print = (lines: readonly LogLine[]) => {

@@ -196,7 +196,7 @@ async function ledgerCheck(context: CommandContext): Promise<DoctorCheck> {
   const { ledger, state } = pathsFrom(context.env)
   try {
     const kit = context.kit() as OpenKit
-    const verified = await verifyLedger(kit, kit, context.checkout().root, null)
+    const verified = await verifyLedger(kit, kit, { root: context.checkout().root, run: null })
     if (!verified.sound) return failedCheck(context, 'ledger', verifyError(verified))
     await kit.store.transaction(async () => undefined) // a ledger that cannot be written is none
     const count = (await kit.store.read((tx) => tx.get<{ n: number }>('SELECT COUNT(*) AS n FROM receipts')))?.n ?? 0

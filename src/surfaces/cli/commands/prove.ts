@@ -8,6 +8,7 @@ import type { Undone } from '../../../operations/runs/undo.ts'
 import type { Validated } from '../../../operations/runs/validate.ts'
 import { verifyError, type VerifyResult } from '../../../operations/runs/verify.ts'
 import type { Command, CommandContext } from '../command.ts'
+import { foreignNote, noted, projectHere } from './ledger-reader.ts'
 import { textFlag } from '../parse.ts'
 import { paint } from '../finish.ts'
 import { doneScreen, linesScreen } from '../screens/by-hand.ts'
@@ -16,6 +17,9 @@ import { undoneScreen, undoPreviewScreen, undoQuestion } from '../screens/repair
 import { replayScreen, verifyScreen } from '../screens/verify.ts'
 
 const one = (context: CommandContext) => (context.positionals[0] === undefined ? {} : { run: context.positionals[0] })
+/** Says of a named run of another checkout whose it is. */
+const whose = async (context: CommandContext) =>
+  noted(context, await context.kit().store.read((tx) => foreignNote(tx, projectHere(context.cwd)?.root ?? null, context.positionals[0])))
 const taskNumber = (task: string | null): number | null => (task === null ? null : Number(task.replace(/^T/, '')))
 
 export const validateCommand: Command = {
@@ -53,7 +57,7 @@ export const validateCommand: Command = {
       next: first ? [`vp logs --task ${first.task ?? 'T1'}`, 'vp undo'] : ['vp complete'],
     }
     const failed = first ? { exit: 3, error: new VpError('gate.failed', `${first.kind}, “${first.name}”`, { next: view.next }) } : {}
-    return { result, receipt: answer.receipt, ...failed, screen: (look) => validateScreen(view, look) }
+    return { result, receipt: answer.receipt, ...(await whose(context)), ...failed, screen: (look) => validateScreen(view, look) }
   },
 }
 
@@ -110,8 +114,11 @@ export const verifyCommand: Command = {
     const result = answer.result as VerifyResult
     const view = { ...result, first_altered: result.first_altered ? { ...result.first_altered, task: null } : null, next: [] }
     const count = result.all.length
+    if (result.source === 'ledger' && context.positionals[0] === undefined && result.here === undefined)
+      context.talk('note  there is no run of this checkout yet')
     return {
       result,
+      ...(await whose(context)),
       receipt: answer.receipt,
       ...(result.sound ? {} : { exit: 3, error: verifyError(result) }),
       screen: (look) => {
@@ -143,6 +150,7 @@ export const replayCommand: Command = {
     }
     return {
       result,
+      ...(await whose(context)),
       receipt: answer.receipt,
       ...(result.equal
         ? {}
@@ -171,6 +179,7 @@ export const exportCommand: Command = {
     const result = answer.result as { path: string; key_id: string }
     return {
       result,
+      ...(await whose(context)),
       receipt: answer.receipt,
       screen: (look) => {
         const shown = linesScreen({ lines: [result.path], next: [`vp verify ${result.path}`] }, look)
