@@ -88,8 +88,10 @@ export async function verifyLedger(kit: Kit, checker: Pick<OpenKit, 'check'>, as
   }
   const told = runId ?? here ?? MACHINE_CHAIN
   const worst =
-    all.find((one) => !one.unaltered) ??
-    all.find((one) => !one.complete) ??
+    all.find((one) => one.first_altered) ??
+    all.find((one) => one.missing) ??
+    all.find((one) => !isSound(one) && one.run_id === told) ??
+    all.find((one) => !isSound(one)) ??
     all.find((one) => one.run_id === told) ??
     all.find((one) => one.run_id === MACHINE_CHAIN) ??
     all.at(-1)
