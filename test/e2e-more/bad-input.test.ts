@@ -11,9 +11,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { before, describe, test } from 'node:test'
 import { CODES, type ErrorCode } from '../../src/core/errors.ts'
 import { startScriptedServer, type ScriptedAnswer, type ScriptedServer } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, receiptsOf, turnOf, VP, vp, vpJson, writeFiles, type Cleanup, type Files, type Place, type RunOptions } from './kit.ts'
-import { isSame, manifest } from './traps.ts'
-import { wordsFiles, wordsModel } from './words.ts'
+import { call, git, makePlace, receiptsOf, turnOf, VP, vp, vpJson, writeFiles, type Cleanup, type Files, type Place, type RunOptions } from '../e2e/kit.ts'
+import { isSame, manifest } from '../e2e/traps.ts'
+import { wordsFiles, wordsModel } from '../e2e/words.ts'
 
 const FILES: Files = {
   'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
