@@ -2,7 +2,20 @@
  * Values assigned to secret-like names: `API_KEY=…`, `"password": "…"`. Which names those are is in `redact-names.ts`.
  * Code that merely names things (types, calls, member paths) keeps its text; a line of a shell or a dotenv has no code.
  */
-import { isDistinct, isHighEntropy, isPassName, isPasswordName, isPlainKey, isSecretName, isWeakName, looksRandom, neededChars } from './redact-names.ts'
+import {
+  isDistinct,
+  isHighEntropy,
+  isPassName,
+  isPasswordName,
+  isNameOfKey,
+  isOfInterest,
+  isPhraseName,
+  isPlainKey,
+  isPublicKey,
+  isSecretName,
+  looksRandom,
+  neededChars,
+} from './redact-names.ts'
 import type { Span } from './redact-patterns.ts'
 
 const TYPE_WORDS: ReadonlySet<string> = new Set([
@@ -37,6 +50,7 @@ const TYPE_WORDS: ReadonlySet<string> = new Set([
   'uuid',
 ])
 const MAX_NAME = 80
+const MAX_ESCAPES = 8
 /** How much of a value is looked at to judge it. */
 const MAX_JUDGED = 200
 
@@ -45,10 +59,17 @@ export function assignmentSpans(text: string): Span[] {
   const separators = /[:=]/g
   // Where the current run without white space ends: looked for once per run, to stay linear.
   let runEnd = 0
+  // Likewise the current list, whose members may have separators of their own.
+  let listEnd = 0
   for (let match = separators.exec(text); match !== null; match = separators.exec(text)) {
     if (text[match.index - 1] === match[0]) continue
-    const name = nameBefore(text, match.index)
-    if (name === null || !(isSecretName(name) || isPassName(name) || isWeakName(name))) continue
+    const name = [nameBefore(text, match.index), declaredBefore(text, match.index)].find((one) => one !== null && isOfInterest(one))
+    if (name === undefined || name === null) continue
+    if (match.index >= listEnd) {
+      const list = listSpans(text, match.index, name)
+      spans.push(...list.spans)
+      listEnd = list.end
+    }
     const value = valueAfter(text, match.index, name, runEnd)
     // `passphrase?: BinaryLike` is a type.
     if (value === null || (!value.isQuoted && text[match.index - 1] === '?')) continue
@@ -73,12 +94,41 @@ interface Value {
   readonly isEnvLine: boolean
 }
 
+/** What stands between a name and its value in typed languages: `: &'static str`, ` string`, ` { get; }`. */
+const DECLARED =
+  /(?<![\w$.-])([A-Za-z_$][\w$]{1,79})\??(?:\s{0,4}:\s{0,4}|\s{1,4})(?:(?:&(?:'\w{1,20}\s)?(?:mut\s)?)?(?:(?:std::|java\.lang\.)?string|str|(?:Optional|Final)\[str\]|Final|bytes|SecretStr)\??(?:\s?\|\s?(?:None|null|undefined))?|\{\s?get;[^{}\n]{0,40}\})\s{0,4}$/i
+
+/** The name that a declaration with a type gives a value to; only before `=` and a quote. */
+function declaredBefore(text: string, at: number): string | null {
+  if (text[at] !== '=' || !/^=[ \t]{0,4}(?:\w{1,2})?\\{0,8}["'`]/.test(text.slice(at, at + 16))) return null
+  return DECLARED.exec(text.slice(Math.max(0, at - 160), at))?.[1] ?? null
+}
+
+const MAX_LIST = 4000
+
+/** `"secrets": ["…", "…"]`: those of a list that look made up. */
+function listSpans(text: string, separator: number, name: string): { spans: Span[]; end: number } {
+  const open = /^[:=][ \t]{0,8}\[/.exec(text.slice(separator, separator + 12))
+  if (!open) return { spans: [], end: 0 }
+  const from = separator + open[0].length
+  const end = text.slice(from, from + MAX_LIST).indexOf(']')
+  const list = text.slice(from, end < 0 ? from + MAX_LIST : from + end)
+  const spans = [...list.matchAll(/["']([^"'\s\\]{8,512})/g)].flatMap((match): Span[] => {
+    const [, value = ''] = match
+    const at = from + match.index + 1
+    return looksRandom(value) || isHighEntropy(value) ? [{ from: at, to: at + value.length, label: isSecretName(name) ? 'ENV_SECRET' : 'ENTROPY' }] : []
+  })
+  return { spans, end: from + list.length }
+}
+
 function nameBefore(text: string, at: number): string | null {
   let end = at
   while (end > 0 && at - end < 8 && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--
   if (text[end - 1] === '?' || text[end - 1] === '!') end--
   if (text[end - 1] === '"' || text[end - 1] === "'" || text[end - 1] === '`' || text[end - 1] === ']') end--
   if (text[end - 1] === '"' || text[end - 1] === "'") end--
+  // JSON in a string of JSON.
+  for (let depth = 0; depth < MAX_ESCAPES && text[end - 1] === '\\'; depth++) end--
   let from = end
   while (from > 0 && end - from < MAX_NAME && isNameChar(text.charCodeAt(from - 1))) from--
   // The letter of an escape, as in `\npassword=` within JSON, is not the name's.
@@ -97,7 +147,7 @@ function valueAfter(text: string, separator: number, name: string, runEnd: numbe
   const isEnvLine = !isSpaced && text[separator] === '=' && isEnvName(text, separator, name)
   const block = blockStart(text, from)
   if (block !== null) from = block
-  const prefix = /^(?:[rbuf]{1,2})?(\\?["'`])/i.exec(text.slice(from, from + 4))
+  const prefix = /^(?:[rbuf]{1,2})?(\\{0,8}["'`])/i.exec(text.slice(from, from + 12))
   if (prefix) {
     const open = from + prefix[0].length
     const to = closingQuote(text, open, prefix[1] ?? '"')
@@ -109,6 +159,7 @@ function valueAfter(text: string, separator: number, name: string, runEnd: numbe
   const isEnd = isEnvLine || isYaml ? isBlank : isQuery ? isQueryEnd : isValueEnd
   while (to < text.length && !isEnd(text.charCodeAt(to)) && !isEscape(text, to)) to++
   if (isYaml) to = withoutSigns(text, from, to)
+  else if (!isEnvLine) to = withoutClosers(text, from, to)
   return to === from ? null : { from, to, text: text.slice(from, to), isQuoted: false, isSpaced, isEnvLine }
 }
 
@@ -136,11 +187,23 @@ function blockStart(text: string, at: number): number | null {
   return head ? at + head[0].length : null
 }
 
-/** `quote` may be an escaped one, as in JSON within JSON. */
+/** `quote` may be an escaped one, as in JSON within JSON: then the one with as many backslashes ends the value. */
 function closingQuote(text: string, from: number, quote: string): number {
+  const sign = quote.at(-1) ?? '"'
+  const depth = quote.length - 1
   for (let at = from; at < text.length; at++) {
-    if (text.startsWith(quote, at) || text[at] === '\n') return at
-    if (text[at] === '\\') at++
+    if (text[at] === '\n') return at
+    if (text[at] === sign) return at
+    if (text[at] !== '\\') continue
+    const start = at
+    while (text[at + 1] === '\\') at++
+    const count = at + 1 - start
+    if (text[at + 1] !== sign) {
+      if (count % 2 === 1) at++
+      continue
+    }
+    if (depth === 0 ? count % 2 === 0 : count <= depth) return depth === 0 ? at + 1 : start
+    at++
   }
   return text.length
 }
@@ -148,16 +211,23 @@ function closingQuote(text: string, from: number, quote: string): number {
 /** What the name says of the value, or null. */
 export function labelOfValue(name: string, value: Pick<Value, 'text' | 'isQuoted' | 'isSpaced' | 'isEnvLine'>): string | null {
   const text = value.text.slice(0, MAX_JUDGED)
-  if (text === '' || isTemplate(text) || text.includes('[REDACTED') || /^[\d.,_+-]+$/.test(text)) return null
+  if (text === '' || (isTemplate(text) && !isTelling(name, text)) || text.includes('[REDACTED') || /^[\d.,_+-]+$/.test(text)) return null
   if (isPassName(name)) return isDistinct(text) && /\d|[^\w.-]/.test(text) && (value.isQuoted || !isCode(value, true)) ? 'ENV_SECRET' : null
   if (!isSecretName(name)) return isHighEntropy(text) ? 'ENTROPY' : null
+  if (isPublicKey(name) || isNameOfKey(name, text)) return null
   const isPassword = isPasswordName(name)
   if (text.length < neededChars(name) || /^sha(?:1|256|384|512)[-:]/.test(text)) return null
   if (!value.isQuoted && isCode(value, isPassword)) return null
-  if (value.isQuoted && /\s/.test(text) && !isPassword && !value.isEnvLine) return null
+  if (value.isQuoted && /\s/.test(text) && !isPassword && !isPhraseName(name) && !value.isEnvLine) return null
   // The shell's own PWD.
   if (isPassword && /(?:^|_)PWD$/i.test(name) && /^[/~.]/.test(text)) return null
   return isPlainKey(name) && !looksRandom(text) && !isHighEntropy(text) ? null : 'ENV_SECRET'
+}
+
+/** An address with something made up in it, and a password that only begins like a variable. */
+function isTelling(name: string, text: string): boolean {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return [...text.matchAll(/[A-Za-z0-9_-]{20,}/g)].some(([part]) => isHighEntropy(part))
+  return isPasswordName(name) && /^\$[a-z]+[A-Z][a-z]*\d\w*$/.test(text)
 }
 
 function isTemplate(text: string): boolean {
@@ -184,6 +254,12 @@ function withoutSigns(text: string, from: number, to: number): number {
   let end = to
   while (end > from && /[,;'"`]/.test(text[end - 1] ?? '')) end--
   return end
+}
+
+/** `{"pin":1234}`: what closes something that a number did not open is not its own. */
+function withoutClosers(text: string, from: number, to: number): number {
+  const number = /^[\d.,_+-]+(?=[)}\]]+$)/.exec(text.slice(from, Math.min(to, from + MAX_JUDGED)))
+  return number ? from + number[0].length : to
 }
 
 /** A line's end as JSON writes it. */

@@ -71,6 +71,19 @@ const HARMLESS_ENDINGS: ReadonlySet<string> = new Set([
   'budget',
   'max',
   'min',
+  'template',
+  'policy',
+  'placeholder',
+  'settings',
+  'required',
+  'enabled',
+  'hint',
+  'manager',
+  'provider',
+  'service',
+  'rules',
+  'strength',
+  'validator',
 ])
 const PLAIN_KEYS: ReadonlySet<string> = new Set([
   'primary',
@@ -86,6 +99,7 @@ const PLAIN_KEYS: ReadonlySet<string> = new Set([
   'unique',
   'query',
   'i18n',
+  'data',
 ])
 /** Names near secrets: only what looks random is one. */
 const WEAK_SEGMENTS: ReadonlySet<string> = new Set([
@@ -110,6 +124,11 @@ const WEAK_SEGMENTS: ReadonlySet<string> = new Set([
   'webhook',
   'private',
   'license',
+  // Plurals are counted and listed more often than written out.
+  'tokens',
+  'passwords',
+  'keys',
+  'apikeys',
 ])
 const MAX_ENTROPY_CHARS = 256
 const MIN_ENTROPY_CHARS = 20
@@ -122,13 +141,18 @@ export function isSecretName(name: string): boolean {
 }
 
 /** True for a name that is no secret's own, but stands near them: `auth`, `session`, `salt`. */
-export function isWeakName(name: string): boolean {
+function isWeakName(name: string): boolean {
   const parts = segments(name)
   return parts.some((part) => WEAK_SEGMENTS.has(part)) && !HARMLESS_ENDINGS.has(parts.at(-1) ?? '')
 }
 
 export function isPasswordName(name: string): boolean {
   return PASSWORDS.has(segments(name).at(-1) ?? '')
+}
+
+/** A name whose value is looked at. */
+export function isOfInterest(name: string): boolean {
+  return isSecretName(name) || isPassName(name) || isWeakName(name)
 }
 
 /** `DB_PASS`: a password, though the word has other uses; then the value has to be no plain word. */
@@ -149,9 +173,25 @@ export function isPlainKey(name: string): boolean {
   return parts.at(-1) === 'key' && (parts.length === 1 || PLAIN_KEYS.has(parts.at(-2) ?? ''))
 }
 
+/** What anybody may have. */
+export function isPublicKey(name: string): boolean {
+  const parts = segments(name)
+  return parts.at(-1) === 'key' && parts.at(-2) === 'public'
+}
+
+/** `TOKEN_KEY = "access_token_key"`: under what name something is kept. */
+export function isNameOfKey(name: string, value: string): boolean {
+  return segments(name).at(-1) === 'key' && isWordy(value) && /(?:^|[-_.:])(?:key|token|id)(?:$|[-_.:])/i.test(value)
+}
+
+/** Names of what people make of words. */
+export function isPhraseName(name: string): boolean {
+  return ['secret', 'passphrase'].includes(segments(name).at(-1) ?? '')
+}
+
 /** `pgpassword`, `authtoken`: what stands at the end of a word that has no signs. */
 const GLUED =
-  /(password|passwd|passphrase|apikey|(?<=client|app|api|shared|user|auth)secret|(?<=auth|access|refresh|bearer|api|bot|csrf|session)token|(?<=secret|private|access|api|auth)key)$/
+  /(password|passwd|passphrase|apikey|(?<=client|app|api|shared|user|auth)secret|(?<=auth|access|refresh|bearer|api|bot|csrf|session)token|(?<=secret|private|access|api|auth|signing|encryption|master|deploy)key)$/
 
 /** Names come again and again; each is taken apart once. */
 const seen = new Map<string, readonly string[]>()
@@ -179,7 +219,13 @@ function split(name: string): string[] {
 
 /** The look of a made-up secret: letters and digits, no path, no words joined by dashes. */
 export function looksRandom(text: string): boolean {
-  return text.length >= 16 && /\d/.test(text) && /[A-Za-z]/.test(text) && !/[\s/]/.test(text) && !/^[a-z]+(?:[-_.][a-z0-9]+)*$/.test(text)
+  return text.length >= 16 && /\d/.test(text) && /[A-Za-z]/.test(text) && !/[\s/]/.test(text) && !/^[a-z]+(?:[-_.][a-z0-9]+)*$/.test(text) && !isWordy(text)
+}
+
+/** `tab1-settings-panel2`, `user:123:profile`: words and counts that signs join. */
+function isWordy(text: string): boolean {
+  const parts = text.slice(0, MAX_ENTROPY_CHARS).split(/[-_.:/]/)
+  return parts.length > 1 && parts.every((part) => /^(?:[A-Za-z]{1,15}\d{0,2}|\d{1,6}|v\d\w{0,4})$/.test(part))
 }
 
 /** No word, number, path or address: it can be looked for anywhere without taking plain text with it. */
@@ -190,7 +236,13 @@ export function isDistinct(value: string): boolean {
 /** Random by its letters' frequencies too: what counts as a secret next to a weak name. Dates, versions and ids in UUID form are not. */
 export function isHighEntropy(text: string): boolean {
   if (text.length < MIN_ENTROPY_CHARS || /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text) || /^\d{4}-\d\d-\d\d/.test(text)) return false
-  if (!/^[A-Za-z0-9+/=_.~-]+$/.test(text) || !/\d/.test(text) || !/[A-Za-z]/.test(text) || /^(?:sha\d{1,3}[-:]|[a-z]+(?:[-_./][a-z0-9]+)*$)/.test(text))
+  if (
+    !/^[A-Za-z0-9+/=_.~-]+$/.test(text) ||
+    !/\d/.test(text) ||
+    !/[A-Za-z]/.test(text) ||
+    /^(?:sha\d{1,3}[-:]|[a-z]+(?:[-_./][a-z0-9]+)*$)/.test(text) ||
+    isWordy(text)
+  )
     return false
   return bitsPerChar(text.slice(0, MAX_ENTROPY_CHARS)) >= MIN_BITS
 }

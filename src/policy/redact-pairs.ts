@@ -3,13 +3,15 @@
  * command line. The same names count, and the value must look like one.
  */
 import { labelOfValue } from './redact-assignments.ts'
-import { isHighEntropy, isPasswordName, isSecretName, looksRandom } from './redact-names.ts'
+import { isHighEntropy, isOfInterest, isPasswordName, isSecretName, looksRandom } from './redact-names.ts'
 import type { Span } from './redact-patterns.ts'
 
 interface Form {
   readonly hint: string
   /** Global; group 1 the name, group 2 the value, which ends the match or stands before a closing sign. */
   readonly regex: RegExp
+  /** Which names it is about; absent: those of secrets. */
+  readonly names?: (name: string) => boolean
   readonly isSecret: (name: string, value: string) => boolean
 }
 
@@ -23,6 +25,7 @@ const FORMS: readonly Form[] = [
     isSecret: (name, value) => written(name, value) && (looksRandom(value) || isHighEntropy(value) || (isPasswordName(name) && /\d/.test(value))),
   },
   { hint: '</', regex: /<([A-Za-z0-9_.:-]{1,80})>([^<\s][^<\n]{0,512})<\//g, isSecret: (name, value) => written(name, value) && !/^[a-z]+$/i.test(value) },
+  { hint: '#define', regex: /#define[ \t]{1,8}(\w{1,80})[ \t]{1,16}"([^"\n]{6,512})"/g, names: isOfInterest, isSecret: written },
   {
     hint: 'value',
     regex:
@@ -38,11 +41,11 @@ const FORMS: readonly Form[] = [
 
 export function pairSpans(text: string): Span[] {
   const spans: Span[] = []
-  for (const { hint, regex, isSecret } of FORMS) {
+  for (const { hint, regex, isSecret, names = isSecretName } of FORMS) {
     if (!text.includes(hint)) continue
     for (const match of text.matchAll(regex)) {
       const [all, name = '', value = ''] = match
-      if (!isSecretName(name) || !isSecret(name, value)) continue
+      if (!names(name) || !isSecret(name, value)) continue
       const from = match.index + all.lastIndexOf(value)
       spans.push({ from, to: from + value.length, label: 'ENV_SECRET' })
     }
