@@ -6,7 +6,7 @@ import { sha256 } from '../core/json.ts'
 import type { PlanTask, ProjectFile } from '../plms/contract/types.ts'
 import { laneByName } from '../plms/embedded/lanes.ts'
 import { planTask } from '../plms/embedded/plan.ts'
-import type { RunState } from '../pas/embedded/reducer/state.ts'
+import type { Caps, RunState } from '../pas/embedded/reducer/state.ts'
 import { redactTexts } from '../policy/redact.ts'
 import { detectProject } from '../workspace/detect.ts'
 import { gitText } from '../workspace/git.ts'
@@ -81,7 +81,7 @@ export const runDo = operation({
       tokens: params.budget_tokens ?? kit.config.do_budget_tokens,
       breach: 'pause' as const,
     }
-    const state = await startRun(kit, {
+    const { state } = await startRun(kit, {
       root: tree.root,
       project: file,
       plan,
@@ -104,12 +104,12 @@ export const runDo = operation({
 })
 
 /** The same run again after a pause, an approval or a kill; it ends as it would have ended. Throws `run.state`. */
-export async function resumeDo(scene: Scene, state: RunState, project: ProjectFile): Promise<DoResult> {
+export async function resumeDo(scene: Scene, state: RunState, project: ProjectFile, caps?: Caps): Promise<DoResult> {
   const { kit } = scene
   // Killed after its end and before the branch was moved.
   if (state.status === 'completed') return broughtHome(scene, state, project)
   const model = await openModel(kit, scene.tree.root, scene.caller)
-  return toItsEnd(scene, { state: await resumeRun(kit, state), project, model, gates: [], prd: null })
+  return toItsEnd(scene, { state: await resumeRun(kit, state, caps), project, model, gates: [], prd: null })
 }
 
 async function toItsEnd(scene: Scene, session: Session): Promise<DoResult> {

@@ -120,6 +120,7 @@ const report = {
   approvals: z.array(z.string()),
   backend: z.string(),
   open_calls: count,
+  raise: z.nullable(z.array(z.string())),
   exit: count,
 }
 export const started = z.object({ ...report, joined: z.boolean() })

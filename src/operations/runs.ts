@@ -7,6 +7,7 @@ import type { RunId } from '../core/ids.ts'
 import { appendReceipt, MACHINE_CHAIN } from '../ledger/receipts.ts'
 import { problemWords } from '../ledger/verify.ts'
 import { FINAL_RUN } from '../pas/contract/types.ts'
+import type { Caps, RunState } from '../pas/embedded/reducer/state.ts'
 import { appendEvents, findRun } from '../pas/embedded/run-store.ts'
 import type { Kit, OpenKit } from './kit.ts'
 import { resumeDo, type DoResult } from './do.ts'
@@ -32,19 +33,41 @@ const runParam = { run: z.optional(z.string()) }
 type RunParam = { run?: string | undefined }
 const MAX_BUNDLE = 512 * 1024 * 1024
 
-export const runResume = operation<RunParam, Started | DoResult>({
+interface NewBudget {
+  budget_usd?: number | undefined
+  budget_tokens?: number | undefined
+}
+
+export const runResume = operation<RunParam & NewBudget, Started | DoResult>({
   name: 'run.resume',
   summary: 'go on with a paused or interrupted run',
   effect: 'spend',
   scope: 'run.control',
   result: resumed as never,
-  params: z.strictObject(runParam) as never,
+  params: z.strictObject({
+    ...runParam,
+    budget_usd: z.optional(z.number().check(z.nonnegative())),
+    budget_tokens: z.optional(z.int().check(z.nonnegative())),
+  }) as never,
   async handler(params, scene) {
     const { state, project } = await ownRun(scene, params.run)
-    return state.origin === 'do' ? resumeDo(scene, state, project) : resumeProject(scene, project, state)
+    const caps = newCaps(scene, state, params)
+    return state.origin === 'do' ? resumeDo(scene, state, project, caps) : resumeProject(scene, project, state)
   },
   say: (_params, started) => `run ${started.run_id}: ${started.status}`,
 })
+
+/** A new cap is a decision: a person's, and about a goal that was typed; what a plan may spend stands in its approval. */
+function newCaps({ caller }: Scene, state: RunState, budget: NewBudget): Caps | undefined {
+  const { budget_usd: usd, budget_tokens: tokens } = budget
+  if (usd === undefined && tokens === undefined) return undefined
+  if (!caller.scopes.has('budget.override')) throw new VpError('policy.scope', 'Missing scope: budget.override', { rule: 'scope/budget.override' })
+  if (state.origin !== 'do')
+    throw new VpError('usage.params', 'what the run of a plan may spend is approved with its plan', {
+      next: [`vp approve${usd === undefined ? '' : ` --budget-usd ${usd}`}${tokens === undefined ? '' : ` --budget-tokens ${tokens}`}`, 'vp resume'],
+    })
+  return { ...state.caps, ...(usd === undefined ? {} : { micro_usd: Math.round(usd * 1e6) }), ...(tokens === undefined ? {} : { tokens }) }
+}
 
 interface Controlled {
   readonly status: string

@@ -49,6 +49,9 @@ export interface Approved extends ApprovalView {
   readonly receipt: string
 }
 
+/** Where a plan has been run already, a further decision about it (more budget for another run) changes no status. */
+const WAS_RUN: ReadonlySet<string> = new Set(['validating', 'completed', 'needs_review'])
+
 /** Throws `plan.none`, `project.state`, `approval.denied`, `approval.needed` for a looser gate that nobody can confirm. */
 export async function approvePlan(scene: Scene, project: ProjectFile, request: ApprovalRequest): Promise<Approved> {
   const { kit } = scene
@@ -58,9 +61,9 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
     run: await latestRun(tx, project.project_id),
   }))
   if (!plan) throw new VpError('plan.none', 'there is no plan to approve', { next: ['vp plan --from-prd docs/PRD.md'] })
-  const status = transition(record.status, 'approve')
   // A second decision about the same plan changes what it names; the rest of the first stands.
   const before = record.approval?.plan_sha === plan.sha ? record.approval : null
+  const status = before && WAS_RUN.has(record.status) ? record.status : transition(record.status, 'approve')
   const asked = request.gates.map((text) => parseGate(text, before?.gates))
   const kept = (before?.gates ?? []).filter((gate) => !asked.some((one) => one.lane === gate.lane && one.kpi === gate.kpi))
   const gates: RequestedGate[] = [...kept.map((gate) => ({ ...gate, shipped: shippedGate(gate.lane as PasLane, gate.kpi) })), ...asked]

@@ -124,7 +124,7 @@ export async function simulateProject(scene: Scene, project: ProjectFile, share:
   const leaves = leafTasks(plan.tasks)
   const sample = chooseSample(leaves, share, seededChance(plan.sha))
   const cap = Math.max(0, Math.round(kit.config.before_approval_usd * 1e6) - record.spent_before_approval_micro_usd)
-  const state = await startRun(kit, {
+  const { state } = await startRun(kit, {
     root: scene.tree.root,
     project,
     plan,

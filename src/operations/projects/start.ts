@@ -7,12 +7,14 @@ import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { latestRun } from '../../pas/embedded/run-store.ts'
 import type { PlanApproval, ProjectFile } from '../../plms/contract/types.ts'
 import { transition } from '../../plms/embedded/lifecycle.ts'
+import type { Tx } from '../../store/contract.ts'
 import { openModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
 import { resumeRun } from '../runs/drive.ts'
 import { reportRun, type RunReport } from '../runs/report.ts'
 import { driveSession, endError, prdContext } from '../runs/session.ts'
 import { startRun } from '../runs/start.ts'
+import { capsLeft, requireLeft } from './budget.ts'
 import { loadPlan, type StoredPlan } from './plans.ts'
 import { requireProject, saveProject, type ProjectRecord } from './project.ts'
 
@@ -24,16 +26,14 @@ export interface Started extends RunReport {
 /** Starts, or joins the run of the same plan that is under way. Throws `approval.stale`, `project.state`, `plan.none`. */
 export async function startProject(scene: Scene, project: ProjectFile, kind: RunKind, detached: boolean): Promise<Started> {
   const { kit } = scene
-  const { record, plan, running } = await kit.store.read(async (tx) => ({
+  const { record, plan } = await kit.store.read(async (tx) => ({
     record: await requireProject(tx, project.project_id),
     plan: await loadPlan(tx, project.project_id),
-    running: await latestRun(tx, project.project_id),
   }))
   const approval = requireApproval(record, plan)
-  const active = running && !FINAL_RUN.has(running.status) && running.plan_version === plan?.version ? running : null
   const model = await openModel(kit, scene.tree.root, scene.caller)
-  const state = active ? await resumeRun(kit, active) : await begin(scene, project, record, plan as StoredPlan, approval, kind, model)
-  if (detached) return { ...(await reportRun(kit, state, bandOf(record))), exit: 0, joined: active !== null }
+  const { state, joined } = await begin(scene, project, plan as StoredPlan, approval, kind, model)
+  if (detached) return { ...(await reportRun(kit, state, bandOf(record))), exit: 0, joined }
   const end = await driveSession(scene, {
     state,
     project,
@@ -41,31 +41,45 @@ export async function startProject(scene: Scene, project: ProjectFile, kind: Run
     gates: approval.gates,
     prd: prdContext(scene),
   })
-  return finished(scene, record, end, active !== null)
+  return finished(scene, record, end, joined)
 }
 
+/** The run of this plan that is under way goes on; where there is none, one is made. Two that begin at once make one. */
 async function begin(
   scene: Scene,
   project: ProjectFile,
-  record: ProjectRecord,
   plan: StoredPlan,
   approval: PlanApproval,
   kind: RunKind,
   model: Awaited<ReturnType<typeof openModel>>,
-): Promise<RunState> {
+): Promise<{ state: RunState; joined: boolean }> {
   const { kit } = scene
-  const executing = transition(record.status === 'validating' ? 'completed' : record.status, 'start')
-  const caps = { micro_usd: approval.budget_micro_usd, tokens: approval.budget_tokens, breach: approval.breach }
-  const state = await startRun(kit, {
+  const latestOfPlan = async (tx: Tx) => {
+    const latest = await latestRun(tx, project.project_id)
+    return latest?.plan_version === plan.version ? latest : null
+  }
+  const { latest, caps } = await kit.store.read(async (tx) => {
+    const latest = await latestOfPlan(tx)
+    const active = latest && !FINAL_RUN.has(latest.status) ? latest.run_id : null
+    return { latest, caps: await capsLeft(tx, project.project_id, approval, active) }
+  })
+  if (latest && !FINAL_RUN.has(latest.status)) return { state: await resumeRun(kit, latest, caps), joined: true }
+  requireLeft(caps)
+  return startRun(kit, {
     root: scene.tree.root,
     project,
     plan,
     kind,
     caps,
     model: { name: model.provider.name, model: model.provider.model, host: model.host, tier: model.tier },
+    enter: async (tx) => {
+      const now = await latestOfPlan(tx)
+      if (now && now.run_id !== latest?.run_id) return now
+      const record = await requireProject(tx, project.project_id)
+      await saveProject(tx, { ...record, status: transition(record.status === 'validating' ? 'completed' : record.status, 'start') })
+      return null
+    },
   })
-  await kit.store.transaction(async (tx) => saveProject(tx, { ...(await requireProject(tx, record.id)), status: executing }))
-  return state
 }
 
 /** Goes on with a paused or interrupted run; an approval raised meanwhile raises its caps. Throws `run.none`, `run.state`. */
@@ -74,9 +88,7 @@ export async function resumeProject(scene: Scene, project: ProjectFile, state: R
   const record = await kit.store.read((tx) => requireProject(tx, state.project_id))
   const approval = record.approval
   const caps =
-    approval && approval.plan_version === state.plan_version
-      ? { micro_usd: approval.budget_micro_usd, tokens: approval.budget_tokens, breach: approval.breach }
-      : undefined
+    approval && approval.plan_version === state.plan_version ? await kit.store.read((tx) => capsLeft(tx, state.project_id, approval, state.run_id)) : undefined
   const model = await openModel(kit, scene.tree.root, scene.caller)
   const resumed = await resumeRun(kit, state, caps)
   const end = await driveSession(scene, {

@@ -3,6 +3,7 @@
  * and the rehearsal alike.
  */
 import { VpError } from '../../core/errors.ts'
+import { canonicalJson, type Json } from '../../core/json.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { Provider } from '../../models/contract.ts'
 import { meteredProvider } from '../../models/meter.ts'
@@ -127,13 +128,14 @@ async function noOtherWorker(kit: Kit, runId: string): Promise<boolean> {
   return workers.every(({ worker }) => worker === kit.worker || !kit.isAlive(worker))
 }
 
-/** Puts a paused run back to work. Throws `run.state` from an end. */
+/** Puts a paused run back to work, under `caps` where they are other than its own. Throws `run.state` from an end. */
 export async function resumeRun(kit: Kit, state: RunState, caps?: RunState['caps']): Promise<RunState> {
   if (FINAL_RUN.has(state.status))
     throw new VpError('run.state', `run ${state.run_id} has ended: ${state.status}`, {
       next: ['vp status', 'vp validate'],
     })
-  if (state.status !== 'paused') return state
+  const newCaps = caps && canonicalJson(caps) !== canonicalJson(state.caps) ? caps : null
+  if (state.status !== 'paused' && !newCaps) return state
   const { state: resumed } = await kit.store.transaction(
     async (tx) => {
       await appendReceipt(tx, kit, {
@@ -142,8 +144,9 @@ export async function resumeRun(kit: Kit, state: RunState, caps?: RunState['caps
         surface: 'cli',
         run_id: state.run_id,
         outcome: 'ok',
+        ...(newCaps ? { detail: { caps: newCaps as unknown as Json } } : {}),
       })
-      return appendEvents(tx, kit.clock.now(), state.run_id, [{ type: 'resumed', ...(caps ? { caps } : {}) }])
+      return appendEvents(tx, kit.clock.now(), state.run_id, [{ type: 'resumed', ...(newCaps ? { caps: newCaps } : {}) }])
     },
     { durable: true },
   )

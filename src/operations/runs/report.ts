@@ -1,6 +1,7 @@
 /** What a run came to, in the shape of `vp start --json`: read from its state and its commits. */
 import { join } from 'node:path'
 import { activeMs, driversOf } from '../../pas/embedded/drivers.ts'
+import { raiseCommands } from '../../pas/embedded/raise.ts'
 import { energyOf, progress, tokensOf } from '../../pas/embedded/reducer/budget.ts'
 import { runTally } from '../../pas/embedded/reducer/gates.ts'
 import { groundOf } from '../../pas/embedded/reducer/repair.ts'
@@ -34,6 +35,8 @@ export interface RunReport {
   readonly backend: string
   /** Model calls that some process still waits for. */
   readonly open_calls: number
+  /** Commands that let a run go on which a budget stopped; null where none did. */
+  readonly raise: readonly string[] | null
 }
 
 export async function reportRun(kit: Kit, state: RunState, band: { lo: number; hi: number } | null): Promise<RunReport> {
@@ -76,6 +79,7 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
     approvals: pending.map((row) => row.id),
     backend,
     open_calls: open.length,
+    raise: raiseCommands(state),
   }
 }
 

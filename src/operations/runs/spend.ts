@@ -9,7 +9,9 @@ import { appendReceipt } from '../../ledger/receipts.ts'
 import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
 import type { Mask, MeterPorts, Settlement } from '../../models/meter.ts'
 import { answerSha } from '../../models/recorded.ts'
+import { raiseCommands } from '../../pas/embedded/raise.ts'
 import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
+import type { RunState, Shortfall } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents, requireRun } from '../../pas/embedded/run-store.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { Kit } from '../kit.ts'
@@ -98,17 +100,29 @@ async function refuseOverCap(tx: Tx, purse: Purse, scope: string, worst: { token
   }
   const state = await requireRun(tx, purse.run_id)
   const { caps } = state
+  const { earlier } = caps
   const freeUsd = caps.micro_usd === null ? Infinity : caps.micro_usd - state.micro_usd - (held?.usd ?? 0)
   const freeTokens = caps.tokens === null ? Infinity : caps.tokens - tokensOf(state) - (held?.tokens ?? 0)
-  if (worst.micro_usd > freeUsd)
-    throw new VpError('budget.cap', `the next call could cost ${usd(worst.micro_usd)}, ${usd(Math.max(0, freeUsd))} of ${usd(caps.micro_usd ?? 0)} is free`, {
-      why: `at most ${worst.tokens} tokens, cache cold: refused, not made`,
-      next: [`vp approve --budget-usd ${(((caps.micro_usd ?? 0) + worst.micro_usd * 10) / 1e6).toFixed(2)}`, 'vp resume'],
-    })
-  if (worst.tokens > freeTokens)
-    throw new VpError('budget.cap', `the next call could take ${worst.tokens} tokens, ${Math.max(0, freeTokens)} of ${caps.tokens} are free`, {
-      next: [`vp approve --budget-tokens ${(caps.tokens ?? 0) * 2}`, 'vp resume'],
-    })
+  // Ten such calls more, or as much again: a figure that the run can go on with.
+  const needs = (cap: number, used: number, next: number) => Math.max(2 * cap, used + 10 * next)
+  if (worst.micro_usd > freeUsd) {
+    const approved = usd((caps.micro_usd ?? 0) + (earlier?.micro_usd ?? 0))
+    const cap: Shortfall = { cap: 'micro_usd', needs: needs(caps.micro_usd ?? 0, state.micro_usd + (held?.usd ?? 0), worst.micro_usd) }
+    throw overCap(`the next call could cost ${usd(worst.micro_usd)}, ${usd(Math.max(0, freeUsd))} of ${approved} is free`, state, cap, worst.tokens)
+  }
+  if (worst.tokens > freeTokens) {
+    const approved = (caps.tokens ?? 0) + (earlier?.tokens ?? 0)
+    const cap: Shortfall = { cap: 'tokens', needs: needs(caps.tokens ?? 0, tokensOf(state) + (held?.tokens ?? 0), worst.tokens) }
+    throw overCap(`the next call could take ${worst.tokens} tokens, ${Math.max(0, freeTokens)} of ${approved} are free`, state, cap, worst.tokens)
+  }
+}
+
+function overCap(message: string, state: RunState, shortfall: Shortfall, tokens: number): VpError {
+  return new VpError('budget.cap', message, {
+    why: `at most ${tokens} tokens, cache cold: refused, not made`,
+    next: raiseCommands({ ...state, status: 'paused', reason: 'budget.cap', shortfall }) ?? [],
+    data: { shortfall },
+  })
 }
 
 function receiptPlace(purse: Purse, place: CallPlace): { run_id?: string; task_id?: string; attempt?: number; turn: number } {

@@ -2,7 +2,7 @@
  * Starting a run: repository and identity are sound, the passport is written, then one job card per task, then
  * the run. In this order, so that a crash at any point leaves nothing that spends or confuses.
  */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
@@ -16,6 +16,7 @@ import type { Caps, RunState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { PlanTask, ProjectFile } from '../../plms/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
+import type { Tx } from '../../store/contract.ts'
 import { leafTasks } from '../../plms/embedded/plan.ts'
 import { humanIdentity, openHumanRepository, requireBase, type HumanRepository } from '../../workspace/human-repository.ts'
 import { createRunRepository } from '../../workspace/run-repository.ts'
@@ -34,6 +35,14 @@ export interface StartRequest {
   readonly model: { readonly name: string; readonly model: string; readonly host: string; readonly tier: string }
   /** A rehearsal runs some tasks only; absent: all leaves. */
   readonly only?: readonly number[]
+  /** Asked in the transaction that makes the run: one to join in its place, or null. What it writes is written with the run. */
+  readonly enter?: (tx: Tx) => Promise<RunState | null>
+}
+
+export interface StartedRun {
+  readonly state: RunState
+  /** It was there already: nothing was made. */
+  readonly joined: boolean
 }
 
 /** What every run needs of the repository. Throws `workspace.*`, `usage.identity`; asked before anything is recorded. */
@@ -45,7 +54,7 @@ export async function requireStart(kit: Kit, root: string): Promise<{ human: Hum
 }
 
 /** Creates the run and returns it executing. Throws `workspace.*`, `usage.identity`, `sandbox.unavailable`, `run.passport`. */
-export async function startRun(kit: Kit, request: StartRequest): Promise<RunState> {
+export async function startRun(kit: Kit, request: StartRequest): Promise<StartedRun> {
   const { human, base } = await requireStart(kit, request.root)
   const sandbox = await kit.sandbox()
   const runId = mintRunId(kit.clock, kit.random)
@@ -62,6 +71,8 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<RunStat
   kit.point('start.before')
   const started = await kit.store.transaction(
     async (tx) => {
+      const other = await request.enter?.(tx)
+      if (other) return { state: other, joined: true }
       await appendReceipt(tx, kit, {
         op: 'run.passport',
         actor: 'operator',
@@ -99,13 +110,15 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<RunStat
         sandbox: sandbox.backend.name,
       })
       await sealChain(tx, kit.clock, kit.key(), runId)
-      return state
+      return { state, joined: false }
     },
     { durable: true },
   )
   kit.point('start.after')
-  if (started.status === 'failed')
-    throw new VpError(started.reason === 'plan.cycle' ? 'plan.cycle' : 'plan.invalid', `the plan cannot run: ${started.reason ?? ''}`, { next: ['vp plan'] })
+  if (started.joined) rmSync(directory, { recursive: true, force: true })
+  const { status, reason } = started.state
+  if (status === 'failed')
+    throw new VpError(reason === 'plan.cycle' ? 'plan.cycle' : 'plan.invalid', `the plan cannot run: ${reason ?? ''}`, { next: ['vp plan'] })
   return started
 }
 

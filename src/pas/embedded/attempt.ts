@@ -9,7 +9,7 @@ import type { Clock } from '../../core/ports.ts'
 import type { Store, Tx } from '../../store/contract.ts'
 import { FINAL_RUN, type KpiResult, type Violation } from '../contract/types.ts'
 import type { Lease, TaskQueue } from './engines/queue.ts'
-import type { RunState, TaskState } from './reducer/state.ts'
+import type { RunState, Shortfall, TaskState } from './reducer/state.ts'
 import { appendEvents, requireRun, type EventDraft } from './run-store.ts'
 
 export interface WorkTree {
@@ -151,7 +151,7 @@ async function settleStopped<Tree extends WorkTree>(
       [],
       [
         { type: 'lease_lost', task_id, attempt },
-        { type: 'paused', reason },
+        { type: 'paused', reason, ...shortfallOf(outcome.error) },
       ],
     )
   }
@@ -195,6 +195,11 @@ async function settleError<Tree extends WorkTree>(ports: AttemptPorts<Tree>, lea
       { type: 'paused', reason },
     ],
   )
+}
+
+function shortfallOf(error: VpError | null): { readonly shortfall?: Shortfall } {
+  const shortfall = error?.details.data?.['shortfall']
+  return shortfall === undefined ? {} : { shortfall: shortfall as Shortfall }
 }
 
 async function settle<Tree extends WorkTree>(

@@ -8,6 +8,7 @@ import { FINAL_RUN, FINAL_TASK } from '../contract/types.ts'
 import { autonomyOf, completedHunks } from './autonomy.ts'
 import { activeMs, driversOf, isDriven } from './drivers.ts'
 import { lastWords } from './log-lines.ts'
+import { raiseCommands } from './raise.ts'
 import { budgetGuard, budgetRunway, energyOf, progress, tokensOf } from './reducer/budget.ts'
 import { openViolations, runTally } from './reducer/gates.ts'
 import type { RunState, TaskState } from './reducer/state.ts'
@@ -41,6 +42,8 @@ export interface RunStatusReport {
   /** The status, or what is true instead: `waits` for a person's yes, `interrupted` as no process is at it. */
   readonly state: string
   readonly paused_reason: string | null
+  /** Commands that let it go on, where a budget stopped it. */
+  readonly raise: readonly string[] | null
   readonly plan_version: number
   readonly tasks_total: number
   readonly tasks_completed: number
@@ -50,6 +53,7 @@ export interface RunStatusReport {
   readonly tasks_skipped: number
   readonly spend_usd: number | null
   readonly budget_usd: number | null
+  readonly budget_tokens: number | null
   readonly usd_per_minute: number | null
   readonly runway_minutes: number | null
   readonly projected_spend_usd: number | null
@@ -124,6 +128,7 @@ export async function runStatus(tx: Tx, state: RunState, name: string, { now, is
     status: state.status,
     state: stateOf(state, isAtWork),
     paused_reason: state.status === 'paused' ? state.reason : null,
+    raise: raiseCommands(state),
     plan_version: state.plan_version,
     tasks_total: total,
     tasks_completed: done,
@@ -134,6 +139,7 @@ export async function runStatus(tx: Tx, state: RunState, name: string, { now, is
     tasks_skipped: count('skipped'),
     spend_usd: spend,
     budget_usd: budget,
+    budget_tokens: state.caps.tokens,
     usd_per_minute: burn > 0 ? burn : null,
     runway_minutes: runway.minutes_to_depletion,
     projected_spend_usd: done > 0 ? projected : null,

@@ -64,9 +64,9 @@ export function reduceRun(state: RunState, event: RunEvent): RunState {
     case 'task_merged':
       return state.merging?.task_id === event.task_id ? { ...state, head: state.merging.to, merging: null } : state
     case 'paused':
-      return { ...state, status: 'paused', reason: event.reason }
+      return { ...state, status: 'paused', reason: event.reason, ...(event.shortfall ? { shortfall: event.shortfall } : {}) }
     case 'resumed':
-      return state.status === 'paused' ? { ...state, status: 'executing', reason: null, caps: event.caps ?? state.caps } : state
+      return resumed(event.caps ? { ...state, caps: event.caps } : state)
     case 'terminated':
       return { ...state, status: 'terminated', reason: event.reason, ended_at: event.ts }
     case 'failed':
@@ -80,6 +80,12 @@ export function reduceRun(state: RunState, event: RunEvent): RunState {
     default:
       return state
   }
+}
+
+function resumed(state: RunState): RunState {
+  if (state.status !== 'paused') return state
+  const { shortfall: _, ...open } = state
+  return { ...open, status: 'executing', reason: null }
 }
 
 /** Moves that follow from the tasks: the graph is there, every task is at an end. */

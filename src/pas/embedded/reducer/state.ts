@@ -11,6 +11,14 @@ export interface Caps {
   readonly micro_usd: number | null
   readonly tokens: number | null
   readonly breach: BreachPolicy
+  /** What earlier runs under the same approval took of it; `micro_usd` and `tokens` are what they left. Absent: nothing. */
+  readonly earlier?: { readonly micro_usd: number; readonly tokens: number }
+}
+
+/** The cap that stopped a run, and what it would have to be for the run to go on. */
+export interface Shortfall {
+  readonly cap: 'micro_usd' | 'tokens'
+  readonly needs: number
 }
 
 /** Measured and failed, ended without submitting, passed but could not be merged, or not to be tried again. */
@@ -53,6 +61,8 @@ export interface RunState {
   readonly origin?: 'do'
   readonly status: RunStatus
   readonly reason: string | null
+  /** Of a run that a cap paused before a call. */
+  readonly shortfall?: Shortfall
   readonly caps: Caps
   readonly plan_version: number
   readonly expect_tasks: number
@@ -137,7 +147,7 @@ export type RunEvent = { readonly ts: number } & (
     }
   | { readonly type: 'merge_dropped'; readonly task_id: TaskId }
   | { readonly type: 'task_merged'; readonly task_id: TaskId }
-  | { readonly type: 'paused'; readonly reason: string }
+  | { readonly type: 'paused'; readonly reason: string; readonly shortfall?: Shortfall }
   | { readonly type: 'resumed'; readonly caps?: Caps }
   | { readonly type: 'terminated'; readonly reason: string }
   | { readonly type: 'failed'; readonly reason: string }

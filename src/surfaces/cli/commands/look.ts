@@ -50,7 +50,7 @@ async function readStatus(context: CommandContext, isFollowed = false) {
       const next = nextOf(
         status.state,
         status.approvals.map((one) => one.approval),
-        found.state.reason,
+        status.raise,
       )
       const view = { ...status, run: await shortRun(tx, status.run_id), next }
       const last = new Map((isFollowed ? await logLines(tx, found.state, { after: 0 }) : []).map((line) => [line.task, line]))
@@ -66,9 +66,9 @@ async function readStatus(context: CommandContext, isFollowed = false) {
 const presentOf = ({ ports }: CommandContext) => ({ now: ports.clock.now(), isAlive: ports.isAlive })
 
 /** What the state allows, at most two commands. */
-export function nextOf(status: string, approvals: readonly string[], reason: string | null): string[] {
+export function nextOf(status: string, approvals: readonly string[], raise: readonly string[] | null): readonly string[] {
   if (approvals[0]) return [`vp approve ${approvals[0]}`, ...(status === 'paused' ? ['vp resume'] : [])]
-  if (status === 'paused') return reason?.startsWith('budget') ? ['vp approve --budget-usd N', 'vp resume'] : ['vp resume']
+  if (status === 'paused') return raise ?? ['vp resume']
   if (status === 'interrupted') return ['vp resume', 'vp logs']
   if (status === 'completed') return ['vp complete']
   if (status === 'needs_review') return ['vp validate']
@@ -216,13 +216,15 @@ async function whereAmI(tx: Tx, context: CommandContext, root: string | null, pr
       tasks: { total: status.tasks_total, done: status.tasks_completed - status.tasks_failed - status.tasks_skipped, running: status.tasks_running },
       spend_usd: status.spend_usd,
       budget_usd: status.budget_usd,
+      tokens_total: status.tokens_total,
+      budget_tokens: status.budget_tokens,
       runway_ms: status.runway_minutes === null ? null : status.runway_minutes * 60_000,
       left_ms: left,
       approvals: status.approvals,
       next: nextOf(
         status.state,
         status.approvals.map((one) => one.approval),
-        found.state.reason,
+        status.raise,
       ),
     }
   }

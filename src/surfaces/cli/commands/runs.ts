@@ -28,7 +28,7 @@ export function endError(result: Started): VpError {
   const reason = result.reason ?? result.status
   const code = /^[a-z_]+\.[a-z_]+(?=: )/.exec(reason)?.[0]
   // A run that stopped for an error says so with that error's own code.
-  const next = [...result.approvals.map((id) => `vp approve ${id}`), ...nextAfter(result.exit)]
+  const next = [...result.approvals.map((id) => `vp approve ${id}`), ...nextAfter(result)]
   const asks = result.approvals[0] ? { approval: result.approvals[0] } : {}
   if (code === 'gate.unmeasured')
     return new VpError(code, reason.slice(code.length + 2), { next: ['add --test "make check"', ...next], changed: 'your branch stays as it is' })
@@ -40,8 +40,8 @@ export function endError(result: Started): VpError {
   return new VpError('gate.failed', reason, { next })
 }
 
-function nextAfter(exit: number): string[] {
-  if (exit === 6) return ['vp approve --budget-usd N', 'vp resume']
+function nextAfter({ exit, raise }: Started): readonly string[] {
+  if (raise) return raise
   if (exit === 8) return ['vp doctor', 'vp resume']
   return exit === 130 || exit === 7 ? ['vp resume'] : ['vp validate', 'vp logs']
 }
@@ -70,7 +70,7 @@ function reportView(result: RunReport): ReportView {
     ...(result.status === 'paused' && result.reason?.startsWith('by you')
       ? { paused: { by: 'you', keep: result.tasks_total - result.tasks_completed, open_calls: result.open_calls } }
       : {}),
-    next: result.status === 'completed' ? [`git diff HEAD...${result.branch}`, 'vp complete'] : nextOf(result.status, result.approvals, result.reason),
+    next: result.status === 'completed' ? [`git diff HEAD...${result.branch}`, 'vp complete'] : nextOf(result.status, result.approvals, result.raise),
   }
 }
 
@@ -123,24 +123,32 @@ export const resumeCommand: Command = {
   name: 'resume',
   group: 'run',
   summary: 'go on with a paused or killed run',
-  usage: 'vp resume [RUN]',
-  examples: ['vp resume', 'vp resume 9c1f', 'vp resume --no-input --json'],
-  flags: {},
+  usage: 'vp resume [RUN] [--budget-usd N] [--budget-tokens N]',
+  examples: ['vp resume', 'vp resume 9c1f', 'vp resume 9c1f --budget-tokens 400000'],
+  flags: {
+    'budget-usd': { type: 'string', help: 'a new cap in dollars for a run of vp do; a plan’s is raised by vp approve' },
+    'budget-tokens': { type: 'string', help: 'the same in tokens' },
+  },
   needsKit: true,
   exits: [0, 2, 3, 4, 5, 6, 7, 8, 130],
   json: 'as vp start',
   async run(context) {
+    const params = { ...(context.positionals[0] ? { run: context.positionals[0] } : {}), ...budgetFlags(context) }
     const watch = watchRun(context)
     try {
-      const answer = await context.call(runResume, context.positionals[0] ? { run: context.positionals[0] } : {}, {
-        live: watch.live,
-      })
+      const answer = await context.call(runResume, params, { live: watch.live })
       const result = answer.result as Started | DoResult
       return 'goal' in result ? doOutcome(result, answer.receipt) : reportOutcome(result, answer.receipt)
     } finally {
       watch.end()
     }
   },
+}
+
+function budgetFlags({ flags }: CommandContext): { budget_usd?: number; budget_tokens?: number } {
+  const budget_usd = numberFlag(flags, 'budget-usd')
+  const budget_tokens = numberFlag(flags, 'budget-tokens')
+  return { ...(budget_usd === undefined ? {} : { budget_usd }), ...(budget_tokens === undefined ? {} : { budget_tokens }) }
 }
 
 function controlCommand(name: 'pause' | 'terminate', summary: string): Command {
@@ -227,16 +235,14 @@ export const doCommand: Command = {
     if (goal === '') throw new VpError('usage.flag', 'vp do takes a goal in words', { next: ['vp do "fix the failing test"'] })
     const test = textFlag(context.flags, 'test')
     const lane = textFlag(context.flags, 'lane')
-    const budget_usd = numberFlag(context.flags, 'budget-usd')
-    const budget_tokens = numberFlag(context.flags, 'budget-tokens')
+    const budget = budgetFlags(context)
     const watch = watchRun(context, { steps: true })
     try {
       const params = {
         goal,
         ...(lane ? { lane } : {}),
         ...(test ? { test: splitWords(test) } : {}),
-        ...(budget_usd === undefined ? {} : { budget_usd }),
-        ...(budget_tokens === undefined ? {} : { budget_tokens }),
+        ...budget,
       }
       const answer = await context.call(runDo, params, { live: watch.live })
       return doOutcome(answer.result as DoResult, answer.receipt)

@@ -2,7 +2,7 @@
 import { duration, energy, roughly, tokens, usd, type EnergyBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, labelled, nextLines } from '../layout.ts'
-import { spendOf, type WaitingApproval } from './where-am-i.ts'
+import { spendOf, tokensOfCap, type WaitingApproval } from './where-am-i.ts'
 
 export interface StatusView {
   readonly run_id: string
@@ -27,6 +27,8 @@ export interface StatusView {
   readonly tasks?: readonly { readonly n: number; readonly status: string }[]
   readonly spend_usd: number | null
   readonly budget_usd?: number | null
+  readonly tokens_total?: number
+  readonly budget_tokens?: number | null
   readonly usd_per_minute?: number | null
   readonly runway_minutes?: number | null
   readonly projected_spend_usd?: number | null
@@ -112,6 +114,7 @@ function budgetText(view: StatusView): string {
   const { runway_minutes: runway, usd_per_minute: rate, projected_spend_usd: projected } = view
   return dots(
     spendOf(view.spend_usd, view.budget_usd ?? null),
+    tokensOfCap(view.tokens_total, view.budget_tokens),
     rate !== undefined && rate !== null && rate > 0 && `${usd(rate)}/min`,
     runway !== undefined && runway !== null && runway > 0 && `runway ${roughly(runway * 60_000)}`,
     projected !== undefined && projected !== null && `projected ${usd(projected)} est.`,

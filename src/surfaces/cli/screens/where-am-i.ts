@@ -1,7 +1,7 @@
 /**
  * `vp` alone: where am I, what does it cost, what do I do next. Opens nothing, knows only what it is given.
  */
-import { ago, duration, durationBand, roughly, usd, usdBand } from '../format.ts'
+import { ago, duration, durationBand, roughly, tokens, usd, usdBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, nextLines } from '../layout.ts'
 import { attention, hang, toCopy } from '../style.ts'
@@ -38,6 +38,8 @@ export type WhereAmIView =
       readonly tasks: { readonly total: number; readonly done: number; readonly running: number }
       readonly spend_usd: number | null
       readonly budget_usd: number | null
+      readonly tokens_total?: number
+      readonly budget_tokens?: number | null
       readonly runway_ms: number | null
       readonly left_ms: number | null
       readonly approvals: readonly WaitingApproval[]
@@ -97,6 +99,7 @@ function runLines(view: Extract<WhereAmIView, { kind: 'run' }>): string[] {
     ),
     dots(
       spendOf(view.spend_usd, view.budget_usd),
+      tokensOfCap(view.tokens_total, view.budget_tokens),
       view.runway_ms !== null && `runway ${roughly(view.runway_ms)}`,
       view.left_ms !== null && `about ${roughly(view.left_ms)} left est.`,
     ),
@@ -111,4 +114,9 @@ function runLines(view: Extract<WhereAmIView, { kind: 'run' }>): string[] {
 /** `$1.12 of $4.00`, or what was spent alone where there is no cap. */
 export function spendOf(spend: number | null, budget: number | null): string {
   return budget === null ? `${usd(spend)} spent` : `${usd(spend)} of ${usd(budget)}`
+}
+
+/** `3.8k of 9.0k tokens`; nothing where no cap counts them. */
+export function tokensOfCap(used: number | undefined, cap: number | null | undefined): string | false {
+  return cap !== null && cap !== undefined && `${tokens(used ?? 0)} of ${tokens(cap)} tokens`
 }
