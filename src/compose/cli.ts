@@ -138,7 +138,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
       random: { bytes: (count) => nodeCrypto().randomFillSync(new Uint8Array(count)) },
       isAlive: isWorkerAlive,
     },
-    ask: async (question) => (interactive && lazy ? lazy.askYesNo(asking, question) : false),
+    ask: async (question) => (interactive && lazy ? ((await lazy.askYesNo(asking, question)) ?? false) : false),
     talk: (line) => {
       if (!parsed.json) host.stderr.write(paint({ stdout: [], stderr: [line] }, looks).stderr)
     },

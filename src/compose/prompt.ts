@@ -1,5 +1,6 @@
 /** Questions at this terminal: letters and Enter, on stderr. Opened only where stdin and stderr are terminals. */
 import { createInterface } from 'node:readline/promises'
+import { VpError } from '../core/errors.ts'
 import type { Caller, Dialogue } from '../operations/operation.ts'
 import { clean, paint, type Screen } from '../surfaces/cli/finish.ts'
 import { approveAskScreen, approveQuestion, approveView } from '../surfaces/cli/screens/approve.ts'
@@ -31,6 +32,11 @@ async function line({ host, pause }: Asking, question: string): Promise<string |
     typed = false
     while (host.stdin.read() !== null) typed = true
   }
+  // An input that ended while it was quiet closes no reader that is opened after it.
+  if (pause.aborted || host.stdin.readableEnded || host.stdin.destroyed) {
+    host.stdin.pause()
+    return null
+  }
   const reader = createInterface({ input: host.stdin, output: host.stderr, terminal: false })
   const closed = new Promise<null>((resolve) => reader.once('close', () => resolve(null)))
   try {
@@ -43,8 +49,17 @@ async function line({ host, pause }: Asking, question: string): Promise<string |
   }
 }
 
-export async function askYesNo(asking: Asking, question: string): Promise<boolean> {
-  return (await line(asking, question.endsWith(' ') ? question : `${question} `))?.trim().toLowerCase() === 'y'
+/** null when nobody answered. Throws `cancelled` at Ctrl-C, which is no answer either. */
+export async function askYesNo(asking: Asking, question: string): Promise<boolean | null> {
+  const typed = await line(asking, question.endsWith(' ') ? question : `${question} `)
+  refuseStopped(asking)
+  return typed === null ? null : typed.trim().toLowerCase() === 'y'
+}
+
+function refuseStopped({ host, pause }: Asking): void {
+  if (!pause.aborted) return
+  host.stderr.write('\n')
+  throw new VpError('cancelled', 'stopped at the question, which stays unanswered', { next: ['vp'] })
 }
 
 function show({ host, looks }: Asking, screen: (look: Look) => Screen): void {
@@ -88,7 +103,9 @@ export function dialogueAt(asking: Asking): Dialogue {
     answer: async (question, n, of) => {
       if (n === 1) show(asking, () => ({ stdout: [], stderr: [questionsHead(of)] }))
       const asked = paint({ stdout: [], stderr: [questionLine(clean(question), n - 1, of)] }, { out: asking.looks.err, err: asking.looks.err })
-      return line(asking, `${asked.stderr.trimEnd()} `)
+      const typed = await line(asking, `${asked.stderr.trimEnd()} `)
+      refuseStopped(asking)
+      return typed
     },
     approve: async (view) => {
       show(asking, (look) => approveAskScreen(approveView(view), look))

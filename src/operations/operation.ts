@@ -50,7 +50,8 @@ export interface CallQuestion {
 export interface Dialogue {
   /** null or '': the default. */
   answer(question: Question, n: number, of: number): Promise<string | null>
-  approve(view: ApprovalView): Promise<boolean>
+  /** null: nobody answered. */
+  approve(view: ApprovalView): Promise<boolean | null>
 }
 
 /** What a call goes on to tell its client. */

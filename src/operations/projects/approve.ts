@@ -19,8 +19,8 @@ export interface ApprovalRequest {
   readonly breach?: 'pause' | 'ask' | 'kill' | undefined
   /** `lane:kpi>=x`, as typed; those of the plan's approval so far hold on beside them. */
   readonly gates: readonly string[]
-  /** Shown what is signed, answers yes or no; absent: the flags were the decision. */
-  readonly confirm?: (view: ApprovalView) => Promise<boolean>
+  /** Shown what is signed, answers yes or no, null where nobody answers; absent: the flags were the decision. */
+  readonly confirm?: (view: ApprovalView) => Promise<boolean | null>
 }
 
 export interface ApprovalView {
@@ -95,8 +95,9 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
       `${looser.map((gate) => `${gate.lane} ${gate.kpi}`).join(', ')} would be looser than what holds now, and only a person at a terminal may loosen a gate`,
       { next: ['vp approve … in a terminal'] },
     )
-  if (request.confirm && !(await request.confirm(view)))
-    throw new VpError('approval.denied', 'not approved', {
+  const answer = request.confirm ? await request.confirm(view) : true
+  if (!answer)
+    throw new VpError(answer === null ? 'approval.needed' : 'approval.denied', answer === null ? 'not approved: nobody answered' : 'not approved', {
       changed: 'nothing was changed',
       next: ['vp approve --budget-usd N'],
     })

@@ -185,6 +185,7 @@ async function askedNow(context: CommandContext, typed: string): Promise<string>
   const question = await pendingQuestion(context.kit(), typed)
   const answer = context.caller.confirm ? await context.caller.confirm(question) : 'later'
   if (answer !== 'later') return answer
+  if (context.pause.aborted) throw new VpError('cancelled', `${question.approval} stays pending`, { next: [`vp approve ${question.approval}`] })
   const words = `vp approve ${question.approval}`
   throw new VpError('approval.needed', `${question.approval} stays pending`, {
     why: `${question.ask.wants} · ${question.decision.rule}`,
