@@ -190,11 +190,15 @@ async function planner(
     project_id: project.project_id,
     cap_micro_usd: Math.round(kit.config.before_approval_usd * 1e6),
   } as const
-  const provider = meteredProvider(meterPorts(kit, purse, model.provider, tree.masking()), model.provider, {
-    price,
-    tier: model.tier,
-    allowUnknownPrice: kit.config.allow_unknown_price,
-  })
+  const provider = meteredProvider(
+    meterPorts(kit, purse, { provider: model.provider, mask: tree.masking() }, (retry) => caller.live?.watcher.onRetry?.(retry, null)),
+    model.provider,
+    {
+      price,
+      tier: model.tier,
+      allowUnknownPrice: kit.config.allow_unknown_price,
+    },
+  )
   return async (request, turn) => {
     const answer = await provider.answer(request, { task: 'plan', attempt: 1, turn }, signal)
     usage.tokens += answer.usage.tokens_in + answer.usage.tokens_out + answer.usage.tokens_think

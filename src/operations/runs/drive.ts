@@ -7,6 +7,7 @@ import { canonicalJson, type Json } from '../../core/json.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { Provider } from '../../models/contract.ts'
 import { meteredProvider } from '../../models/meter.ts'
+import type { Retry } from '../../models/retry.ts'
 import { FREE, tablePrice, type Price } from '../../models/prices.ts'
 import { FINAL_RUN } from '../../pas/contract/types.ts'
 import { driveRun, type DriveEnd } from '../../pas/embedded/drive.ts'
@@ -98,7 +99,8 @@ export async function portsOptions(kit: Kit, request: DriveRequest): Promise<Run
     providerFor: async (task, mask) => {
       const purse = { kind: 'run', run_id: request.state.run_id, task_id: task.task_id, attempt: task.attempt } as const
       const allowUnknownPrice = kit.config.allow_unknown_price || request.state.caps.micro_usd === null
-      return meteredProvider(meterPorts(kit, purse, request.provider, mask), request.provider, {
+      const onRetry = (retry: Retry) => request.watcher.onRetry?.(retry, task)
+      return meteredProvider(meterPorts(kit, purse, { provider: request.provider, mask }, onRetry), request.provider, {
         price,
         tier: request.tier,
         allowUnknownPrice,

@@ -9,6 +9,7 @@ import { appendReceipt } from '../../ledger/receipts.ts'
 import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
 import type { Mask, MeterPorts, Settlement } from '../../models/meter.ts'
 import { answerSha } from '../../models/recorded.ts'
+import { MAX_TRIES, type Retry } from '../../models/retry.ts'
 import { raiseCommands } from '../../pas/embedded/raise.ts'
 import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
 import type { RunState, Shortfall } from '../../pas/embedded/reducer/state.ts'
@@ -23,7 +24,8 @@ export type Purse =
   | { readonly kind: 'run'; readonly run_id: RunId; readonly task_id: TaskId; readonly attempt: number }
   | { readonly kind: 'project'; readonly project_id: number; readonly cap_micro_usd: number }
 
-export function meterPorts(kit: Kit, purse: Purse, provider: Provider, mask: Mask): MeterPorts {
+export function meterPorts(kit: Kit, purse: Purse, outlet: Pick<Outlet, 'provider' | 'mask'>, onRetry?: (retry: Retry) => void): MeterPorts {
+  const { provider, mask } = outlet
   const scope = purse.kind === 'run' ? purse.run_id : `project:${purse.project_id}`
   return {
     monotonic: () => kit.clock.monotonic(),
@@ -45,6 +47,7 @@ export function meterPorts(kit: Kit, purse: Purse, provider: Provider, mask: Mas
         await writeSettlement(tx, kit, { purse, scope, provider, mask }, settlement)
       }),
     failedTry: async (place, error, attempt, delayMs) => {
+      onRetry?.({ code: error.code, host: provider.endpoint.host, wait_ms: delayMs, next: attempt + 1, of: MAX_TRIES })
       await kit.store.transaction((tx) =>
         appendReceipt(tx, kit, {
           ...receiptPlace(purse, place),

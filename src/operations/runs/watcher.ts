@@ -1,5 +1,6 @@
 /** Who looks on while a run is driven: the live view, the event lines, or nobody. */
 import type { AgentActivity } from '../../agent/loop.ts'
+import type { Retry } from '../../models/retry.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 
 /** What is known of a run before its first task begins. */
@@ -19,6 +20,8 @@ export interface Watcher {
     readonly duration_ms: readonly [number, number]
     readonly cap_usd: number
   }): void
+  /** A model call failed and is made again after a while: of a task, or of the planner. */
+  onRetry?(retry: Retry, task: TaskState | null): void
   onState(state: RunState): void
   onActivity(task: TaskState, activity: AgentActivity | { readonly kind: 'gate'; readonly name: string }): void
 }

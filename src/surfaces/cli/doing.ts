@@ -1,6 +1,7 @@
 /** What a task does just now, in a literal verb and its object; and the event lines of one small change. Pure. */
 import type { AgentActivity } from '../../agent/loop.ts'
 import type { Json } from '../../core/json.ts'
+import type { Retry } from '../../models/retry.ts'
 
 export type Activity = AgentActivity | { readonly kind: 'gate'; readonly name: string }
 
@@ -25,6 +26,12 @@ export function doingAfter(before: Doing | undefined, activity: Activity, now: n
     case 'told':
       return { words: before?.words ?? toolWords(activity.name, activity.args, testCommand), note: toldWords(activity.name, activity.text), newsAt: now }
   }
+}
+
+/** `rate limited by api.example.org, next try in 30 s (2 of 3)`. */
+export function retryWords({ code, host, wait_ms, next, of }: Retry): string {
+  const what = code === 'model.rate_limited' ? `rate limited by ${host}` : `${code} at ${host}`
+  return `${what}, next try in ${Math.ceil(wait_ms / 1000)} s (${next} of ${of})`
 }
 
 export function noteNow(doing: Doing, now: number): string {

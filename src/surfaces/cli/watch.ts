@@ -7,7 +7,7 @@ import type { Caller, CallQuestion } from '../../operations/operation.ts'
 import type { RunFacts, Watcher } from '../../operations/runs/watcher.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { CommandContext } from './command.ts'
-import { doingAfter, noteNow, toldEvent, type Activity, type Doing } from './doing.ts'
+import { doingAfter, noteNow, retryWords, toldEvent, type Activity, type Doing } from './doing.ts'
 import { paint } from './finish.ts'
 import { liveViewOf, type RowWords } from './live-view.ts'
 import { openRegion, type Region } from './region.ts'
@@ -127,6 +127,13 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
         fields: { text: told.text },
       })
   }
+  const onRetry: Watcher['onRetry'] = (retry, task) => {
+    const text = retryWords(retry)
+    if (task) doings.set(task.task_id, { words: text, note: '', newsAt: clock.monotonic() })
+    const of = { run: last ? shortOf(last) : '-', task: options.steps && isLive ? null : (task?.card.payload.n ?? null) }
+    say({ t: clock.now(), ...of, event: 'again', text, fields: { text } })
+    draw()
+  }
   const timer = setInterval(() => {
     draw()
     if (!last || isLive || clock.monotonic() - lastSaid < ALIVE_MS) return
@@ -156,7 +163,7 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
         else draw()
       }))
   return {
-    live: { watcher: { onBegin, onPlan, onState, onActivity }, pause: context.pause, ...(confirm ? { confirm } : {}) },
+    live: { watcher: { onBegin, onPlan, onState, onActivity, onRetry }, pause: context.pause, ...(confirm ? { confirm } : {}) },
     end: () => {
       clearInterval(timer)
       context.streams.stdin.off('data', onEnter)
@@ -245,5 +252,13 @@ function doneEvent(base: Pick<EventView, 't' | 'run' | 'task'>, task: TaskState,
       cost_usd: cost === null ? null : Number(cost.toFixed(6)),
       ms: (task.ended_at ?? 0) - (task.started_at ?? 0),
     },
+  }
+}
+
+/** For a command that shows no progress: it says at least why it waits. */
+export function watchRetries(context: Pick<CommandContext, 'talk' | 'pause'>): NonNullable<Caller['live']> {
+  return {
+    watcher: { onState: () => undefined, onActivity: () => undefined, onRetry: (retry) => context.talk(`note  ${retryWords(retry)}`) },
+    pause: context.pause,
   }
 }

@@ -14,6 +14,7 @@ import { requireRoot } from '../../../operations/projects/checkout.ts'
 import { pendingQuestion } from '../../../operations/wrapper/approval.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { choiceFlag, numberFlag, textFlag } from '../parse.ts'
+import { watchRetries } from '../watch.ts'
 import { approvedScreen, decisionScreen } from '../screens/approve.ts'
 import { estimateScreen, simulateScreen } from '../screens/estimate.ts'
 import { newScreen, planScreen } from '../screens/plan.ts'
@@ -71,10 +72,8 @@ export const planCommand: Command = {
     requireRoot(context.cwd)
     const prd = textFlag(context.flags, 'from-prd')
     const answers = textFlag(context.flags, 'answers')
-    const answer = await context.call(plmsPlan, {
-      ...(prd ? { prd: resolve(context.cwd, prd) } : {}),
-      ...(answers ? { answers: readAnswers(answers) } : {}),
-    })
+    const params = { ...(prd ? { prd: resolve(context.cwd, prd) } : {}), ...(answers ? { answers: readAnswers(answers) } : {}) }
+    const answer = await context.call(plmsPlan, params, { live: watchRetries(context) })
     const result = answer.result as Planned
     const parents = new Set(result.tasks.map((task) => task.parent_task_id))
     const view = {
@@ -145,7 +144,7 @@ export const simulateCommand: Command = {
       throw new VpError('usage.flag', '--rehearsal is a share from 0.001 to 0.2', {
         next: ['vp simulate --rehearsal 0.01'],
       })
-    const answer = await context.call(plmsSimulate, { rehearsal_pct: share })
+    const answer = await context.call(plmsSimulate, { rehearsal_pct: share }, { live: watchRetries(context) })
     const result = answer.result as Simulated
     const metrics = result.sampling_metrics
     const view = {
