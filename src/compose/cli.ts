@@ -13,7 +13,7 @@ import type { Command, CommandContext, Edges, Outcome, Place } from '../surfaces
 import { COMMANDS, loadCommand } from '../surfaces/cli/commands/index.ts'
 import { envelopeLine, failureEnvelope, successEnvelope } from '../surfaces/cli/envelope.ts'
 import { errorScreen } from '../surfaces/cli/error.ts'
-import { parseFlags, splitCommand, textFlag } from '../surfaces/cli/parse.ts'
+import { parseFlags, splitCommand, textFlag, wordsOf } from '../surfaces/cli/parse.ts'
 import { paint } from '../surfaces/cli/finish.ts'
 import { isWorkerAlive } from './process.ts'
 import { lookFrom, type Looks, type StreamFacts } from '../surfaces/cli/style.ts'
@@ -42,7 +42,8 @@ export async function runCli(host: CliProcess): Promise<number> {
     if (help) name = 'help'
     const command = await loadCommand(name)
     const { flags, positionals } = parseFlags(help ? help : words.argv, command.flags, name)
-    const outcome = await runCommand(host, looks, command, { flags, positionals, rest: words.rest, json })
+    const spoken = wordsOf(command, positionals, help ? [] : words.rest)
+    const outcome = await runCommand(host, looks, command, { flags, positionals: spoken, rest: words.rest, json })
     return outcome === null ? 0 : emit(host, looks, name, outcome, json)
   } catch (thrown) {
     const { outletOf, maskedError } = await import('./outlet.ts')

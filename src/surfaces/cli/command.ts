@@ -52,7 +52,7 @@ export interface Edges extends Place {
 export interface CommandContext extends Edges {
   readonly positionals: readonly string[]
   readonly flags: Flags
-  /** What stood after `--`. */
+  /** What stood after `--`; in all commands but those that take an argv it is among the words. */
   readonly rest: readonly string[]
   readonly json: boolean
   readonly interactive: boolean
@@ -87,6 +87,8 @@ export interface Command {
   readonly group: 'plan' | 'run' | 'prove' | 'repair' | 'by hand' | 'models' | 'rights' | 'surfaces' | 'machine'
   readonly summary: string
   readonly usage: string
+  /** Words besides its flags: so many at most, any number, or a command's argv, which goes on behind `--`. Absent: none. */
+  readonly takes?: number | 'words' | 'argv'
   readonly examples: readonly string[]
   readonly flags: FlagSpec
   /** Loads operations and everything beneath; false for what only reads the ledger. */

@@ -1,7 +1,7 @@
 /** The command line as values: which command, which flags, what follows `--`. Pure; `util.parseArgs` does the reading. */
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { VpError } from '../../core/errors.ts'
-import type { Flags, FlagSpec } from './command.ts'
+import type { Command, Flags, FlagSpec } from './command.ts'
 
 export const GLOBAL_FLAGS = {
   json: { type: 'boolean', help: 'one JSON document on stdout' },
@@ -52,6 +52,22 @@ export function parseFlags(argv: readonly string[], spec: FlagSpec, name: string
       next: [`vp help ${name}`.trim()],
     })
   }
+}
+
+/** The words that a command takes: after `--` everything is one, whatever it begins with. Throws `usage.flag` for one too many. */
+export function wordsOf({ name, takes = 0 }: Pick<Command, 'name' | 'takes'>, positionals: readonly string[], rest: readonly string[]): readonly string[] {
+  if (takes === 'argv') return positionals
+  const words = [...positionals, ...rest]
+  const extra = takes === 'words' ? undefined : words[takes]
+  if (extra !== undefined)
+    throw new VpError(
+      'usage.flag',
+      `vp ${name} takes ${takes === 0 ? 'no word' : takes === 1 ? 'one word' : `${takes} words`}, and ${JSON.stringify(extra.slice(0, 40))} is one more`,
+      {
+        next: [`vp help ${name}`.trim()],
+      },
+    )
+  return words
 }
 
 /** A number from a flag; throws `usage.flag`. */

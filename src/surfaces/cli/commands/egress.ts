@@ -11,6 +11,7 @@ export const egressShowCommand: Command = {
   group: 'prove',
   summary: 'the bytes that left, with hashes',
   usage: 'vp egress show [RUN] [--summary]',
+  takes: 1,
   examples: ['vp egress show', 'vp egress show 9c1f --summary', 'vp egress show 9c1f --json | jq .result.hosts'],
   flags: { summary: { type: 'boolean', help: 'without the bytes' } },
   needsKit: true,

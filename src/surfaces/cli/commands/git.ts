@@ -13,6 +13,7 @@ export const gitBranchCommand: Command = {
   group: 'by hand',
   summary: 'list branches, or make one where you are',
   usage: 'vp git branch [NAME [--switch]]',
+  takes: 1,
   examples: ['vp git branch', 'vp git branch fix/retry --switch', 'vp git branch --json | jq -r .result.current'],
   flags: { switch: { type: 'boolean', help: 'go on it; files and index stay as they are' } },
   needsKit: true,
@@ -32,6 +33,7 @@ export const gitCommitCommand: Command = {
   group: 'by hand',
   summary: 'commit named paths, or what you staged; runs no hook, no filter, no program of the repository',
   usage: 'vp git commit -m MESSAGE [--signoff] [PATH…]',
+  takes: 'words',
   examples: ['vp git commit -m "fix(cart): keep both" src/cart', 'vp git commit -s -m "docs: how to retry" docs/retry.md', 'vp git commit -m "as staged"'],
   flags: {
     message: { type: 'string', short: 'm', help: 'the message; its first line is the subject' },
@@ -44,7 +46,7 @@ export const gitCommitCommand: Command = {
     const message = textFlag(context.flags, 'message')
     if (message === undefined) throw new VpError('usage.flag', 'vp git commit takes -m MESSAGE', { next: ['vp git commit -m "fix: …" PATH'] })
     const { root } = context.checkout()
-    const paths = [...context.positionals, ...context.rest].map((path) => relative(root, resolve(context.cwd, path)) || '.')
+    const paths = context.positionals.map((path) => relative(root, resolve(context.cwd, path)) || '.')
     const answer = await context.call(gitCommit, {
       message,
       ...(context.flags['signoff'] === true ? { signoff: true } : {}),
@@ -61,6 +63,7 @@ export const gitPushCommand: Command = {
   group: 'by hand',
   summary: 'push one branch to your remote after a yes, never by force',
   usage: 'vp git push [REMOTE [BRANCH]]',
+  takes: 2,
   examples: ['vp git push', 'vp git push origin fix/retry', 'vp git push --no-input     (leaves the question for vp approve)'],
   flags: {},
   needsKit: true,
@@ -79,6 +82,7 @@ export const gitPrCommand: Command = {
   group: 'by hand',
   summary: 'push a run and open its pull request after a yes, or print it where no forge or token is known',
   usage: 'vp git pr [RUN] [--draft] [--title TEXT] [--base BRANCH] [--dry-run]',
+  takes: 1,
   examples: ['vp git pr', 'vp git pr 9c1f --base main --draft', 'vp git pr --dry-run > pr.md'],
   flags: {
     base: { type: 'string', help: 'the branch it should go to' },

@@ -9,6 +9,7 @@ export function helpCommand(loadAll: () => Promise<readonly Command[]>): Command
     group: 'machine',
     summary: 'how to use vp',
     usage: 'vp help [COMMAND|json|exit|env|ids]',
+    takes: 'words',
     examples: ['vp help', 'vp help start', 'vp help exit'],
     flags: {},
     needsKit: false,

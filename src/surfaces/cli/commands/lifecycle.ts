@@ -24,6 +24,7 @@ export const newCommand: Command = {
   group: 'plan',
   summary: 'make a project of this repository',
   usage: 'vp new --name NAME',
+  takes: 1,
   examples: ['vp new --name shop-api', 'vp new --name shop-api --json', 'vp new --name shop-api --cwd ../shop'],
   flags: { name: { type: 'string', help: 'the project’s name' } },
   needsKit: true,
@@ -198,6 +199,7 @@ export const approveCommand: Command = {
   group: 'plan',
   summary: 'sign the plan, or answer a call',
   usage: 'vp approve [--budget-usd N] [--budget-tokens N] [--breach pause|ask|kill] [--gate lane:kpi>=x]… | vp approve ID [--for call|run|project] [--deny]',
+  takes: 1,
   examples: ['vp approve --budget-usd 4', "vp approve --budget-usd 4 --gate 'Code-Impl:test_pass_rate>=0.95'", 'vp approve ap_3kf2 --for run'],
   flags: {
     'budget-usd': { type: 'string', help: 'cap in dollars' },

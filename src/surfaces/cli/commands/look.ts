@@ -26,6 +26,7 @@ export const statusCommand: Command = {
   group: 'run',
   summary: 'where a run stands',
   usage: 'vp status [RUN] [--follow]',
+  takes: 1,
   examples: ['vp status', 'vp status 9c1f', 'vp status --json | jq .result.tasks'],
   flags: { follow: { type: 'boolean', help: 'stay and show every change' } },
   needsKit: false,
@@ -118,6 +119,7 @@ export const logsCommand: Command = {
   group: 'run',
   summary: 'the ledger in words',
   usage: 'vp logs [RUN] [--follow] [--task T9] [--tail N]',
+  takes: 1,
   examples: ['vp logs --tail 20', 'vp logs --follow --task T9', 'vp logs 9c1f --json | jq -c .result.lines[]'],
   flags: {
     follow: { type: 'boolean', help: 'stay and show what comes' },

@@ -249,6 +249,7 @@ export const modelSetCommand: Command = {
   group: 'models',
   summary: 'choose the model, in the user configuration',
   usage: 'vp model set PROVIDER:MODEL|POLICY.json',
+  takes: 1,
   examples: ['vp model set ollama:qwen2.5-coder:7b', 'vp model set ollama:phi4:14b', 'vp model set policy.json'],
   flags: { 'base-url': { type: 'string', help: 'where it answers' } },
   needsKit: true,

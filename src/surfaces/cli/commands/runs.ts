@@ -124,6 +124,7 @@ export const resumeCommand: Command = {
   group: 'run',
   summary: 'go on with a paused or killed run',
   usage: 'vp resume [RUN] [--budget-usd N] [--budget-tokens N]',
+  takes: 1,
   examples: ['vp resume', 'vp resume 9c1f', 'vp resume 9c1f --budget-tokens 400000'],
   flags: {
     'budget-usd': { type: 'string', help: 'a new cap in dollars for a run of vp do; a plan’s is raised by vp approve' },
@@ -157,6 +158,7 @@ function controlCommand(name: 'pause' | 'terminate', summary: string): Command {
     group: 'run',
     summary,
     usage: `vp ${name} [RUN] [--reason TEXT]`,
+    takes: 1,
     examples: [`vp ${name}`, `vp ${name} 9c1f`, `vp ${name} --reason "lunch"`],
     flags: { reason: { type: 'string', help: 'why' } },
     needsKit: true,
@@ -216,6 +218,7 @@ export const doCommand: Command = {
   group: 'by hand',
   summary: 'one small change: tested, then committed',
   usage: 'vp do "GOAL" [--lane L] [--test CMD] [--budget-usd N] [--budget-tokens N] [--yes]',
+  takes: 'words',
   examples: [
     'vp do "fix the failing test"',
     'vp do "name the unit in every price" --test "npm test"',
