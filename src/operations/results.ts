@@ -159,6 +159,7 @@ export const decided = z.object({ approval: z.string(), decision: z.enum(['appro
 const measuredValue = z.nullable(z.union([z.number(), z.boolean()]))
 export const validated = z.object({
   run_id: z.string(),
+  undoable: z.boolean(),
   commit: z.string(),
   gates: z.array(
     z.object({

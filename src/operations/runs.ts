@@ -24,7 +24,7 @@ import { queueOf } from './runs/ports.ts'
 import { openRunScene, runDirectory } from './runs/run-scene.ts'
 import { replayBundle, type Replayed } from './runs/replay.ts'
 import { prdContext } from './runs/session.ts'
-import { undo, type Undone } from './runs/undo.ts'
+import { hasChanged, undo, type Undone } from './runs/undo.ts'
 import { validateRun, type Validated } from './runs/validate.ts'
 import { headsKnownAt, verifyLedger, type VerifyResult } from './runs/verify.ts'
 import { decideApproval, pendingQuestion } from './wrapper/approval.ts'
@@ -173,7 +173,12 @@ export const runApprove = operation<
   },
 })
 
-export const runValidate = operation<RunParam, Validated>({
+export type ValidateResult = Validated & {
+  /** Something of the run is in this checkout and can be taken back. */
+  readonly undoable: boolean
+}
+
+export const runValidate = operation<RunParam, ValidateResult>({
   name: 'run.validate',
   summary: 'measure every gate on the run',
   effect: 'execute',
@@ -184,7 +189,8 @@ export const runValidate = operation<RunParam, Validated>({
     const { state, project } = await chosenRun(scene, params.run)
     const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
     // A goal that was typed is held to the shipped gates, whatever plan was approved beside it.
-    return validateRun(scene.kit, state, project, state.origin === 'do' ? [] : (record.approval?.gates ?? []), scene)
+    const validated = await validateRun(scene.kit, state, project, state.origin === 'do' ? [] : (record.approval?.gates ?? []), scene)
+    return { ...validated, undoable: await scene.kit.store.read((tx) => hasChanged(tx, scene.tree.root, state.run_id)) }
   },
   say: (_params, validated) => `${validated.held} of ${validated.of} gates hold, ${validated.violations.length} violations`,
 })

@@ -48,5 +48,7 @@ test('a run of another checkout is named with its place, and changed only there'
   }
   const task = await vpJson(second, ['undo', 'T7'])
   assert.equal(task.doc.error?.message, 'T7 changed nothing here')
+  assert.deepEqual((await vpJson(second, ['validate'])).doc.result?.['undoable'], true)
+  assert.equal((await vpJson(second, ['undo', other])).code, 5)
   assert.equal((await vp(second, ['undo', 'T1', '--yes'])).code, 0)
 })

@@ -10,6 +10,7 @@ import { leafTasks } from '../../plms/embedded/plan.ts'
 import { humanIdentity, openHumanRepository } from '../../workspace/human-repository.ts'
 import type { Scene } from '../operation.ts'
 import { loadPlan } from './plans.ts'
+import { planCommandFor } from './prd-place.ts'
 import { requireProject, saveProject } from './project.ts'
 
 export interface ApprovalRequest {
@@ -60,7 +61,7 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
     plan: await loadPlan(tx, project.project_id),
     run: await latestRun(tx, project.project_id),
   }))
-  if (!plan) throw new VpError('plan.none', 'there is no plan to approve', { next: ['vp plan --from-prd docs/PRD.md'] })
+  if (!plan) throw new VpError('plan.none', 'there is no plan to approve', { next: [planCommandFor(scene.tree.root)] })
   // A second decision about the same plan changes what it names; the rest of the first stands.
   const before = record.approval?.plan_sha === plan.sha ? record.approval : null
   const status = before && WAS_RUN.has(record.status) ? record.status : transition(record.status, 'approve')

@@ -1,4 +1,6 @@
 /** The human's checkout as a tree scene, for what is done by hand outside of runs. */
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Workspace } from '../../workspace/files.ts'
 import { findRepositoryRoot } from '../../workspace/human-repository.ts'
 import type { Kit } from '../kit.ts'
@@ -38,9 +40,15 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
 /** Throws `workspace.not_a_repository`. */
 export function requireRoot(from: string): string {
   const root = findRepositoryRoot(from)
-  if (!root)
-    throw new VpError('workspace.not_a_repository', 'there is no git repository here', {
-      next: ['git init && git add -A && git commit -m "start"'],
-    })
-  return root
+  if (root) return root
+  const isBare = ['HEAD', 'objects', 'refs'].every((name) => existsSync(join(from, name)))
+  if (isBare)
+    throw new VpError('workspace.not_a_repository', 'this is a bare git repository: it has no files to work on', { next: ['git clone . ../checkout'] })
+  throw new VpError('workspace.not_a_repository', 'there is no git repository here', { next: [beginning(from)] })
+}
+
+/** How a repository begins in this very folder; the root of a disk is none. */
+function beginning(from: string): string {
+  if (dirname(from) === from) return 'cd into the folder of a project'
+  return readdirSync(from).length === 0 ? 'git init && git commit --allow-empty -m "start"' : 'git init && git add -A && git commit -m "start"'
 }

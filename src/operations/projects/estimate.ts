@@ -15,6 +15,7 @@ import { priceOf } from '../runs/drive.ts'
 import { driveSession, endError, prdContext } from '../runs/session.ts'
 import { startRun } from '../runs/start.ts'
 import { loadPlan, type StoredPlan } from './plans.ts'
+import { planCommandFor } from './prd-place.ts'
 import { requireProject, saveProject, type ProjectRecord } from './project.ts'
 
 export interface Estimated extends PlanEstimate {
@@ -51,7 +52,7 @@ async function planOf(kit: Kit, project: ProjectFile): Promise<{ record: Project
     record: await requireProject(tx, project.project_id),
     plan: await loadPlan(tx, project.project_id),
   }))
-  if (!plan) throw new VpError('plan.none', 'there is no plan to price', { next: ['vp plan --from-prd docs/PRD.md'] })
+  if (!plan) throw new VpError('plan.none', 'there is no plan to price', { next: [planCommandFor(record.root)] })
   return { record, plan }
 }
 

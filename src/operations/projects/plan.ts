@@ -23,6 +23,7 @@ import { priceOf } from '../runs/drive.ts'
 import { meterPorts } from '../runs/spend.ts'
 import { savePlan } from './plans.ts'
 import { writeOwnFile } from './own-files.ts'
+import { USUAL_PLACES } from './prd-place.ts'
 import { requireProject, saveProject } from './project.ts'
 
 export interface PlanRequest {
@@ -42,6 +43,8 @@ export interface Planned {
   readonly shape: PlanShape
   /** False: the PRD listed its tasks. */
   readonly decomposed_by_model: boolean
+  /** Tasks of the PRD that are ticked as done, and left out. */
+  readonly done: number
   readonly tokens: number
   readonly cost_usd: number | null
 }
@@ -60,7 +63,6 @@ export interface PlannedTask {
 }
 
 const { O_NONBLOCK, O_RDONLY } = constants
-const USUAL_PLACES = ['docs/PRD.md', 'PRD.md', 'prd.md', '.vp/prd.md']
 
 /** Throws `prd.invalid`, `plan.*`, `project.state`, `model.*`, `budget.cap`; the plan before stays. */
 export async function planProject(scene: Scene, project: ProjectFile, request: PlanRequest): Promise<Planned> {
@@ -116,6 +118,7 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
     tasks: tasks.map(plannedTask),
     shape: planShape(tasks),
     decomposed_by_model: read.kind === 'prose',
+    done: read.kind === 'listed' ? read.done : 0,
     tokens: usage.tokens,
     cost_usd: usage.cost === null ? null : usage.cost / 1e6,
   }
@@ -160,7 +163,7 @@ function readPrd({ tree, caller }: Scene, file: string): string {
   } catch (error) {
     if (isVpError(error) && (error.code === 'prd.invalid' || error.code === 'path.denied')) throw error
     const what = isVpError(error) ? (error.code === 'path.too_large' ? 'is larger than 1 MiB' : 'is not a file that can be read') : 'cannot be read'
-    throw new VpError('prd.invalid', `${shown} ${what}`, { cause: error, where: { file: shown }, next: ['vp plan --from-prd docs/PRD.md'] })
+    throw new VpError('prd.invalid', `${shown} ${what}`, { cause: error, where: { file: shown }, next: ['vp plan --from-prd FILE'] })
   }
 }
 

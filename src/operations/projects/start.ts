@@ -16,6 +16,7 @@ import { driveSession, endError, prdContext } from '../runs/session.ts'
 import { startRun } from '../runs/start.ts'
 import { capsLeft, requireLeft } from './budget.ts'
 import { loadPlan, type StoredPlan } from './plans.ts'
+import { planCommandFor } from './prd-place.ts'
 import { requireProject, saveProject, type ProjectRecord } from './project.ts'
 
 export interface Started extends RunReport {
@@ -114,7 +115,7 @@ export function bandOf(record: ProjectRecord): { lo: number; hi: number } | null
 }
 
 function requireApproval(record: ProjectRecord, plan: StoredPlan | null): PlanApproval {
-  if (!plan) throw new VpError('plan.none', 'there is no plan to start', { next: ['vp plan --from-prd docs/PRD.md'] })
+  if (!plan) throw new VpError('plan.none', 'there is no plan to start', { next: [planCommandFor(record.root)] })
   if (!record.approval)
     throw new VpError('approval.stale', `plan v${plan.version} is not approved yet`, {
       changed: 'nothing was started',

@@ -7,6 +7,7 @@ import { findRun, latestRun, requireRun } from '../../pas/embedded/run-store.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { Scene } from '../operation.ts'
+import { noRun } from '../projects/no-run.ts'
 import { readProjectFile, requireProject } from '../projects/project.ts'
 import { runDirectory } from './run-scene.ts'
 
@@ -16,7 +17,7 @@ export async function chosenState(scene: Scene, run: string | undefined): Promis
   return kit.store.read(async (tx) => {
     if (run !== undefined) return requireRun(tx, await findRun(tx, run))
     const latest = await latestHere(tx, tree.root)
-    if (!latest) throw new VpError('run.none', 'there is no run here yet', { next: ['vp start', 'vp do "fix the failing test"'] })
+    if (!latest) throw await noRun(tx, tree.root)
     return latest
   })
 }

@@ -64,6 +64,7 @@ export interface Completed {
  */
 export async function completeRun(scene: Scene, asked: RunState, project: ProjectFile, merge: boolean): Promise<Completed> {
   const { kit } = scene
+  scene.notes['run'] = asked.run_id
   if (!idleRepair(asked)) refuseUnready(asked)
   const run = await openRunScene(kit, asked, project)
   const human = await humanState(kit.git, run.human)

@@ -8,6 +8,7 @@ import { VpError } from '../../core/errors.ts'
 import { namesReceipt } from '../../core/ids.ts'
 import { sha256 } from '../../core/json.ts'
 import { isBinary } from '../../patch/text-file.ts'
+import type { Tx } from '../../store/contract.ts'
 import type { FileChange } from '../../workspace/files.ts'
 import { writeFiles } from '../before-images.ts'
 import { readBlob } from '../blobs.ts'
@@ -107,11 +108,17 @@ function countLines(diff: string): { add: number; del: number } {
   return { add: lines.filter((line) => line.startsWith('+')).length, del: lines.filter((line) => line.startsWith('-')).length }
 }
 
+/** Whether anything of a run has reached the checkout at `root`, so that `vp undo` of it finds something. */
+export async function hasChanged(tx: Tx, root: string, runId: string): Promise<boolean> {
+  const sql = `SELECT 1 AS found FROM before_images b JOIN receipts r ON r.id = b.receipt_id WHERE b.root = ? AND json_extract(r.body, '$.detail.run') = ? LIMIT 1`
+  return (await tx.get<{ found: number }>(sql, root, runId)) !== undefined
+}
+
 async function findChange(scene: Scene, id: string | null): Promise<string> {
   const { kit, tree } = scene
   const none = () =>
     new VpError('undo.not_found', id === null ? 'nothing that vp changed here can be undone' : `${id} changed nothing here`, { next: ['vp logs'] })
-  const sql = `SELECT DISTINCT b.receipt_id AS id, r.seq AS seq, r.run_id AS run_id FROM before_images b JOIN receipts r ON r.id = CASE WHEN instr(b.receipt_id, '#') > 0 THEN substr(b.receipt_id, 1, instr(b.receipt_id, '#') - 1) ELSE b.receipt_id END WHERE b.root = ? ORDER BY r.seq DESC`
+  const sql = `SELECT DISTINCT b.receipt_id AS id, r.seq AS seq, COALESCE(json_extract(r.body, '$.detail.run'), r.run_id) AS run_id FROM before_images b JOIN receipts r ON r.id = CASE WHEN instr(b.receipt_id, '#') > 0 THEN substr(b.receipt_id, 1, instr(b.receipt_id, '#') - 1) ELSE b.receipt_id END WHERE b.root = ? ORDER BY r.seq DESC`
   const all = await kit.store.read((tx) => tx.all<{ id: string; seq: number; run_id: string }>(sql, tree.root))
   const whole = all.filter((row) => !row.id.includes('#'))
   if (id === null) {

@@ -50,6 +50,21 @@ test('a listed plan is taken as it stands; what was not written is inferred and 
   assert.deepEqual(planShape(read.tasks), { tasks: 4, lanes: 3, longest_chain: 3, width: 2 })
 })
 
+test('what is ticked, fenced or a step of a task is no task', () => {
+  const read = tasksFromPrd('## Tasks\n\n- [x] Already done\n1. First\n   1. a step\n   2. another\n```\n1. an example\n```\n   - [ ] Part\n2. Second\n')
+  assert.ok(read.kind === 'listed')
+  assert.deepEqual(
+    read.tasks.map(({ n, title, parent_n }) => [n, title, parent_n]),
+    [
+      [1, 'First', null],
+      [3, 'Part', 1],
+      [2, 'Second', null],
+    ],
+  )
+  assert.equal(read.done, 1)
+  assert.throws(() => tasksFromPrd('## Tasks\n- [x] A\n'), code('prd.invalid'))
+})
+
 test('prose is prose', () => {
   for (const text of ['Make it fast.', '# A\n## Tasks\nnothing listed', '- [ ] outside of a section']) assert.equal(tasksFromPrd(text).kind, 'prose')
 })

@@ -25,10 +25,12 @@ export function readPrdBytes(bytes: Uint8Array, file: string): string {
   return text.replaceAll('\r\n', '\n')
 }
 
-export type PrdTasks = { readonly kind: 'listed'; readonly tasks: PlanTask[]; readonly context: string } | { readonly kind: 'prose'; readonly context: string }
+export type PrdTasks =
+  | { readonly kind: 'listed'; readonly tasks: PlanTask[]; /** Ticked, so left out. */ readonly done: number; readonly context: string }
+  | { readonly kind: 'prose'; readonly context: string }
 
 const SECTION = /^##\s+(tasks|work|plan)\s*$/i
-const ITEM = /^(\s*)(?:(\d{1,6})[.)]|[-*]\s+\[[ xX]\])\s+(.{1,2000})$/
+const ITEM = /^(\s*)(?:(\d{1,6})[.)]|[-*]\s+\[([ xX])\])\s+(.{1,2000})$/
 
 /** Throws `plan.unknown_lane`, `plan.invalid` with the line. */
 export function tasksFromPrd(text: string, file = 'PRD'): PrdTasks {
@@ -38,19 +40,51 @@ export function tasksFromPrd(text: string, file = 'PRD'): PrdTasks {
   const after = lines.findIndex((line, index) => index > start && /^#{1,2}\s/.test(line))
   const end = after < 0 ? lines.length : after
   const context = [...lines.slice(0, start), ...lines.slice(end)].join('\n').trim()
+  const items = itemsIn(lines, start + 1, end)
+  const taken = new Set(items.flatMap((item) => item.number ?? []))
   const tasks: PlanTask[] = []
   const open: { indent: number; n: number }[] = []
-  for (let index = start + 1; index < end; index++) {
-    const item = ITEM.exec(lines[index] ?? '')
-    if (!item) continue
-    const [, blank = '', number, body = ''] = item
-    const indent = blank.replaceAll('\t', '    ').length
+  for (const { indent, number, body, line } of items.filter((item) => !item.done)) {
     while ((open.at(-1)?.indent ?? -1) >= indent) open.pop()
-    const n = number !== undefined && open.length === 0 ? Number(number) : tasks.length + 1
-    tasks.push(taskFrom(body.trim(), { n, parent_n: open.at(-1)?.n ?? null, line: index + 1, file }))
+    // An item without a number of its own has its place for one, or the next that nobody else has.
+    let n = number ?? tasks.length + 1
+    if (number === null) for (; taken.has(n); n++);
+    taken.add(n)
+    tasks.push(taskFrom(body, { n, parent_n: open.at(-1)?.n ?? null, line, file }))
     open.push({ indent, n })
   }
-  return tasks.length === 0 ? { kind: 'prose', context: text.trim() } : { kind: 'listed', tasks, context }
+  const done = items.length - tasks.length
+  if (tasks.length === 0 && done > 0)
+    throw new VpError('prd.invalid', `every task that ${file} lists is ticked as done`, { where: { file }, next: ['add a task, plan again'] })
+  return tasks.length === 0 ? { kind: 'prose', context: text.trim() } : { kind: 'listed', tasks, done, context }
+}
+
+interface Item {
+  readonly indent: number
+  /** Its own, or null for a box. */
+  readonly number: number | null
+  readonly done: boolean
+  readonly body: string
+  readonly line: number
+}
+
+/** Numbered items of the outermost list, and boxes of any depth. What stands in a fence is an example, a nested number a step of its task. */
+function itemsIn(lines: readonly string[], from: number, to: number): Item[] {
+  const items: Item[] = []
+  let fence: string | null = null
+  for (let index = from; index < to; index++) {
+    const text = lines[index] ?? ''
+    const mark = /^\s*(```|~~~)/.exec(text)?.[1]
+    if (mark && (fence === null || fence === mark)) fence = fence === null ? mark : null
+    const item = fence === null && !mark ? ITEM.exec(text) : null
+    if (!item) continue
+    const [, blank = '', number, box, body = ''] = item
+    const indent = blank.replaceAll('\t', '    ').length
+    const outermost = items[0]?.indent ?? indent
+    if (number !== undefined && indent > outermost) continue
+    items.push({ indent, number: number === undefined ? null : Number(number), done: box?.toLowerCase() === 'x', body: body.trim(), line: index + 1 })
+  }
+  return items
 }
 
 function taskFrom(body: string, place: { n: number; parent_n: number | null; line: number; file: string }): PlanTask {

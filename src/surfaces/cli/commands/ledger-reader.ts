@@ -4,7 +4,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathsFrom } from '../../../config/paths.ts'
-import { VpError } from '../../../core/errors.ts'
 import { findRun, requireRun } from '../../../pas/embedded/run-store.ts'
 import type { RunState } from '../../../pas/embedded/reducer/state.ts'
 import type { Store, Tx } from '../../../store/contract.ts'
@@ -85,10 +84,6 @@ export function noted(context: Pick<CommandContext, 'talk'>, note: string | null
 
 async function nameOf(tx: Tx, id: number): Promise<string> {
   return (await tx.get<{ name: string }>('SELECT name FROM projects WHERE id = ?', id))?.name ?? 'project'
-}
-
-export function noRun(): VpError {
-  return new VpError('run.none', 'there is no run here yet', { next: ['vp start', 'vp do "fix the failing test"'] })
 }
 
 /** The shortest tail of a run's id that names it among all. */

@@ -10,6 +10,7 @@ import type { Estimated, Simulated } from '../../../operations/projects/estimate
 import type { NewProject } from '../../../operations/projects/new.ts'
 import type { Planned } from '../../../operations/projects/plan.ts'
 import { runApprove } from '../../../operations/runs.ts'
+import { planCommandFor } from '../../../operations/projects/prd-place.ts'
 import { requireRoot } from '../../../operations/projects/checkout.ts'
 import { pendingQuestion } from '../../../operations/wrapper/approval.ts'
 import type { Command, CommandContext } from '../command.ts'
@@ -41,7 +42,7 @@ export const newCommand: Command = {
       const committed = await context.call(gitCommit, { message: `chore(vp): the project ${name}`, paths: [...files_written] })
       context.talk(`note  committed as ${(committed.result as { sha: string }).sha.slice(0, 7)}`)
     }
-    const next = ['vp plan --from-prd docs/PRD.md']
+    const next = [planCommandFor(context.checkout().root)]
     if (result.commits !== null)
       context.talk(`note  commit titles here: ${result.commits}${result.signoff ? '; signed off (git.signoff, vp git commit -s)' : ''}`)
     const view = {
@@ -76,6 +77,7 @@ export const planCommand: Command = {
     const params = { ...(prd ? { prd: resolve(context.cwd, prd) } : {}), ...(answers ? { answers: readAnswers(answers) } : {}) }
     const answer = await context.call(plmsPlan, params, { live: watchRetries(context) })
     const result = answer.result as Planned
+    if (result.done > 0) context.talk(`note  ${result.done} ${result.done === 1 ? 'task is' : 'tasks are'} ticked as done and left out`)
     const parents = new Set(result.tasks.map((task) => task.parent_task_id))
     const view = {
       ...result,

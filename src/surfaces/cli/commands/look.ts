@@ -7,6 +7,7 @@ import { isoUtc } from '../../../core/ports.ts'
 import { FINAL_RUN } from '../../../pas/contract/types.ts'
 import { logLines, verbOf, type LogLine } from '../../../pas/embedded/log-lines.ts'
 import type { TaskState } from '../../../pas/embedded/reducer/state.ts'
+import { nextOfProject, noRun } from '../../../operations/projects/no-run.ts'
 import { runStatus } from '../../../pas/embedded/status.ts'
 import type { Tx } from '../../../store/contract.ts'
 import type { Command, CommandContext } from '../command.ts'
@@ -19,7 +20,7 @@ import { numberFlag, textFlag } from '../parse.ts'
 import { logsScreen, type LogRow } from '../screens/events.ts'
 import { statusScreen } from '../screens/status.ts'
 import { whereAmIScreen, type WhereAmIView } from '../screens/where-am-i.ts'
-import { foreignNote, noRun, noted, projectHere, runHere, shortRun, withLedger } from './ledger-reader.ts'
+import { foreignNote, noted, projectHere, runHere, shortRun, withLedger } from './ledger-reader.ts'
 
 export const statusCommand: Command = {
   name: 'status',
@@ -45,7 +46,7 @@ async function readStatus(context: CommandContext, isFollowed = false) {
     store.read(async (tx) => {
       const root = projectHere(context.cwd)?.root ?? null
       const found = await runHere(tx, root, context.positionals[0])
-      if (!found) throw noRun()
+      if (!found) throw await noRun(tx, root)
       const foreign = isFollowed ? null : await foreignNote(tx, root, context.positionals[0])
       const status = await runStatus(tx, found.state, found.name, presentOf(context))
       const next = nextOf(
@@ -137,7 +138,7 @@ export const logsCommand: Command = {
         store.read(async (tx) => {
           const root = projectHere(context.cwd)?.root ?? null
           const found = await runHere(tx, root, context.positionals[0])
-          if (!found) throw noRun()
+          if (!found) throw await noRun(tx, root)
           return { foreign: await foreignNote(tx, root, context.positionals[0]), state: found.state, lines: await logLines(tx, found.state, { after, task }) }
         }),
       )
@@ -243,7 +244,7 @@ async function whereAmI(tx: Tx, context: CommandContext, root: string | null, pr
       state: project.status === 'approved' ? 'approved, not started' : project.status.replace('_', ' '),
       plan: plan ? { version: plan.version, tasks: (JSON.parse(plan.body) as { tasks: unknown[] }).tasks.length } : null,
       estimate: bands ? { cost_usd: bands.cost_usd.ci_90, duration_ms: bands.duration_ms.ci_90 } : null,
-      next: PROJECT_NEXT[project.status] ?? ['vp status'],
+      next: nextOfProject(project.status, root ?? context.cwd),
     }
   }
   const sandbox = sandboxCache(pathsFrom(context.env).state, now)
@@ -260,16 +261,6 @@ interface PlanBands {
     readonly cost_usd: { readonly ci_90: [number, number] }
     readonly duration_ms: { readonly ci_90: [number, number] }
   }
-}
-
-const PROJECT_NEXT: Readonly<Record<string, string[]>> = {
-  ideation: ['vp plan --from-prd docs/PRD.md'],
-  planning: ['vp estimate'],
-  estimating: ['vp estimate'],
-  pending_approval: ['vp approve --budget-usd N'],
-  approved: ['vp start'],
-  completed: ['git log', 'vp verify'],
-  needs_review: ['vp validate'],
 }
 
 function sandboxCache(state: string, now: number): { sandbox: string | null; checked_ms_ago: number | null } {

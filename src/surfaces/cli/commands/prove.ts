@@ -1,11 +1,10 @@
 /** `vp validate`, `complete`, `verify`, `replay`, `export`, `undo`: proof and repair. */
 import { VpError } from '../../../core/errors.ts'
 import { shortReceipt } from '../../../core/ids.ts'
-import { ledgerAccept, runComplete, runExport, runReplay, runUndo, runValidate, runVerify } from '../../../operations/runs.ts'
+import { ledgerAccept, runComplete, runExport, runReplay, runUndo, runValidate, runVerify, type ValidateResult } from '../../../operations/runs.ts'
 import type { Completed } from '../../../operations/runs/complete.ts'
 import type { Replayed } from '../../../operations/runs/replay.ts'
 import type { Undone } from '../../../operations/runs/undo.ts'
-import type { Validated } from '../../../operations/runs/validate.ts'
 import { verifyError, type VerifyResult } from '../../../operations/runs/verify.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { foreignNote, noted, projectHere } from './ledger-reader.ts'
@@ -35,7 +34,7 @@ export const validateCommand: Command = {
   json: 'commit, gates[]{task_id,kpi_name,actual,expected,pass,measured}, violations[]{kind,name,file,line,was_in,gone_in}',
   async run(context) {
     const answer = await context.call(runValidate, one(context))
-    const result = answer.result as Validated
+    const result = answer.result as ValidateResult
     const first = result.violations[0]
     const view = {
       commit: result.commit,
@@ -55,7 +54,7 @@ export const validateCommand: Command = {
         },
       ],
       violations: result.violations.map((violation) => ({ ...violation, n: taskNumber(violation.task) })),
-      next: first ? [`vp logs --task ${first.task ?? 'T1'}`, 'vp undo'] : ['vp complete'],
+      next: first ? [`vp logs --task ${first.task ?? 'T1'}`, ...(result.undoable ? [`vp undo ${result.run_id}`] : [])] : ['vp complete'],
     }
     const failed = first ? { exit: 3, error: new VpError('gate.failed', `${first.kind}, “${first.name}”`, { next: view.next }) } : {}
     return { result, receipt: answer.receipt, ...(await whose(context)), ...failed, screen: (look) => validateScreen(view, look) }
