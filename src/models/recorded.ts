@@ -77,12 +77,15 @@ export function recordedProvider(exchanges: readonly Exchange[], model: string):
   }
 }
 
+const LEAD = 8
+
 /** The first place, in canonical order, where two values part. */
 export function firstDifference(was: unknown, is: unknown, field = 'request'): { field: string; was: string; is: string } {
   if (typeof was === 'string' && typeof is === 'string') {
     let at = 0
     while (at < was.length && was[at] === is[at]) at++
-    const around = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 40), at + 60))
+    // What differs comes first, so that two texts cut at one width are never the same.
+    const around = (text: string) => JSON.stringify((at > LEAD ? '…' : '') + text.slice(Math.max(0, at - LEAD), at + 60))
     return { field: `${field}, character ${at + 1}`, was: around(was), is: around(is) }
   }
   if (was !== null && is !== null && typeof was === 'object' && typeof is === 'object') {

@@ -81,7 +81,7 @@ export const searchCode = showing({
       signal,
     )
     scene.notes['sandbox'] = run.backend
-    if (run.exit_code === 2) throw new VpError('usage.params', `search: ${run.stderr.split('\n')[0]?.replace(/^rg: /, '').slice(0, 200) ?? 'failed'}`)
+    if (run.exit_code === 2) throw refusedBy(run.stderr)
     const lane = kit.lane(tree.lane, tree.root)
     const all = run.stdout
       .split('\n')
@@ -139,4 +139,15 @@ function matchOf(line: string): Match[] {
   } catch {
     return [] // the last line, cut by the output limit
   }
+}
+
+/** ripgrep's own words: what is wrong stands in its last line, where in those between. */
+function refusedBy(stderr: string): VpError {
+  const lines = stderr.trimEnd().split('\n')
+  const first = (lines[0] ?? 'failed').replace(/^rg: /, '').replace(/:$/, '')
+  const last = lines.length > 1 ? (lines.at(-1) ?? '').replace(/^error: /, '') : ''
+  return new VpError('usage.params', `search: ${[first, last].filter(Boolean).join(': ').slice(0, 200)}`, {
+    ...(lines.length > 2 ? { why: (lines[1] ?? '').trim().slice(0, 200) } : {}),
+    next: ['vp search QUERY   without --regex the query is text'],
+  })
 }

@@ -1,7 +1,10 @@
 /** Words of the command line: what `--` guards, what is one too many, and hints that can be typed. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makePlace, vp, vpJson } from '../e2e/kit.ts'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startScriptedServer } from '../../src/models/scripted-server.ts'
+import { git, makePlace, vp, vpJson } from '../e2e/kit.ts'
 
 const FILES = { 'src/-dash': 'a dash\n', '-dash': 'a --foo dash\n', 'ünï/a b.txt': 'words --foo\n' }
 
@@ -27,4 +30,49 @@ test('a word too many is refused, and nothing is done without it', async (t) => 
     const { code, doc } = await vpJson(place, args)
     assert.deepEqual([code, doc.error?.code, doc.error?.message.endsWith('is one more')], [2, 'usage.flag', true], args.join(' '))
   }
+})
+
+test('in a subfolder a path is of that folder, and one of the root is named from there', async (t) => {
+  const place = makePlace(t, FILES)
+  const cwd = join(place.repository, 'ünï')
+  assert.equal((await vp(place, ['fs', 'read', 'a b.txt'], { cwd })).stdout, 'words --foo\n')
+  assert.equal((await vp(place, ['fs', 'read', '../src/-dash'], { cwd })).stdout, 'a dash\n')
+  const { code, doc } = await vpJson(place, ['fs', 'read', 'ünï/a b.txt'], { cwd })
+  assert.deepEqual([code, doc.error?.next], [2, [['vp', 'fs', 'read', 'a b.txt']]])
+  writeFileSync(join(place.repository, 'big.bin'), Buffer.from([0, 1, 2]))
+  const binary = await vp(place, ['fs', 'read', 'big.bin'])
+  assert.deepEqual([binary.code, /big\.bin is no text/.test(binary.stderr)], [2, true])
+})
+
+test('what refuses says why, in words that hold', async (t) => {
+  const place = makePlace(t, FILES)
+  assert.match((await vpJson(place, ['search', '--regex', 'add('])).doc.error?.message ?? '', /regex parse error: unclosed group$/)
+  assert.match((await vpJson(place, ['start', '--kind', 'bogus'])).doc.error?.message ?? '', /one of baseline, hotfix/)
+  const denied = (await vpJson(place, ['policy', 'explain', '--', 'git', 'push', '--force'])).doc.error?.next ?? []
+  assert.ok(!denied.some((argv) => argv.join(' ').startsWith('vp policy explain')), JSON.stringify(denied))
+})
+
+test('before there is a run, each screen names the step that the project is at', async (t) => {
+  const server = await startScriptedServer(() => ({ text: 'no' }))
+  t.after(() => void server.close())
+  const place = makePlace(t, { ...FILES, 'spec/ideas.md': '## Tasks\n1. Dash (lane: Code-Impl)\n- [x] Before\n' }, server)
+  const next = async (...args: string[]) => (await vpJson(place, args)).doc.error?.next[0]?.join(' ')
+  assert.match((await vp(place, ['new', '--name', 'dash'])).stdout, /no test command found/)
+  assert.equal(await next('status'), 'vp plan --from-prd FILE')
+  assert.match((await vp(place, ['plan', '--from-prd', 'spec/ideas.md'])).stderr, /^note {2}1 task is ticked as done and left out$/m)
+  assert.equal(await next('status'), 'vp estimate')
+  assert.equal((await vp(place, ['estimate'])).code, 0)
+  for (const verb of ['status', 'logs', 'validate']) assert.equal(await next(verb), 'vp approve --budget-usd N', verb)
+})
+
+test('how a repository begins is said for the folder that it is', async (t) => {
+  const place = makePlace(t, FILES)
+  const next = async (cwd: string) => (await vpJson(place, ['new', '--name', 'x'], { cwd })).doc.error
+  const empty = join(place.root, 'empty')
+  mkdirSync(empty)
+  assert.match(JSON.stringify((await next(empty))?.next), /--allow-empty/)
+  git(place, 'clone', '-q', '--bare', '.', '../bare.git')
+  const bare = await next(join(place.root, 'bare.git'))
+  assert.match(bare?.message ?? '', /^this is a bare git repository/)
+  assert.deepEqual((await next('/'))?.next[0]?.[0], 'cd')
 })

@@ -124,7 +124,7 @@ async function judgeSubmitted<Tree extends WorkTree>(
 ): Promise<Judgement> {
   const lines = await ports.lines(tree.base, treeId)
   if (lines.files > 0) return ports.judge(state, task, treeId, tree, signal)
-  const reason = 'nothing was changed'
+  const reason = 'the task made no change'
   return { pass: false, kpis: [], violations: [], reason, feedback: 'submit was called, but no file was changed.' }
 }
 

@@ -1,12 +1,13 @@
 /** `vp fs read|patch`, `search`, `run test|exec`, `policy explain`: single operations by hand. */
-import { readFileSync } from 'node:fs'
-import { VpError } from '../../../core/errors.ts'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { isAbsolute, join, relative, resolve } from 'node:path'
+import { isVpError, VpError } from '../../../core/errors.ts'
 import { shortReceipt } from '../../../core/ids.ts'
 import { fsPatch, fsRead, type PatchAnswer } from '../../../operations/fs.ts'
 import { runExec, runTest } from '../../../operations/run.ts'
 import { searchCode } from '../../../operations/search.ts'
 import { explainCommand } from '../../../policy/explain.ts'
-import type { Command } from '../command.ts'
+import type { Command, CommandContext } from '../command.ts'
 import { numberFlag, textFlag } from '../parse.ts'
 import { execScreen, searchScreen, testScreen } from '../screens/by-hand.ts'
 import { patchScreen } from '../screens/repair.ts'
@@ -26,13 +27,34 @@ export const fsReadCommand: Command = {
   async run(context) {
     const path = context.positionals[0]
     if (path === undefined) throw new VpError('usage.flag', 'vp fs read takes a path', { next: ['vp fs read README.md'] })
-    const answer = await context.call(fsRead, { path })
-    const result = answer.result as { content: string; encoding: string }
+    const named = fromRoot(context, path)
+    const answer = await context.call(fsRead, { path: named }).catch((error: unknown) => {
+      throw misplaced(context, path, error)
+    })
+    const result = answer.result as { content: string; encoding: string; truncated: boolean }
+    if (!context.json && result.encoding === 'binary')
+      throw new VpError('usage.params', `${path} is no text, so nothing of it can be shown`, { next: [`vp fs read --json ${shellWord(path)}`] })
+    if (result.truncated) context.talk(`note  ${path} is longer than what is shown`)
     if (context.json) return { result, receipt: answer.receipt, screen: () => ({ stdout: [], stderr: [] }) }
     context.write(result.content)
     return null
   },
 }
+
+/** A path as typed, from where the person stands, as the checkout names it. */
+function fromRoot({ cwd, checkout }: CommandContext, path: string): string {
+  return relative(checkout().root, resolve(realpathSync(cwd), path)) || '.'
+}
+
+/** Not there, but named from the root of the checkout: says how it is named from here. */
+function misplaced(context: CommandContext, path: string, error: unknown): unknown {
+  const { root } = context.checkout()
+  if (!isVpError(error) || error.code !== 'path.not_found' || isAbsolute(path) || !existsSync(join(root, path))) return error
+  const here = relative(realpathSync(context.cwd), join(root, path))
+  return new VpError('path.not_found', `${path} is not in this folder; from the checkout’s root it is`, { next: [`vp fs read ${shellWord(here)}`] })
+}
+
+const shellWord = (word: string) => (/^[\w./-]+$/.test(word) ? word : `"${word.replace(/["\\$`]/g, '\\$&')}"`)
 
 export const fsPatchCommand: Command = {
   name: 'fs patch',
@@ -154,7 +176,10 @@ export const runTestCommand: Command = {
       ...(red
         ? {
             exit: 3,
-            error: new VpError(result.pass_rate === null ? 'gate.unmeasured' : 'gate.failed', result.output.split('\n')[0] ?? 'tests failed'),
+            error:
+              result.pass_rate === null
+                ? new VpError('gate.unmeasured', result.output.split('\n')[0] ?? 'no result', { next: ['correct "test" in .vp/project.json'] })
+                : new VpError('gate.failed', result.output.split('\n')[0] ?? 'tests failed', { next: ['vp do "fix the failing test"'] }),
           }
         : {}),
       screen: (look) => testScreen({ ...result, receipt: shortReceipt(answer.receipt) }, look),
@@ -191,7 +216,9 @@ export const runExecCommand: Command = {
     return {
       result,
       exit: result.exit_code === 0 ? 0 : 3,
-      ...(result.exit_code === 0 ? {} : { error: new VpError('gate.failed', `${argv[0]} ended with exit ${result.exit_code ?? result.ended_by}`) }),
+      ...(result.exit_code === 0
+        ? {}
+        : { error: new VpError('gate.failed', `${argv[0]} ended with exit ${result.exit_code ?? result.ended_by}`, { next: ['git status'] }) }),
       receipt: answer.receipt,
       screen: (look) => execScreen({ ...result, receipt: shortReceipt(answer.receipt) }, look),
     }
@@ -232,7 +259,10 @@ export const policyExplainCommand: Command = {
       ...(exit === 0
         ? {}
         : {
-            error: new VpError(exit === 4 ? 'policy.denied' : 'approval.needed', result.reason, { rule: result.rule }),
+            error: new VpError(exit === 4 ? 'policy.denied' : 'approval.needed', result.reason, {
+              rule: result.rule,
+              next: exit === 5 ? [`vp run exec -- ${argv.map(shellWord).join(' ')}`] : [result.nearest ?? 'vp policy check'],
+            }),
           }),
       screen: (look) => policyExplainScreen(result, look),
     }

@@ -7,7 +7,7 @@ import type { Started } from '../../../operations/projects/start.ts'
 import type { RunReport } from '../../../operations/runs/report.ts'
 import { runPause, runResume, runTerminate } from '../../../operations/runs.ts'
 import type { Command, CommandContext, Outcome } from '../command.ts'
-import { numberFlag, splitWords, textFlag } from '../parse.ts'
+import { choiceFlag, numberFlag, splitWords, textFlag } from '../parse.ts'
 import { doneScreen } from '../screens/by-hand.ts'
 import { reportScreen, type ReportView } from '../screens/report.ts'
 import { doScreen } from '../screens/small-change.ts'
@@ -89,7 +89,7 @@ export const startCommand: Command = {
   exits: [0, 2, 3, 4, 5, 6, 7, 8, 130],
   json: 'run_id, status, reason, tasks_total, tasks_completed, tasks_failed, cost_usd, band, commits[], branch, passport_path, approvals[]',
   async run(context) {
-    const kind = textFlag(context.flags, 'kind') ?? 'baseline'
+    const kind = choiceFlag(context.flags, 'kind', ['baseline', 'hotfix']) ?? 'baseline'
     const key = textFlag(context.flags, 'idempotency')
     if (key !== undefined && key.length < 8)
       throw new VpError('usage.flag', 'Invalid or missing Idempotency-Key: at least 8 characters', {

@@ -29,8 +29,8 @@ export const newScreen = renderer<NewView>((view) => ({
       ? []
       : [
           dots(
-            `tests with ${view.test ?? 'nothing found'}`,
-            view.lint === undefined ? null : `linted with ${view.lint ?? 'nothing found'}`,
+            view.test === null ? 'no test command found' : `tests with ${view.test}`,
+            view.lint === undefined ? null : view.lint === null ? 'no linter found' : `linted with ${view.lint}`,
             view.hook ? `hook ${view.hook}, as a gate` : null,
           ),
         ]),

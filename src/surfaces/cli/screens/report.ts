@@ -92,6 +92,7 @@ function waitingLines(view: ReportView): string[] {
 
 function commitLine(view: ReportView): string[] {
   if (view.branch === null) return []
-  const what = view.commits.length === 0 ? 'no commits' : counted(view.commits.length, 'commit')
-  return [`${what} on branch ${view.branch}; your checkout is as you left it`]
+  // Without a commit there is no branch either.
+  const what = view.commits.length === 0 ? 'no commits' : `${counted(view.commits.length, 'commit')} on branch ${view.branch}`
+  return [`${what}; your checkout is as you left it`]
 }
