@@ -31,6 +31,7 @@ const o = JSON.parse(process.argv[1]), attempts = {}
 const attempt = (name, run) => { try { run(); attempts[name] = 'done' } catch (e) { attempts[name] = String(e.code || e.message) } }
 attempt('read', () => { if (fs.readFileSync('file', 'utf8') !== 'inside') throw new Error('other text') })
 attempt('write', () => fs.writeFileSync('made', 'x'))
+attempt('set_id', () => fs.chmodSync('made', 0o4755))
 attempt('temp', () => fs.writeFileSync(process.env.TMPDIR + '/t', 'x'))
 attempt('canary', () => fs.readFileSync(o.canary))
 attempt('truncate', () => fs.truncateSync(o.canary))

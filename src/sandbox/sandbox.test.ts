@@ -97,6 +97,20 @@ const held: [title: string, script: (scene: Scene) => string, on: BackendName[]]
   ['has a temporary directory and an empty home', () => 'echo x > "$TMPDIR/t" && [ -z "$(ls -A "$HOME")" ] && echo held', all],
   ['does not touch .git', () => 'echo x > .git/config || mv .git g || echo held', spaces],
   ['sees no process of the host', () => '[ "$(ls /proc | grep -c "^[0-9]")" -lt 12 ] && echo held', spaces],
+  ['leaves no program with rights of its own: chmod', () => 'cp /usr/bin/id i; chmod 4755 i || chmod 2755 i || chmod u+s i || echo held', all],
+  ['leaves no program with rights of its own: at its making', () => 'install -m 6755 /usr/bin/id i2; [ -u i2 ] || [ -g i2 ] || echo held', all],
+  ['changes modes as ever', () => 'cp /usr/bin/id i3; chmod 1755 i3 && chmod 600 i3 && mkdir -m 700 d3 && echo held', all],
+  [
+    'leaves no program with rights of its own: every call that takes a mode',
+    // open openat creat mknod chmod fchmodat fchmodat2 openat2, the last of which has its mode where no filter can read it
+    () =>
+      `[ "$(uname -m)$(command -v perl)" = x86_64/usr/bin/perl ] || { echo held; exit; }
+perl -e 'my $n = "p"; my $t = "file";
+for ([2, $n.1, 0x41, 04755], [257, -100, $n.2, 0x41, 02755], [85, $n.3, 04755], [133, $n.4, 0104755, 0], [259, -100, $n.5, 0104755, 0], [90, $t, 04755], [91, 1, 04644],
+  [268, -100, $t, 04755], [452, -100, $t, 02755, 0], [437, -100, $n.6, pack("QQQ", 0x41, 04755, 0), 24]) { my ($s, @a) = @$_; my $r = syscall($s, @a); print "LOST $s\n" if $r != -1 }
+print "held\n"'`,
+    all,
+  ],
   ['writes only where it may', () => 'touch /x || touch /usr/x || touch /etc/x || echo held', all],
 ]
 

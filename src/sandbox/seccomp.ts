@@ -28,8 +28,16 @@ const PR_SET_DUMPABLE = 4
 const CLONE_NEW = 0x7e020000
 const TIOCSTI = 0x5412
 const TIOCLINUX = 0x541c
-/** Offsets in struct seccomp_data. */
+/** Offsets in struct seccomp_data: number, architecture, and the low words of the arguments. */
 const [AT_NR, AT_ARCH, AT_ARG0, AT_ARG1] = [0, 4, 16, 24]
+const argument = (index: number) => AT_ARG0 + index * 8
+/** S_ISUID and S_ISGID: a program left in the tree must not run with somebody else's rights. */
+const SET_ID = 0o6000
+/** O_CREAT and __O_TMPFILE: without one of them the mode is whatever the register held. */
+const MAKES = 0x400040
+/** Its arguments lie behind a pointer; whoever calls it falls back to openat. */
+const OPENAT2 = 437
+const FCHMODAT2 = 452
 
 interface Table {
   readonly audit: number
@@ -37,6 +45,8 @@ interface Table {
   readonly clone: number
   readonly ioctl: number
   readonly prctl: number
+  /** Calls that take a mode, and which argument it is; of those that open a file also where the flags are. */
+  readonly modes: readonly (readonly [number: number, mode: number, flags?: number])[]
   readonly deny: readonly number[]
 }
 
@@ -51,6 +61,17 @@ const TABLES: Readonly<Record<FilterArch, Table>> = {
     clone: 56,
     ioctl: 16,
     prctl: 157,
+    // chmod fchmod fchmodat creat mknod mknodat open openat
+    modes: [
+      [90, 1],
+      [91, 1],
+      [268, 2],
+      [85, 1],
+      [133, 1],
+      [259, 2],
+      [2, 2, 1],
+      [257, 3, 2],
+    ],
     // unshare setns mount umount2 pivot_root chroot ptrace process_vm_* add_key request_key keyctl bpf perf_event_open
     // userfaultfd *_handle_at *_module kexec_* reboot swap* syslog quotactl acct fanotify_init
     deny: [272, 308, 165, 166, 155, 161, 101, 310, 311, 248, 249, 250, 321, 298, 323, 303, 304, 175, 313, 176, 246, 320, 169, 167, 168, 103, 179, 163, 300],
@@ -61,6 +82,12 @@ const TABLES: Readonly<Record<FilterArch, Table>> = {
     clone: 220,
     ioctl: 29,
     prctl: 167,
+    modes: [
+      [52, 1],
+      [53, 2],
+      [33, 2],
+      [56, 3, 2],
+    ],
     deny: [97, 268, 40, 39, 41, 51, 117, 270, 271, 217, 218, 219, 280, 241, 282, 264, 265, 105, 273, 106, 104, 294, 142, 224, 225, 116, 60, 89, 262],
   },
 }
@@ -103,6 +130,19 @@ export function seccompFilter(arch: FilterArch, { inet, keepDumpable }: FilterOp
   put(JEQ, 0, 1, TIOCLINUX)
   put(RET, 0, 0, refuse(EPERM))
   put(RET, 0, 0, ALLOW)
+  put(JEQ, 0, 1, OPENAT2)
+  put(RET, 0, 0, refuse(ENOSYS))
+  for (const [number, mode, flags] of [...table.modes, [FCHMODAT2, 2] as const]) {
+    put(JEQ, 0, flags === undefined ? 4 : 6, number)
+    if (flags !== undefined) {
+      put(LD, 0, 0, argument(flags))
+      put(JSET, 0, 3, MAKES)
+    }
+    put(LD, 0, 0, argument(mode))
+    put(JSET, 0, 1, SET_ID)
+    put(RET, 0, 0, refuse(EPERM))
+    put(RET, 0, 0, ALLOW)
+  }
   if (keepDumpable) {
     put(JEQ, 0, 4, table.prctl)
     put(LD, 0, 0, AT_ARG0)

@@ -12,7 +12,7 @@ import type { PreparingBackend } from './supervise.ts'
 const base = mkdtempSync(join(tmpdir(), 'vp-self-test-'))
 after(() => rmSync(base, { recursive: true, force: true }))
 
-const REFUSED = ['canary', 'truncate', 'outside', 'core_pattern', 'sysrq', 'host_environ', 'unshare', 'tcp', 'unix', 'abstract']
+const REFUSED = ['canary', 'set_id', 'truncate', 'outside', 'core_pattern', 'sysrq', 'host_environ', 'unshare', 'tcp', 'unix', 'abstract']
 const GOOD: ProbeReport = {
   attempts: { read: 'done', write: 'done', temp: 'done', ...Object.fromEntries(REFUSED.map((name) => [name, 'EACCES'])) },
   status: 'Name:\tnode\nNoNewPrivs:\t1\nSeccomp:\t2\nCapEff:\t0000000000000000\n',
