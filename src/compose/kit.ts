@@ -88,12 +88,12 @@ export function openKit(options: KitOptions): OpenKit {
       tools.set(key, found)
       return found
     },
-    openFiles: (root, { fixed = [], lane } = {}) => {
+    openFiles: (root, { fixed = [], lane, lanesAt = root } = {}) => {
       // Read when the first path is asked for: a lane file that is broken is said by what it is about.
       let rules: Lane | undefined
       return openWorkspace(root, {
         deny: (path, intent) =>
-          denyPath(path, intent, lane === undefined ? undefined : (rules ??= laneOf(lane, root, paths.lanes))) ??
+          denyPath(path, intent, lane === undefined ? undefined : (rules ??= laneOf(lane, lanesAt, paths.lanes))) ??
           (intent === 'write' && isWithin(path, fixed) ? 'global/foreign-content' : null),
       })
     },

@@ -62,6 +62,7 @@ export const CODES = {
 
   'sandbox.unavailable': NO_SANDBOX,
   'sandbox.no_loopback': NO_SANDBOX,
+  'sandbox.breach': DENIED,
   'sandbox.program_missing': { ...NOT_FOUND, exit: 4 },
   'environment.missing': { ...USAGE, exit: 7 },
   'environment.setup_failed': { ...USAGE, exit: 7 },

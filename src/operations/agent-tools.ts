@@ -7,6 +7,7 @@ import type { Json } from '../core/json.ts'
 import type { AgentTool, ToolResult } from '../agent/loop.ts'
 import { AGENT_TOOLS, type AgentToolName } from '../agent/tools.ts'
 import { fsEdit, fsList, fsPatch, fsRead, fsWrite, type PatchAnswer } from './fs.ts'
+import { breachWords, type Breach } from './guarded.ts'
 import { invoke } from './invoke.ts'
 import type { Kit } from './kit.ts'
 import type { Caller, Operation } from './operation.ts'
@@ -71,12 +72,14 @@ const BINDINGS: Readonly<Record<AgentToolName, Binding>> = {
     return { text: output }
   },
   async run(args, call) {
-    const { exit_code, ended_by, output } = (await call(runExec, { argv: args['argv'] })) as {
+    const { exit_code, ended_by, output, breaches } = (await call(runExec, { argv: args['argv'] })) as {
       exit_code: number | null
       ended_by: string
       output: string
+      breaches: readonly Breach[]
     }
-    return { text: `exit ${exit_code ?? ended_by}\n${withoutTimes(output)}` }
+    const broke = breaches.length === 0 ? '' : `${breachWords(breaches)}\n`
+    return { text: `exit ${exit_code ?? ended_by}\n${broke}${withoutTimes(output)}` }
   },
   async submit(args) {
     const { title, summary } = args

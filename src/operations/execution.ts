@@ -2,14 +2,15 @@
  * One command of a tree, in the sandbox: toolchain found outside the workspace, environment directories shown
  * read-only, limits of the lane. Every `run.*`, `search.code` and gate goes through here.
  */
-import { mkdtempSync, readFileSync, rmSync, existsSync, mkdirSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, mkdirSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { hex } from '../core/ids.ts'
 import type { CommandRun } from '../pas/embedded/kpi/measure.ts'
-import { isProtectedPath } from '../policy/paths.ts'
 import type { Limits, Mount, SandboxResult } from '../sandbox/contract.ts'
 import { killOrphans } from '../sandbox/processes.ts'
+import type { Survey } from '../workspace/survey.ts'
+import { guardTree, type GuardedTree, type Settled } from './guarded.ts'
 import type { Kit } from './kit.ts'
 import { programOf } from './program.ts'
 import { sandboxGit } from './sandbox-git.ts'
@@ -34,6 +35,8 @@ export interface ExecutionRequest {
   readonly env?: Readonly<Record<string, string>>
   readonly mounts?: readonly Mount[]
   readonly path?: readonly string[]
+  /** Sees the tree as it is before the command. */
+  readonly onBefore?: (before: Survey) => void
 }
 
 export interface Execution extends CommandRun {
@@ -42,15 +45,17 @@ export interface Execution extends CommandRun {
   readonly truncated: boolean
   readonly backend: string
   readonly duration_ms: number
+  readonly settled: Settled
 }
 
 const MIB = 1024 * 1024
+const NOTHING: Settled = { writes: [], isWhole: true, breaches: [] }
 const CACHES = { npm_config_cache: '/tmp/vp/npm', npm_config_store_dir: '/tmp/vp/pnpm', XDG_CACHE_HOME: '/tmp/vp/cache' }
 
 /** Throws `sandbox.unavailable`, `sandbox.program_missing`, `environment.missing`; whatever the command itself does is a value. */
 export async function execute(kit: Kit, tree: TreeScene, request: ExecutionRequest, signal: AbortSignal): Promise<Execution> {
   const { backend } = await kit.sandbox()
-  const lane = kit.lane(request.lane, tree.root)
+  const lane = kit.lane(request.lane, tree.home)
   const home = request.setUp || request.withoutEnvironment ? tree.root : await tree.environmentHome(signal)
   const own = request.program
   const { path, mounts, binDirs } = own ? { path: own.sandboxPath, mounts: [own], binDirs: [] } : await programOf(kit, tree, request.argv[0] ?? '', home)
@@ -58,15 +63,21 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
   mkdirSync(parent, { recursive: true, mode: 0o700 })
   const scratch = mkdtempSync(join(parent, 'run-'))
   const gitDirectory = mkdtempSync(join(parent, 'git-'))
+  const isWritable = request.writable ?? true
+  // A set-up fills a directory of vp's own with packages.
+  let guard: GuardedTree | null = null
+  let settled: Settled = NOTHING
   try {
     await request.prepare?.(scratch)
+    if (isWritable && !request.setUp) guard = guardTree(tree.root, { mounts: backend.name !== 'landlock', tmp: parent })
+    if (guard) request.onBefore?.(guard.before)
     const git = await sandboxGit(kit, tree, { backend: backend.name, program: request.argv[0] ?? '', at: gitDirectory })
-    const result = await backend.run(
+    const running = backend.run(
       {
         argv: [path, ...request.argv.slice(1).map((arg) => arg.replace('{report}', `/tmp/vp/${request.reportFile ?? 'report'}`))],
         workspace: tree.root,
-        writable: request.writable ?? true,
-        protect: protectedIn(tree),
+        writable: isWritable,
+        protect: [...(guard?.protect ?? []), ...tree.foreignFolders],
         cwd: request.cwd ?? '',
         mounts: dedupe([...(home === tree.root ? [] : environmentMounts(tree, home)), ...mounts, ...git.mounts, ...(request.mounts ?? [])]),
         // Downloads need more room than the home in memory has.
@@ -79,9 +90,14 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
       },
       signal,
     )
+    // However it ended: nothing of the command runs any more.
+    const result = await running.finally(() => (settled = guard?.settle() ?? NOTHING))
+    tree.breached(settled.breaches)
+    if (settled.writes.length > 0 || !settled.isWhole || settled.breaches.length > 0) tree.touched()
     if (signal.aborted) throw new VpError('cancelled', 'the command was cancelled')
-    return toExecution(result, tree.root, request.reportFile ? readReport(join(scratch, request.reportFile)) : null)
+    return toExecution(result, settled, { root: tree.root, report: request.reportFile ? readReport(join(scratch, request.reportFile)) : null })
   } finally {
+    guard?.release()
     rmSync(scratch, { recursive: true, force: true })
     rmSync(gitDirectory, { recursive: true, force: true })
   }
@@ -105,7 +121,7 @@ function environmentMounts(tree: TreeScene, home: string): Mount[] {
   return (tree.project?.environment.reuse ?? []).map((name) => ({ hostPath: join(home, name), sandboxPath: `/workspace/${name}` }))
 }
 
-function toExecution(result: SandboxResult, root: string, report: string | null): Execution {
+function toExecution(result: SandboxResult, settled: Settled, { root, report }: { readonly root: string; readonly report: string | null }): Execution {
   const stdout = result.stdout.toString('utf8')
   const stderr = result.stderr.toString('utf8')
   return {
@@ -120,6 +136,7 @@ function toExecution(result: SandboxResult, root: string, report: string | null)
     truncated: result.truncated,
     backend: result.backend,
     duration_ms: result.durationMs,
+    settled,
   }
 }
 
@@ -136,17 +153,6 @@ function limitsOf(lane: { maxExecSeconds: number; maxMemMb?: number }, timeoutMs
     tmpBytes: 256 * MIB,
     outputBytes: MIB,
   }
-}
-
-/** What no command may write, of what is there: the sandbox mounts these read-only. */
-function protectedIn(tree: TreeScene): string[] {
-  return tree
-    .files()
-    .list('', { depth: 1, maxEntries: 5000 })
-    .map((entry) => entry.path)
-    .concat(['.git', '.vp'])
-    .filter((name, index, all) => all.indexOf(name) === index && isProtectedPath(name) && existsSync(join(tree.root, name)))
-    .concat(tree.foreignFolders)
 }
 
 function dedupe(mounts: readonly Mount[]): Mount[] {

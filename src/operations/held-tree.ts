@@ -7,13 +7,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { isVpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
-import type { FileState, FileWritten } from '../workspace/files.ts'
+import { guardOf } from '../policy/paths.ts'
+import { openWorkspace, type FileState, type FileWritten, type Workspace } from '../workspace/files.ts'
+import { shownPath, textPath, type Survey } from '../workspace/survey.ts'
 import { recordImages } from './before-images.ts'
 import { keepBlob } from './blobs.ts'
 import { execute, type Execution, type ExecutionRequest } from './execution.ts'
+import type { Breach } from './guarded.ts'
 import type { Scene } from './operation.ts'
-import type { TreeScene } from './scene.ts'
-import { tellWrites, treeEntries } from './written.ts'
 
 /** More than this is not copied; what a command then writes over cannot be given back, and is said. */
 const MAX_HELD_BYTES = 512 * 1024 * 1024
@@ -21,29 +22,35 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024
 
 export interface HeldExecution {
   readonly run: Execution
+  /** As they are shown. */
   readonly writes: readonly string[]
   readonly isWhole: boolean
   /** `vp undo` gives back all of it. */
   readonly isUndoable: boolean
+  /** What it wrote and may not. */
+  readonly breaches: readonly Breach[]
 }
 
-/** In an attempt the writes are told only where they are `asked` for: nobody keeps them, and looking costs. */
-export async function executeHeld(scene: Scene, request: ExecutionRequest, { asked = false } = {}): Promise<HeldExecution> {
+export async function executeHeld(scene: Scene, request: ExecutionRequest): Promise<HeldExecution> {
   const { kit, tree, signal } = scene
-  const command = () => execute(kit, tree, request, signal)
-  if (tree.inAttempt) {
-    const { result, writes, isWhole } = asked ? await tellWrites(tree, command) : { result: await command(), writes: [], isWhole: true }
-    return { run: result, writes, isWhole, isUndoable: true }
-  }
-  const held = holdTree(kit.paths.state, tree)
+  // Without the policy's names: a file that may not be written can be given back all the same.
+  const files = openWorkspace(tree.root)
+  let held: Held | null = null
   try {
-    const { result, writes, isWhole } = await tellWrites(tree, command)
-    const images = writes.map((path) => imageOf(scene, held, path))
+    const onBefore = tree.inAttempt ? {} : { onBefore: (before: Survey) => void (held = holdTree(kit.paths.state, files, before)) }
+    const run = await execute(kit, tree, { ...request, ...onBefore }, signal)
+    const { writes, isWhole, breaches } = run.settled
+    if (breaches.length > 0) scene.notes['breaches'] = breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome }))
+    const answer = { run, writes: writes.map(shownPath), isWhole, breaches }
+    if (held === null) return { ...answer, isUndoable: true }
+    const kept: Held = held
+    const images = writes.map((path) => imageOf(scene, files, kept, path))
     const known = images.filter((image) => image !== null).filter((image) => image.before?.sha !== image.after?.sha || image.before?.mode !== image.after?.mode)
     if (known.length > 0) scene.onReceipt.push((tx) => recordImages(tx, scene.receiptId, tree.root, known))
-    return { run: result, writes, isWhole, isUndoable: isWhole && images.every((image) => image !== null) }
+    return { ...answer, isUndoable: isWhole && images.every((image) => image !== null) }
   } finally {
-    held.release()
+    ;(held as Held | null)?.release()
+    files.close()
   }
 }
 
@@ -54,17 +61,18 @@ interface Held {
   release(): void
 }
 
-function holdTree(state: string, tree: TreeScene): Held {
+function holdTree(state: string, files: Workspace, { entries }: Survey): Held {
   const parent = join(state, 'tmp')
   mkdirSync(parent, { recursive: true, mode: 0o700 })
   const directory = mkdtempSync(join(parent, 'held-'))
   const kept = new Map<string, Kept>()
   let left = MAX_HELD_BYTES
-  for (const { path, kind, size } of treeEntries(tree).entries) {
+  for (const [path, { kind, size }] of entries) {
     if (kind === 'dir') continue
     kept.set(path, 'not kept')
-    if (kind !== 'file' || size > MAX_FILE_BYTES || size > left) continue
-    const found = readable(tree, path)
+    const text = textPath(path)
+    if (text === null || kind !== 'file' || size > MAX_FILE_BYTES || size > left || isInstalled(path)) continue
+    const found = readable(files, text)
     if (found === null || found === 'unreadable') continue
     left -= found.bytes.length
     const file = join(directory, String(kept.size))
@@ -74,19 +82,24 @@ function holdTree(state: string, tree: TreeScene): Held {
   return { get: (path) => kept.get(path) ?? 'absent', release: () => rmSync(directory, { recursive: true, force: true }) }
 }
 
-/** What was there and what is; null where either cannot be known: a link, another's file, more than is copied. */
-function imageOf(scene: Scene, held: Held, path: string): FileWritten | null {
+/** Held with what else may not be written, or not at all. */
+function isInstalled(path: string): boolean {
+  return path.split('/').some((name) => ['dependency', 'cache', 'protected'].includes(guardOf(name) ?? ''))
+}
+
+/** What was there and what is; null where either cannot be known: a link, another's file, more than is copied, a name that is no text. */
+function imageOf(scene: Scene, files: Workspace, held: Held, path: string): FileWritten | null {
   const before = held.get(path)
-  if (before === 'not kept') return null
-  const now = readable(scene.tree, path)
+  const text = textPath(path)
+  if (before === 'not kept' || text === null) return null
+  const now = readable(files, text)
   if (now === 'unreadable') return null
   const after: FileState | null = now === null ? null : { sha: sha256(now.bytes), mode: now.mode }
-  return { path, before: before === 'absent' ? null : { sha: keepBlob(scene.kit, readFileSync(before.file)), mode: before.mode }, after }
+  return { path: text, before: before === 'absent' ? null : { sha: keepBlob(scene.kit, readFileSync(before.file)), mode: before.mode }, after }
 }
 
 /** null: there is nothing of that name. */
-function readable(tree: TreeScene, path: string): { bytes: Buffer; mode: number } | null | 'unreadable' {
-  const files = tree.files()
+function readable(files: Workspace, path: string): { bytes: Buffer; mode: number } | null | 'unreadable' {
   try {
     return files.exists(path) ? files.read(path, { maxBytes: MAX_FILE_BYTES }) : null
   } catch (error) {

@@ -34,8 +34,8 @@ export interface Kit {
   sandbox(): Promise<SandboxInForce>
   /** Where a program lies for the human; throws `sandbox.program_missing`. Asked once a program. */
   toolchain(program: string, workspace: string, options?: { readonly askVersion: boolean }): Promise<Toolchain>
-  /** `fixed` paths, and what is below them, can be read only. Roots and globs of `lane` hold where one is named. */
-  openFiles(root: string, rules?: { readonly fixed?: readonly string[]; readonly lane?: string }): Workspace
+  /** `fixed` paths, and what is below them, can be read only. Roots and globs of `lane` hold where one is named, as the checkout at `lanesAt` (`root`) narrows it. */
+  openFiles(root: string, rules?: { readonly fixed?: readonly string[]; readonly lane?: string; readonly lanesAt?: string }): Workspace
   lane(name: string, root: string): Lane
   redactText(text: string): string
   redactJson(value: unknown): unknown

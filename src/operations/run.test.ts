@@ -31,8 +31,8 @@ const scripts: [title: string, script: string, writes: string[]][] = [
   ['a mode', "fs.chmodSync('d.txt', 0o755)", ['d.txt']],
   ['what is gone, and what took its place', "fs.rmSync('deep', { recursive: true }); fs.symlinkSync('a.txt', 'deep')", ['deep', 'deep/f.txt']],
   ['a new name', "fs.renameSync('e.txt', 'z.txt')", ['e.txt', 'z.txt']],
-  ['nothing of what belongs to the environment', "fs.writeFileSync('node_modules/d/d.js', '1'); fs.mkdirSync('.venv'); fs.writeFileSync('.venv/f', '')", []],
-  ['no name that no listing shows', "fs.writeFileSync('.env', 'A=1')", []],
+  ['nothing of what belongs to the environment, which it cannot change', "try { fs.writeFileSync('node_modules/d/d.js', '1') } catch {}", []],
+  ['a name that no listing shows', "fs.writeFileSync('.env', 'A=1')", ['.env']],
 ]
 test('run.exec tells what was written', async (t) => {
   const named = Object.fromEntries(scripts.map(([, script], n) => [`do-${n}.js`, `const fs = require('node:fs')\n${script}\n`]))

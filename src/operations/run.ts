@@ -12,6 +12,7 @@ import { decideCommand } from '../policy/argv.ts'
 import { shownCommand } from '../policy/shown.ts'
 import { environmentDigest } from './environment.ts'
 import type { Execution } from './execution.ts'
+import type { Breach } from './guarded.ts'
 import { executeHeld } from './held-tree.ts'
 import { detectCommands } from './projects/new.ts'
 import { programOf } from './program.ts'
@@ -39,6 +40,8 @@ export const runExec = operation({
     writes_whole: z.boolean(),
     /** `vp undo` of this call's receipt gives all of it back. */
     writes_undoable: z.boolean(),
+    /** What it wrote and may not: taken back, or left where the outcome says so. */
+    breaches: z.array(z.object({ path: z.string(), kind: z.string(), outcome: z.enum(['removed', 'restored', 'left']) })),
   }),
   effect: 'execute',
   scope: 'run.exec',
@@ -55,7 +58,7 @@ export const runExec = operation({
       ...(params.timeout_ms === undefined ? {} : { timeoutMs: params.timeout_ms }),
       runId: scene.caller.runId,
     }
-    const { run, writes, isWhole, isUndoable } = await executeHeld(scene, request, { asked: true })
+    const { run, writes, isWhole, isUndoable, breaches } = await executeHeld(scene, request)
     note(scene, run)
     return {
       exit_code: run.exit_code,
@@ -65,6 +68,7 @@ export const runExec = operation({
       writes: [...writes],
       writes_whole: isWhole,
       writes_undoable: isUndoable,
+      breaches: breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome })),
     }
   },
   say: (params, result) => `${shownCommand(params.argv)} · exit ${result.exit_code ?? result.ended_by}`,
@@ -167,7 +171,7 @@ async function projectCommand(scene: Scene, which: CommandName): Promise<Project
 
 /** The lane lends its limits only, but it has to be one. Throws `plan.unknown_lane`. */
 function projectRule({ kit, tree }: Scene, which: CommandName, lane = tree.lane): Decision {
-  kit.lane(lane, tree.root)
+  kit.lane(lane, tree.home)
   return {
     effect: 'allow',
     rule: `project/${which}`,
@@ -178,14 +182,14 @@ function projectRule({ kit, tree }: Scene, which: CommandName, lane = tree.lane)
 /** On the argv that would run: a value must not open what its placeholder would not. */
 function decideArgv(argv: readonly string[], laneName: string | undefined, scene: Scene): Decision {
   const { actor } = scene.caller
-  const lane = scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.root)
+  const lane = scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.home)
   const revealed = revealArgv(argv, lane, scene)
   if (revealed.kind === 'refused') return revealed.decision
   return decideCommand(revealed.argv, lane, actor === 'operator' ? 'human' : actor)
 }
 
 function boundTo(argv: readonly string[], laneName: string | undefined, scene: Scene): Json {
-  const revealed = revealArgv(argv, scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.root), scene)
+  const revealed = revealArgv(argv, scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.home), scene)
   return revealed.kind === 'revealed' ? revealed.sha : null
 }
 
@@ -193,13 +197,13 @@ function refusedArgs(
   { args = [], lane }: { readonly args?: readonly string[] | undefined; readonly lane?: string | undefined },
   scene: Scene,
 ): Decision | null {
-  const revealed = revealArgv(['', ...args], scene.kit.lane(lane ?? scene.tree.lane, scene.tree.root), scene)
+  const revealed = revealArgv(['', ...args], scene.kit.lane(lane ?? scene.tree.lane, scene.tree.home), scene)
   return revealed.kind === 'refused' ? revealed.decision : null
 }
 
 /** What the decision let through. */
 function argvToRun(argv: readonly string[], laneName: string | undefined, scene: Scene): Exclude<Revealed, { kind: 'refused' }> {
-  const revealed = revealArgv(argv, scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.root), scene)
+  const revealed = revealArgv(argv, scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.home), scene)
   if (revealed.kind === 'refused') throw new VpError('policy.denied', revealed.decision.reason, { rule: revealed.decision.rule })
   return revealed
 }
@@ -236,23 +240,28 @@ export async function measureTests(
 ): Promise<Measured<TestMeasurement>> {
   const argv = testArgv(command, args, '{report}')
   return measured(scene, isKept ? argv : null, async () => {
-    const { run } = await executeHeld(scene, { argv, lane, reportFile: command.report.path ?? 'report', runId: scene.caller.runId })
+    const { run, breaches } = await executeHeld(scene, { argv, lane, reportFile: command.report.path ?? 'report', runId: scene.caller.runId })
     note(scene, run)
     if (/EAFNOSUPPORT/.test(run.output) && run.backend === 'landlock')
       throw new VpError('sandbox.no_loopback', 'the tests open a socket, and Landlock cannot give them a loopback of their own', {
         next: ['apt install bubblewrap', 'vp doctor'],
       })
-    return readTestRun(command, maskedRun(run, isKept ? scene.tree.masking().plain : scene.kit.redactText))
+    return { ...readTestRun(command, maskedRun(run, isKept ? scene.tree.masking().plain : scene.kit.redactText)), ...told(breaches) }
   })
 }
 
 export async function measureLint(scene: Scene, command: ProjectCommand, { args = [], lane = scene.tree.lane }: How = {}): Promise<Measured<LintMeasurement>> {
   const argv = [...command.argv, ...args]
   return measured(scene, argv, async () => {
-    const { run } = await executeHeld(scene, { argv, lane, runId: scene.caller.runId })
+    const { run, breaches } = await executeHeld(scene, { argv, lane, runId: scene.caller.runId })
     note(scene, run)
-    return readLintRun(maskedRun(run, scene.tree.masking().plain))
+    return { ...readLintRun(maskedRun(run, scene.tree.masking().plain)), ...told(breaches) }
   })
+}
+
+/** Kept with the measurement: a tree that is measured once breaks it once. */
+function told(breaches: readonly Breach[]): { breaches?: readonly string[] } {
+  return breaches.length === 0 ? {} : { breaches: breaches.map(({ path }) => path) }
 }
 
 /**

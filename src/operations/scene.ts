@@ -4,12 +4,13 @@
  */
 import type { ProjectFile } from '../plms/contract/types.ts'
 import type { Workspace } from '../workspace/files.ts'
+import type { Breach } from './guarded.ts'
 import type { Masking } from './masking.ts'
 
 export interface TreeScene {
   /** Absolute; '' where there is no tree (operations on the machine). */
   readonly root: string
-  /** The human's checkout, whose environment directories are reused; equals `root` outside attempts. */
+  /** The human's checkout, whose lanes hold and whose environment directories are reused; equals `root` outside attempts. */
   readonly home: string
   readonly lane: string
   /** Where the environment directories lie that fit the tree's lock files as they are now. Throws `environment.missing`. */
@@ -25,6 +26,9 @@ export interface TreeScene {
   restore(treeId: string): Promise<readonly string[]>
   /** Submodules of the tree: shown to commands read-only, since nothing of them is recorded. */
   readonly foreignFolders: readonly string[]
+  /** Keeps what a command of this tree wrote and may not. */
+  breached(breaches: readonly Breach[]): void
+  breaches(): readonly Breach[]
   /** Says that files changed; `world` counts it. */
   touched(): void
   world(): number

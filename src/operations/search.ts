@@ -82,7 +82,7 @@ export const searchCode = showing({
     )
     scene.notes['sandbox'] = run.backend
     if (run.exit_code === 2) throw refusedBy(run.stderr)
-    const lane = kit.lane(tree.lane, tree.root)
+    const lane = kit.lane(tree.lane, tree.home)
     const all = run.stdout
       .split('\n')
       .flatMap(matchOf)

@@ -77,8 +77,21 @@ export function isDependencyPath(path: string): boolean {
   return shapeProblem(path) === null && DEPENDENCY_FOLDERS.has(foldName(path.split('/').at(-1) ?? ''))
 }
 
-export function isProtectedPath(path: string): boolean {
-  return path.split('/').some((part) => isProtectedName(foldName(part)))
+/** What a command may not write, by one name of a path: it steers programs of the person, is secret, is what others installed, or is a cache that is believed. */
+export type Guard = 'protected' | 'secret' | 'dependency' | 'cache'
+
+/** `name`: one component. */
+export function guardOf(name: string): Guard | null {
+  const folded = foldName(name)
+  if (isProtectedName(folded)) return 'protected'
+  if (folded === '__pycache__') return 'cache'
+  if (DEPENDENCY_FOLDERS.has(folded)) return 'dependency'
+  return SECRET_FOLDERS.has(folded) || SECRET_GLOBS.some((glob) => matchesPart(glob, folded)) ? 'secret' : null
+}
+
+/** What git takes for a repository, whatever its name is: an ordinary directory with these in it. */
+export function isBareRepository(names: ReadonlySet<string>): boolean {
+  return names.has('HEAD') && (names.has('commondir') || (names.has('objects') && names.has('refs')))
 }
 
 /** One of `tops`, or below one. */

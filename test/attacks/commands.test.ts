@@ -114,6 +114,17 @@ describe('on every backend', { concurrency: 3 }, () => {
             assert.equal(existsSync(join(at.outside, 'made')), false)
           })
 
+      test('held: leaves a policy that was not there, in a project and below it', async () => {
+        const planted = ['.vp/lanes/narrative.yaml', '.vp/project.json', 'deep/.vp/project.json', 'deep/.vscode/tasks.json', '.mcp.json']
+        const script = `const fs = require('node:fs'), path = require('node:path'); for (const at of ${JSON.stringify(planted)}) try { fs.mkdirSync(path.dirname(at), { recursive: true }); fs.writeFileSync(at, '{"x":1}') } catch {}`
+        writeFileSync(join(at.real.tree.root, 'attack.js'), script)
+        await run({ argv: ['node', 'attack.js'] })
+        assert.deepEqual(
+          planted.filter((path) => existsSync(join(at.real.tree.root, path))),
+          [],
+        )
+      })
+
       test('held: a program of the tree that stands before the real one on PATH', async () => {
         assert.equal((await run({ argv: ['node', 'plain.js'] })).output, 'held')
         const answer = await call(runExec, { argv: ['pytest', '-q'] })

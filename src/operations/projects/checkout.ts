@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Workspace } from '../../workspace/files.ts'
 import { findRepositoryRoot } from '../../workspace/human-repository.ts'
+import type { Breach } from '../guarded.ts'
 import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
 import type { TreeScene } from '../scene.ts'
@@ -19,6 +20,7 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
   let files: Workspace | null = null
   let masking: Masking | null = null
   let world = 0
+  const breaches: Breach[] = []
   return {
     root,
     home: root,
@@ -30,6 +32,8 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
     record: async () => null,
     restore: async () => [],
     foreignFolders: [],
+    breached: (found) => void breaches.push(...found),
+    breaches: () => breaches,
     touched: () => void world++,
     world: () => world,
     inAttempt: false,

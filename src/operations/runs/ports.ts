@@ -233,7 +233,7 @@ async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOptions, what
   const bare = verdict.pass && state.origin === 'do' ? unproved(now, task.task_id) : null
   // Neither the tree before the work nor the one after it lets itself be measured: no further attempt would prove more.
   if (bare) return { pass: false, kpis: verdict.kpis, violations: [bare], reason: violationWords(bare), feedback: '', isFinal: true }
-  const forbidden = await forbiddenChanges(kit, run, since?.person ?? state.base, treeId)
+  const forbidden = [...(await forbiddenChanges(kit, run, since?.person ?? state.base, treeId)), ...breachesOf(what.tree, base, now)]
   const [first] = forbidden
   if (!first) return verdict
   const violations = forbidden.map(({ kind, name }): Violation => ({ kind, name, task_id: task.task_id, file: name }))
@@ -256,6 +256,7 @@ function unresolved(task: TaskState, left: readonly string[]): Judgement {
 const WHY = {
   'setting changed': 'says how work is tested or what is allowed',
   'foreign content changed': 'is kept outside of this repository (a submodule, or Git LFS)',
+  'protected file written': 'was written by a command or a test of this task; it steers other programs or was installed',
 } as const
 
 /** Files that rule over the run itself, and those whose content is kept elsewhere: no task may touch them. */
@@ -267,6 +268,13 @@ async function forbiddenChanges(kit: Kit, run: RunScene, since: string, treeId: 
     ...changed.filter((path) => path.startsWith('.vp/')).map((name) => ({ kind: 'setting changed' as const, name })),
     ...foreign.map((name) => ({ kind: 'foreign content changed' as const, name })),
   ]
+}
+
+/** What commands of the attempt wrote and may not, but for what the tests and the linter do without the task as well. */
+function breachesOf(tree: RunTree | null, base: Evidence, now: Evidence): { kind: keyof typeof WHY; name: string }[] {
+  const without = new Set([...(base.tests?.breaches ?? []), ...(base.lint?.breaches ?? [])])
+  const found = [...(tree?.scene.breaches().map(({ path }) => path) ?? []), ...(now.tests?.breaches ?? []), ...(now.lint?.breaches ?? [])]
+  return [...new Set(found)].filter((path) => !without.has(path)).map((name) => ({ kind: 'protected file written', name }))
 }
 
 interface ToMeasure {

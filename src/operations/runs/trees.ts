@@ -7,6 +7,7 @@ import type { WorkTree } from '../../pas/embedded/attempt.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import { foreignContent, outermost } from '../../workspace/foreign.ts'
 import { checkOut, recordTree, restoreTree } from '../../workspace/run-repository.ts'
+import type { Breach } from '../guarded.ts'
 import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
 import { PROJECT_FILE } from '../projects/project.ts'
@@ -43,6 +44,7 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
   const fixed = outermost(foreign)
   const excluded = [...reuse, ...fixed.map(({ path }) => path)]
   let world = 0
+  const breaches: Breach[] = []
   let files: Workspace | null = null
   let masking: Masking | null = null
   const scene: TreeScene = {
@@ -51,11 +53,13 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     lane: request.lane,
     project: run.project,
     environmentHome: (now) => request.environment(scene, now),
-    files: () => (files ??= kit.openFiles(at.directory, { lane: request.lane, fixed: foreign.map(({ path }) => path) })),
+    files: () => (files ??= kit.openFiles(at.directory, { lane: request.lane, lanesAt: run.human.root, fixed: foreign.map(({ path }) => path) })),
     masking: () => (masking ??= kit.masking([at.directory, run.human.root])),
     record: () => recordTree(git, run.repository, at, excluded),
     restore: (treeId) => restoreTree(git, run.repository, at, treeId, excluded),
     foreignFolders: fixed.filter(({ kind }) => kind === 'submodule').map(({ path }) => path),
+    breached: (found) => void breaches.push(...found),
+    breaches: () => breaches,
     touched: () => void world++,
     world: () => world,
     inAttempt: true,

@@ -88,6 +88,7 @@ export interface Violation {
     | 'task failed'
     | 'setting changed'
     | 'foreign content changed'
+    | 'protected file written'
     | 'conflict left'
   readonly name: string
   readonly task_id: TaskId | null

@@ -31,6 +31,8 @@ export interface TestMeasurement {
   readonly ended_by: string
   /** In our own form, for the model and for people. */
   readonly output: string
+  /** What it wrote in spite of the policy, and was taken back. Absent: nothing. */
+  readonly breaches?: readonly string[]
 }
 
 export interface LintMeasurement {
@@ -38,6 +40,8 @@ export interface LintMeasurement {
   readonly exit_code: number | null
   readonly ended_by: string
   readonly output: string
+  /** What it wrote in spite of the policy, and was taken back. Absent: nothing. */
+  readonly breaches?: readonly string[]
 }
 
 /** What to run: the command, what the caller adds, and the arguments that make it report. `{report}` is the file's path. */

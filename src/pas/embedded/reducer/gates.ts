@@ -83,6 +83,7 @@ const NAMED: ReadonlySet<string> = new Set([
   'test did not run',
   'setting changed',
   'foreign content changed',
+  'protected file written',
   'conflict left',
 ])
 

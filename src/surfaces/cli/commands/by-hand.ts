@@ -4,6 +4,7 @@ import { isAbsolute, join, relative, resolve } from 'node:path'
 import { isVpError, VpError } from '../../../core/errors.ts'
 import { shortReceipt } from '../../../core/ids.ts'
 import { fsPatch, fsRead, type PatchAnswer } from '../../../operations/fs.ts'
+import { breachWords, type Breach } from '../../../operations/guarded.ts'
 import { runExec, runTest } from '../../../operations/run.ts'
 import { searchCode } from '../../../operations/search.ts'
 import { explainCommand } from '../../../policy/explain.ts'
@@ -197,7 +198,7 @@ export const runExecCommand: Command = {
   flags: { lane: { type: 'string', help: 'whose rules hold (Code-Impl)' } },
   needsKit: true,
   exits: [0, 1, 2, 4, 5],
-  json: 'exit_code, signal, ended_by, output, writes[]',
+  json: 'exit_code, signal, ended_by, output, writes[], breaches[]{path,kind,outcome}',
   async run(context) {
     const argv = [...context.positionals, ...context.rest]
     if (argv.length === 0)
@@ -212,17 +213,25 @@ export const runExecCommand: Command = {
       ended_by: string
       output: string
       writes: string[]
+      breaches: readonly Breach[]
     }
     return {
       result,
-      exit: result.exit_code === 0 ? 0 : 3,
-      ...(result.exit_code === 0
-        ? {}
-        : { error: new VpError('gate.failed', `${argv[0]} ended with exit ${result.exit_code ?? result.ended_by}`, { next: ['git status'] }) }),
+      ...execEnd(argv[0] ?? '', result),
       receipt: answer.receipt,
       screen: (look) => execScreen({ ...result, receipt: shortReceipt(answer.receipt) }, look),
     }
   },
+}
+
+function execEnd(program: string, { exit_code, ended_by, breaches }: { exit_code: number | null; ended_by: string; breaches: readonly Breach[] }) {
+  if (breaches.length > 0) {
+    const data = { breaches: breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome })) }
+    const changed = breaches.some(({ outcome }) => outcome === 'left') ? 'what is named as still there' : 'what it wrote elsewhere'
+    return { exit: 4, error: new VpError('sandbox.breach', breachWords(breaches), { changed, data }) }
+  }
+  if (exit_code === 0) return { exit: 0 }
+  return { exit: 3, error: new VpError('gate.failed', `${program} ended with exit ${exit_code ?? ended_by}`, { next: ['git status'] }) }
 }
 
 export const policyExplainCommand: Command = {
