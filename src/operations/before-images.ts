@@ -12,9 +12,8 @@ import { openJournal, type Planned } from './write-journal.ts'
 import type { Scene } from './operation.ts'
 
 /** The one way in which an operation writes files. Taken back when there is no room or no lock for the receipt. */
-export async function writeFiles(scene: Scene, changes: readonly FileChange[]): Promise<readonly FileWritten[]> {
+export async function writeFiles(scene: Scene, changes: readonly FileChange[], files: Workspace = scene.tree.files()): Promise<readonly FileWritten[]> {
   const { tree, kit } = scene
-  const files = tree.files()
   for (const change of changes) refusePlaceholders(files, change)
   const before = new Map<string, Uint8Array>()
   if (!tree.inAttempt)

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { openRealKit } from '../../../test/real-kit.ts'
 import { scopesOf } from '../../policy/scopes.ts'
+import { recordImages } from '../before-images.ts'
+import { keepBlob } from '../blobs.ts'
 import { fsWrite } from '../fs.ts'
 import { invoke } from '../invoke.ts'
 import type { Caller, Operation } from '../operation.ts'
@@ -40,3 +42,29 @@ for (const [title, happens, outcome, after] of since)
     assert.equal(existsSync(at) ? readFileSync(at, 'utf8') : null, after)
     if (outcome === 'restored') assert.equal(statSync(at).mode & 0o777, 0o755)
   })
+
+test('undo gives back what may not be written, and one file that cannot be given back holds up no other', async (t) => {
+  const { kit, tree } = openRealKit(t, { 'a.txt': 'old\n', '.envrc': 'new\n', '.env': 'new\n', 'b.txt': '' })
+  const call = async (operation: Operation, params: unknown) => {
+    const answer = await invoke(kit, operation, params, HUMAN, tree)
+    if (!answer.ok) throw answer.error
+    return answer
+  }
+  const { receipt } = await call(fsWrite, { path: 'a.txt', content: 'new\n' })
+  symlinkSync('b.txt', join(tree.root, 'deep'))
+  const state = (text: string) => ({ sha: keepBlob(kit, Buffer.from(text)), mode: 0o644 })
+  const others = [
+    { path: '.envrc', before: state('old\n'), after: state('new\n') },
+    { path: '.env', before: state('old\n'), after: state('new\n') },
+    { path: '.claude/settings.json', before: state('old\n'), after: null },
+    { path: 'deep/f.txt', before: state('old\n'), after: null },
+  ]
+  await kit.store.transaction((tx) => recordImages(tx, String(receipt), tree.root, others))
+  const done = (await call(runUndo, { id: receipt, apply: true })).result as Undone
+  assert.deepEqual([done.restored, done.refused], [4, 1])
+  assert.deepEqual(
+    done.files.filter(({ outcome }) => outcome === 'refused').map(({ path }) => path),
+    ['deep/f.txt'],
+  )
+  for (const path of ['a.txt', '.envrc', '.env', '.claude/settings.json']) assert.equal(readFileSync(join(tree.root, path), 'utf8'), 'old\n', path)
+})

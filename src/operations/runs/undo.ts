@@ -2,14 +2,14 @@
  * `vp undo`: gives back the bytes from before a receipt, a task or a run. Shows first, restores exactly, leaves
  * what changed since, touches neither branch nor index nor stash, and can itself be undone.
  */
-import { lstatSync } from 'node:fs'
-import { join } from 'node:path'
-import { VpError } from '../../core/errors.ts'
+import { accessSync, constants, lstatSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { isVpError, VpError } from '../../core/errors.ts'
 import { namesReceipt } from '../../core/ids.ts'
 import { sha256 } from '../../core/json.ts'
 import { isBinary } from '../../patch/text-file.ts'
 import type { Tx } from '../../store/contract.ts'
-import type { FileChange } from '../../workspace/files.ts'
+import { openWorkspace, type FileChange, type Workspace } from '../../workspace/files.ts'
 import { writeFiles } from '../before-images.ts'
 import { readBlob } from '../blobs.ts'
 import { diffOf } from '../fs.ts'
@@ -42,6 +42,16 @@ export interface Undone {
 
 /** `id` is a receipt, `T7`, a run or any unique part of one; absent: the last change of this checkout. Throws `undo.not_found`. */
 export async function undo(scene: Scene, id: string | null, apply: boolean): Promise<Undone> {
+  // What vp itself recorded may be given back whatever its name is: only the policy's names are left out, links are not followed.
+  const files = openWorkspace(scene.tree.root)
+  try {
+    return await undoIn(scene, files, { id, apply })
+  } finally {
+    files.close()
+  }
+}
+
+async function undoIn(scene: Scene, workspace: Workspace, { id, apply }: { readonly id: string | null; readonly apply: boolean }): Promise<Undone> {
   const { kit, tree } = scene
   const receipt = await findChange(scene, id)
   const rows = await kit.store.read((tx) =>
@@ -55,12 +65,14 @@ export async function undo(scene: Scene, id: string | null, apply: boolean): Pro
   const changes: FileChange[] = []
   const diffs: string[] = []
   for (const row of rows) {
-    const found = safeRead(scene, row.path)
+    const found = safeRead(workspace, row.path)
+    const stuck = whyStuck(workspace, row.path)
     const now = found === 'refused' ? found : (found?.bytes ?? null)
     const isNow = now === 'refused' ? 'refused' : now ? sha256(now) : null
     const hasMode = found === 'refused' || found === null || row.before_mode === null || (found.mode & 0o777) === (row.before_mode & 0o777)
     if (isNow === row.before_sha && hasMode) files.push({ path: row.path, outcome: 'unchanged', reason: null, add: 0, del: 0 })
     else if (isNow !== row.after_sha) files.push({ path: row.path, outcome: 'refused', reason: 'changed since', add: null, del: null })
+    else if (stuck !== null) files.push({ path: row.path, outcome: 'refused', reason: stuck, add: null, del: null })
     else {
       const bytes = row.before_sha === null ? null : readBlob(kit, row.before_sha)
       const current = now === 'refused' ? null : now
@@ -80,7 +92,7 @@ export async function undo(scene: Scene, id: string | null, apply: boolean): Pro
       })
     }
   }
-  if (apply && changes.length > 0) await writeFiles(scene, changes)
+  if (apply && changes.length > 0) await writeFiles(scene, changes, workspace)
   return {
     id: receipt,
     files,
@@ -92,12 +104,30 @@ export async function undo(scene: Scene, id: string | null, apply: boolean): Pro
 }
 
 /** The file's bytes; what is no plain file counts as changed. */
-function safeRead(scene: Scene, path: string): { bytes: Buffer; mode: number } | null | 'refused' {
-  const at = lstatSync(join(scene.tree.root, path), { throwIfNoEntry: false })
-  if (at && !at.isFile()) return 'refused'
-  const files = scene.tree.files()
-  return files.exists(path) ? files.read(path) : null
+function safeRead(files: Workspace, path: string): { bytes: Buffer; mode: number } | null | 'refused' {
+  try {
+    const at = lstatSync(join(files.root, path), { throwIfNoEntry: false })
+    if (at && !at.isFile()) return 'refused'
+    return files.exists(path) ? files.read(path, { maxBytes: MAX_BYTES }) : null
+  } catch (error) {
+    if (isVpError(error) || (error as NodeJS.ErrnoException).code === 'ENOTDIR') return 'refused'
+    throw error
+  }
 }
+
+/** What stands against writing there, known before the first file is touched: one file holds up no other. */
+function whyStuck(files: Workspace, path: string): string | null {
+  try {
+    files.requireWritable(path)
+    const folder = dirname(join(files.root, path))
+    if (lstatSync(folder, { throwIfNoEntry: false })) accessSync(folder, constants.W_OK)
+    return null
+  } catch (error) {
+    return isVpError(error) ? error.message : `this user may not write there (${(error as NodeJS.ErrnoException).code})`
+  }
+}
+
+const MAX_BYTES = 1024 * 1024 * 1024
 
 const EMPTY = Buffer.alloc(0)
 

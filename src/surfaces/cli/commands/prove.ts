@@ -193,6 +193,12 @@ export const exportCommand: Command = {
   },
 }
 
+function refusedWords({ files, refused }: Undone): string {
+  const reason = files.find((file) => file.outcome === 'refused' && file.reason !== 'changed since')?.reason
+  const stay = refused === 1 ? 'stays' : 'stay'
+  return `${refused} ${refused === 1 ? 'file' : 'files'} ${reason ? `${stay} as ${refused === 1 ? 'it is' : 'they are'}: ${reason}` : `changed since, and ${stay}`}`
+}
+
 export const undoCommand: Command = {
   name: 'undo',
   group: 'repair',
@@ -247,7 +253,10 @@ export const undoCommand: Command = {
       result.refused > 0
         ? {
             exit: 7,
-            error: new VpError('undo.refused', `${result.refused} ${result.refused === 1 ? 'file' : 'files'} changed since, and stay`, { next: ['git diff'] }),
+            error: new VpError('undo.refused', refusedWords(result), {
+              next: ['git diff'],
+              ...(result.restored > 0 ? { changed: `${result.restored} ${result.restored === 1 ? 'file was' : 'files were'} given back` } : {}),
+            }),
           }
         : {}
     return {
