@@ -15,6 +15,7 @@ export interface TreeScene {
   readonly lane: string
   /** Where the environment directories lie that fit the tree's lock files as they are now. Throws `environment.missing`. */
   environmentHome(signal: AbortSignal): Promise<string>
+  /** In a checkout reading it throws `config.invalid` where the file is broken. */
   readonly project: ProjectFile | null
   /** Opens the files once; throws `usage.project` where there is no tree. */
   files(): Workspace

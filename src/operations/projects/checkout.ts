@@ -1,6 +1,7 @@
 /** The human's checkout as a tree scene, for what is done by hand outside of runs. */
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { ProjectFile } from '../../plms/contract/types.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import { findRepositoryRoot } from '../../workspace/human-repository.ts'
 import type { Breach } from '../guarded.ts'
@@ -20,12 +21,16 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
   let files: Workspace | null = null
   let masking: Masking | null = null
   let world = 0
+  let project: { readonly file: ProjectFile | null } | null = null
   const breaches: Breach[] = []
   return {
     root,
     home: root,
     lane,
-    project: readProjectFile(root),
+    // Read when it is asked for: one that is broken stops what needs it and nothing else.
+    get project() {
+      return (project ??= { file: readProjectFile(root) }).file
+    },
     environmentHome: async () => root,
     files: () => (files ??= kit.openFiles(root, { lane })),
     masking: () => (masking ??= kit.masking([root])),

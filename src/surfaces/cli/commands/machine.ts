@@ -40,6 +40,7 @@ export const doctorCommand: Command = {
       await modelCheck(context),
       ledger,
       ...(await writesCheck(context)),
+      ...projectCheck(context),
     ]
     const checks = redactTexts(tried, context.kit().redactText)
     const sandbox = await context
@@ -209,6 +210,18 @@ async function ledgerCheck(context: CommandContext): Promise<DoctorCheck> {
     }
   } catch (error) {
     return failedCheck(context, 'ledger', asVpError(error))
+  }
+}
+
+/** A row only where the file is broken: whoever made it so, runs wait for it and the rest goes on. */
+function projectCheck(context: CommandContext): DoctorCheck[] {
+  try {
+    void context.checkout().project
+    return []
+  } catch (error) {
+    const known = asVpError(error)
+    const detail = `${known.details.where?.file ?? ''} ${known.message}`.trim()
+    return [{ name: 'project', status: 'weak', detail, fix: ['git diff .vp/project.json', 'git checkout .vp/project.json'] }]
   }
 }
 
