@@ -36,7 +36,8 @@ function seen(lines: readonly string[], mask: Mask): SeenFile {
   return { real: lines, masked: whole.length === lines.length ? whole : lines.map((line) => mask(line)) }
 }
 
-function unmaskHunk(hunk: Hunk, file: SeenFile): Hunk {
+function unmaskHunk(whole: Hunk, file: SeenFile): Hunk {
+  const hunk = whole.otherwise ? { ...whole, otherwise: whole.otherwise.map((one) => unmaskHunk(one, file)) } : whole
   if (!hunk.lines.some((line) => hasPlaceholder(line.text))) return hunk
   const old = hunk.lines.filter((line) => line.kind !== '+').map((line) => line.text)
   const at = placeOf(old, hunk.oldStart, file.masked)

@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto'
 import { indexLines } from './lines-index.ts'
 import { locate, type Identity, type Located, type Place } from './locate.ts'
-import { decode, dominantEnd, encode, fitsEncoding, isBinary, splitLines, type TextFile } from './text-file.ts'
-import type { FileMode, FilePatch, Hunk, HunkOutcome, LineEnd, PatchLine, RejectReason } from './types.ts'
+import { decode, dominantEnd, encode, fitsEncoding, isBinary, isUtf16, joinLines, splitLines, type TextFile } from './text-file.ts'
+import type { FileMode, FilePatch, Found, Hunk, HunkOutcome, LineEnd, PatchLine, RejectReason } from './types.ts'
 
 /** Line comparisons per file before the rest is rejected with `limit`; a 10 MB file needs well under a tenth. */
 const WORK_LIMIT = 30_000_000
@@ -68,8 +68,8 @@ function applyToBytes(read: (path: string) => Uint8Array | null, patch: FilePatc
   const before = read(from)
   const occupied = patch.kind === 'rename' ? read(to) : null
   if (patch.kind === 'rename' && before === null && occupied !== null) return reapplied(occupied, patch)
-  if (occupied !== null) return refused('stale')
-  if (before !== null && isBinary(before) && patch.hunks.length > 0) return refused('denied')
+  if (occupied !== null) return refused('stale', 'file')
+  if (before !== null && isBinary(before) && patch.hunks.length > 0) return refused('binary', isUtf16(before) ? 'utf-16' : 'other_lines')
   const source = before === null ? null : decode(before)
   const result = applyToText(source, patch)
   if (!result.ok) return { ok: false, hunks: result.hunks, changes: [] }
@@ -93,15 +93,16 @@ function changesOf(patch: FilePatch, from: string, to: string, before: Uint8Arra
 function reapplied(bytes: Uint8Array, patch: FilePatch): BytesResult {
   const { hunks } = applyToText(decode(bytes), patch)
   const isDone = hunks.every((hunk) => hunk.kind === 'already_applied')
-  return isDone ? { ok: true, hunks, changes: [] } : { ...refused('stale'), hunks: hunks.length > 0 ? hunks.map(asStale) : refused('stale').hunks }
+  const stale = refused('stale', 'other_lines')
+  return isDone ? { ok: true, hunks, changes: [] } : { ...stale, hunks: hunks.length > 0 ? hunks.map(asStale) : stale.hunks }
 }
 
 function asStale(hunk: HunkOutcome): HunkOutcome {
-  return hunk.kind === 'applied' ? { kind: 'rejected', reason: 'stale' } : hunk
+  return hunk.kind === 'applied' ? { kind: 'rejected', reason: 'stale', found: 'other_lines' } : hunk
 }
 
-function refused(reason: RejectReason): BytesResult {
-  return { ok: false, hunks: [{ kind: 'rejected', reason }], changes: [] }
+function refused(reason: RejectReason, found?: Found): BytesResult {
+  return { ok: false, hunks: [rejection(reason, found)], changes: [] }
 }
 
 /** All hunks of one file, each placed in the file before the patch. `source` null: there is no such file. */
@@ -109,21 +110,26 @@ export function applyToText(source: TextFile | null, patch: FilePatch): TextResu
   if (patch.kind === 'create') return applyCreate(source, patch)
   if (source === null) return applyToMissing(patch)
   if (patch.kind === 'delete' && patch.hunks.length === 0) {
-    return patch.wholeFile || source.lines.length === 0 ? { ok: true, text: null, hunks: [] } : rejectAll(source, patch, 'stale')
+    return patch.wholeFile || source.lines.length === 0 ? { ok: true, text: null, hunks: [] } : rejectAll(source, patch, 'stale', 'other_lines')
   }
-  const isCr = source.ends.includes('\r')
-  const hunks = patch.hunks.map((hunk) => normalise(hunk, source.bom, isCr))
-  const located = locateAll(source, hunks, patch)
+  let known: Identity | undefined
+  const identity = (): Identity => (known ??= identify(source, patch))
+  const { hunks, located } = locateAll(source, patch, identity)
   const outcomes = markOverlaps(hunks, located)
   if (outcomes.some((outcome) => outcome.kind === 'rejected')) return { ok: false, text: source, hunks: outcomes }
-  const placed = hunks.flatMap((hunk, at) => (located[at]?.kind === 'place' ? [{ hunk, at: located[at].at }] : []))
+  const placed = placedOf({ hunks, located })
   if (placed.length === 0 && patch.kind !== 'delete') return { ok: true, text: source, hunks: outcomes }
+  if (identity() === 'after') return { ok: true, text: source, hunks: located.map((place) => ({ kind: 'already_applied', line: lineOf(place) })) }
   if (placed.some(({ hunk }) => hunk.lines.some((line) => line.kind === '+' && !fitsEncoding(line.text, source.encoding)))) {
     return rejectAll(source, patch, 'encoding')
   }
   const text = rebuild(source, placed)
-  if (patch.kind !== 'delete') return { ok: true, text, hunks: outcomes }
-  return text.lines.length === 0 ? { ok: true, text: null, hunks: outcomes } : rejectAll(source, patch, 'stale')
+  if (patch.kind !== 'delete') {
+    const again = identity() === 'before' ? [] : placedAgain(text, patch)
+    if (again.length === 0) return { ok: true, text, hunks: outcomes }
+    return { ok: false, text: source, hunks: outcomes.map((one, at) => (again.includes(at) ? { kind: 'rejected', reason: 'ambiguous' } : one)) }
+  }
+  return text.lines.length === 0 ? { ok: true, text: null, hunks: outcomes } : rejectAll(source, patch, 'stale', 'other_lines')
 }
 
 function applyCreate(source: TextFile | null, patch: FilePatch): TextResult {
@@ -139,31 +145,70 @@ function applyCreate(source: TextFile | null, patch: FilePatch): TextResult {
   }
   if (source === null) return { ok: true, text: made, hunks: patch.hunks.map(() => ({ kind: 'applied', line: 1, drift: 0 })) }
   const isSame = encode(source).equals(encode(made))
-  return isSame ? { ok: true, text: source, hunks: patch.hunks.map(() => ({ kind: 'already_applied', line: 1 })) } : rejectAll(source, patch, 'stale')
+  return isSame ? { ok: true, text: source, hunks: patch.hunks.map(() => ({ kind: 'already_applied', line: 1 })) } : rejectAll(source, patch, 'stale', 'file')
 }
 
 function applyToMissing(patch: FilePatch): TextResult {
-  if (patch.kind !== 'delete') return rejectAll(null, patch, 'not_found')
+  if (patch.kind !== 'delete') return rejectAll(null, patch, 'not_found', 'no_file')
   return { ok: true, text: null, hunks: patch.hunks.map(() => ({ kind: 'already_applied', line: 1 })) }
 }
 
-function rejectAll(source: TextFile | null, patch: FilePatch, reason: RejectReason): TextResult {
+function rejectAll(source: TextFile | null, patch: FilePatch, reason: RejectReason, found?: Found): TextResult {
   const count = Math.max(patch.hunks.length, 1)
-  return { ok: false, text: source, hunks: Array.from({ length: count }, () => ({ kind: 'rejected', reason })) }
+  return { ok: false, text: source, hunks: Array.from({ length: count }, () => rejection(reason, found)) }
 }
 
-function locateAll(source: TextFile, hunks: readonly Hunk[], patch: FilePatch): Located[] {
+function rejection(reason: RejectReason, found?: Found): HunkOutcome {
+  return { kind: 'rejected', reason, ...(found === undefined ? {} : { found }) }
+}
+
+/**
+ * The hunks that would change the result once more: nothing told a second sending from the first, so the first, for
+ * all that is known, may be the second.
+ */
+function placedAgain(text: TextFile, patch: FilePatch): number[] {
+  const found = locateAll(text, patch, () => 'unknown')
+  if (markOverlaps(found.hunks, found.located).some((outcome) => outcome.kind === 'rejected')) return []
+  if (joinLines(rebuild(text, placedOf(found))) === joinLines(text)) return []
+  return found.located.flatMap((place, at) => (place.kind === 'place' ? [at] : []))
+}
+
+function placedOf({ hunks, located }: LocatedHunks): { hunk: Hunk; at: number }[] {
+  return hunks.flatMap((hunk, at) => (located[at]?.kind === 'place' ? [{ hunk, at: located[at].at }] : []))
+}
+
+interface LocatedHunks {
+  /** Of each hunk the reading that is meant, in terms of the file's lines. */
+  readonly hunks: readonly Hunk[]
+  readonly located: readonly Located[]
+}
+
+function locateAll(source: TextFile, patch: FilePatch, identity: () => Identity): LocatedHunks {
+  const isCr = source.ends.includes('\r')
+  const readings = patch.hunks.map((hunk) => [hunk, ...(hunk.otherwise ?? [])].map((one) => normalise(one, source.bom, isCr)))
   const budget = { left: WORK_LIMIT }
-  const asked = hunks.flatMap((hunk) => hunk.lines.map((line) => line.text))
+  const asked = readings.flatMap((some) => some.flatMap((hunk) => hunk.lines.map((line) => line.text)))
   const index = indexLines(source, asked, budget)
-  let known: Identity | undefined
-  const identity = (): Identity => (known ??= identify(source, patch))
-  const trusted = trustedStarts(hunks)
-  return hunks.map((hunk) => {
-    if (budget.left <= 0) return { kind: 'rejected', reason: 'limit' }
-    const located = locate(index, hunk, trusted.has(hunk), identity)
-    return budget.left <= 0 ? { kind: 'rejected', reason: 'limit' } : located
+  const trusted = trustedStarts(readings.flatMap(([hunk]) => hunk ?? []))
+  const found = readings.map((some) => {
+    const all = some.map((hunk): { hunk: Hunk; place: Located } => {
+      const place: Located = budget.left > 0 ? locate(index, hunk, trusted.has(hunk), identity) : LIMIT
+      return { hunk, place: budget.left > 0 ? place : LIMIT }
+    })
+    return meant(all)
   })
+  return { hunks: found.map(({ hunk }) => hunk), located: found.map(({ place }) => place) }
+}
+
+const LIMIT: Located = { kind: 'rejected', reason: 'limit' }
+
+/** Of several readings the only one that fits in one place; where none does, what became of the first. */
+function meant(readings: readonly { hunk: Hunk; place: Located }[]): { hunk: Hunk; place: Located } {
+  const [first] = readings
+  if (first === undefined) throw new TypeError('a hunk has a reading')
+  const fitting = readings.filter(({ place }) => place.kind !== 'rejected' || place.reason === 'limit')
+  if (fitting.length <= 1) return fitting[0] ?? first
+  return { hunk: first.hunk, place: { kind: 'rejected', reason: 'ambiguous', readings: fitting.length } }
 }
 
 /** Hunks whose two starts differ by what the hunks above them add. Made-up numbers rarely do. */
@@ -235,6 +280,10 @@ function reversed(hunk: Hunk): Hunk {
 
 function outcomeOf(place: Located): HunkOutcome {
   return place.kind === 'place' ? appliedAt(place) : place
+}
+
+function lineOf(place: Located): number {
+  return place.kind === 'place' ? place.at + 1 : place.kind === 'already_applied' ? place.line : 1
 }
 
 function appliedAt(place: Place): HunkOutcome {

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { applyPatch } from './apply.ts'
+import { applyPatch, blobId } from './apply.ts'
 import { explainPatch } from './explain.ts'
 import { parsePatch } from './parse.ts'
 
@@ -27,6 +27,67 @@ const EXACT = '   for (const item of items) {\n-    sum += item\n+    sum += ite
 const HEAD = '--- a/src/t.ts\n+++ b/src/t.ts\n'
 
 type Row = readonly [title: string, patch: string, want: string | null, source?: string]
+
+const SETEXT = 'Title\n=======\nbody\n'
+const CONFLICT = 'one two\n<<<<<<< HEAD\nfoo bar\n=======\nbaz qux\n>>>>>>> other\n'
+const DEFS = 'def a():\n    x = 1\n    return one\n\ndef b():\n    x = 1\n    return two\n'
+const block = (search: string, replace: string): string => `src/t.ts\n<<<<<<< SEARCH\n${search}=======\n${replace}>>>>>>> REPLACE\n`
+const v4a = (body: string): string => `*** Begin Patch\n*** Update File: src/t.ts\n${body}*** End Patch\n`
+/** git's names of two and of one line `foo();`. */
+const INDEX = `diff --git a/src/t.ts b/src/t.ts\nindex ${blobId(Buffer.from('foo();\nfoo();\n')).slice(0, 7)}..${blobId(Buffer.from('foo();\n')).slice(0, 7)} 100644\n`
+const ONE = '-    return one\n+    return 1\n'
+
+/** Dividers within a block, anchors, and what would be applied to its own result. */
+const DIVIDED: readonly Row[] = [
+  ['a heading underlined like a divider: two readings fit', block(SETEXT, 'New\n=======\nbody\n'), null, SETEXT],
+  ['a conflict in a block: two readings fit', block(CONFLICT.slice(8), 'foo baz\n'), null, CONFLICT],
+  ['a divider within, and one reading fits', block('gone text\n', 'New\n=======\nbody\n'), 'New\n=======\nbody\n', 'gone text\n'],
+  [
+    'a divider within, and the longer reading fits',
+    block('body\n=======\nlast line\n', 'end\n'),
+    'body\nend\nbody\n',
+    'body\nbody\n=======\nlast line\nbody\n',
+  ],
+  ['a divider within, and a second sending would be another reading', block('body\n=======\nlast line\n', 'end\n'), null, 'body\nbody\n=======\nlast line\n'],
+  ['a divider within, and none fits', block(SETEXT, 'New\n'), null, 'Other\n=======\nbody\n'],
+  [
+    'two envelopes',
+    v4a('@@\n-    return one\n+    return 1\n') + v4a('@@\n-    return two\n+    return 2\n'),
+    DEFS.replace('one', '1').replace('two', '2'),
+    DEFS,
+  ],
+  ['an anchor that is nowhere', v4a(`@@ def c():\n${ONE}`), null, DEFS],
+  ['an anchor that ends otherwise', v4a(`@@ def\n@@ x =\n@@ retur\n${ONE}`), null, DEFS],
+  ['an anchor below the text', v4a(`@@ def b():\n${ONE}`), null, DEFS],
+  ['an anchor above the text', v4a(`@@ def a():\n${ONE}`), DEFS.replace('one', '1'), DEFS],
+  ['an anchor that tells two places apart', v4a('@@ def b():\n-    x = 1\n+    x = 2\n'), DEFS.replace(/x = 1(?=\n.*two)/, 'x = 2'), DEFS],
+  ['an anchor that is changed itself', v4a('@@ def b():\n-def b():\n+def c():\n'), DEFS.replace('b()', 'c()'), DEFS],
+  ['applied already, above the anchor', v4a(`@@ def b():\n     x = 1\n-    return one\n+    return first\n`), null, DEFS.replace('one', 'first')],
+  [
+    'applied already, below the anchor',
+    v4a(`@@ def a():\n     x = 1\n-    return one\n+    return first\n`),
+    DEFS.replace('one', 'first'),
+    DEFS.replace('one', 'first'),
+  ],
+  [
+    'anchors within one another',
+    v4a('@@ class B:\n@@     def f(self):\n-        return 0\n+        return 1\n'),
+    'class A:\n    def f(self):\n        return 0\n\nclass B:\n    def f(self):\n        return 1\n',
+    'class A:\n    def f(self):\n        return 0\n\nclass B:\n    def f(self):\n        return 0\n',
+  ],
+  ['anchors in the other order', v4a(`@@ def b():\n@@ def a():\n${ONE}`), null, DEFS],
+  ['a unified header among anchors is a hint', v4a(`@@ -1,2 +1,2 @@ def b():\n${ONE}`), DEFS.replace('one', '1'), DEFS],
+  ['a removal that would fit its own result', `${HEAD}@@ -2 +1,0 @@\n-foo();\n`, null, 'foo();\nfoo();\nfoo();\n'],
+  ['a removal that would fit farther up in its own result', `${HEAD}@@ -3 +2,0 @@\n-remove();\n`, null, 'remove();\nbar();\nremove();\n'],
+  ['a short line that its own result would not be believed to hold', `${HEAD}@@ -3 +2,0 @@\n-foo();\n`, 'foo();\nbar();\n', 'foo();\nbar();\nfoo();\n'],
+  ['a removal with context above that would fit its own result', `${HEAD}@@ -1,2 +1 @@\n top\n-foo();\n`, null, 'top\nfoo();\nfoo();\n'],
+  ['a removal held by context on both sides', `${HEAD}@@ -1,4 +1,3 @@\n top\n-foo();\n foo();\n end\n`, 'top\nfoo();\nend\n', 'top\nfoo();\nfoo();\nend\n'],
+  ['a removal of the only line of its kind', `${HEAD}@@ -2 +1,0 @@\n-foo();\n`, 'top\nend\n', 'top\nfoo();\nend\n'],
+  ['fewer lines that read like those that go', `${HEAD}@@ -1,2 +1 @@\n-foo();\n-foo();\n+foo();\n`, null, 'foo();\nfoo();\nfoo();\nfoo();\n'],
+  ['insertions without context that move one another', `${HEAD}@@ -1,0 +2,2 @@\n+one\n+two\n@@ -3,0 +6 @@\n+foo\n`, null, 'a\nb\nc\nd\n'],
+  ['the file before, by its blob', `${INDEX}${HEAD}@@ -2 +1,0 @@\n-foo();\n`, 'foo();\n', 'foo();\nfoo();\n'],
+  ['the file after, by its blob', `${INDEX}${HEAD}@@ -2 +1,0 @@\n-foo();\n`, 'foo();\n', 'foo();\n'],
+]
 
 const rows: readonly Row[] = [
   ['a well-formed diff', `${HEAD}@@ -5,3 +5,3 @@\n${EXACT}`, WANT],
@@ -146,6 +207,7 @@ const rows: readonly Row[] = [
     'alpha beta\r\nnew\r\ngamma delta',
     'alpha beta\ngamma delta',
   ],
+  ...DIVIDED,
   ['no final newline stays so', `${HEAD}@@ -1,2 +1,3 @@\n a\n b\n+c\n`, 'a\nb\nc', 'a\nb'],
 ]
 
@@ -179,6 +241,14 @@ const refused: readonly (readonly [title: string, patch: string, reason: string]
   ['a line without its blank', `${HEAD}@@ @@\n for x\nlost\n-a\n+b\n`, 'malformed'],
   ['a change after the fence', `\`\`\`\n${HEAD}@@ @@\n for x\n-a\n\`\`\`\n+b\n`, 'malformed'],
   ['a new file with context', '--- /dev/null\n+++ b/x\n@@ -0,0 +1,2 @@\n a\n+b\n', 'malformed'],
+  ['a marker within a block', 'x\n<<<<<<< SEARCH\na\n<<<<<<< SEARCH\n=======\nb\n>>>>>>> REPLACE\n', 'malformed'],
+  ['an end within a block', 'x\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\nc\n>>>>>>> REPLACE\n', 'malformed'],
+  ['more dividers than can be tried', `x\n<<<<<<< SEARCH\na\n${'=======\nb\n'.repeat(40)}>>>>>>> REPLACE\n`, 'malformed'],
+  ['a divided block of which one reading changes nothing', block('a\n=======\nb\n', 'a\n=======\nb\n'), 'malformed'],
+  ['an envelope below a block', `${block('a\n', 'b\n')}${v4a('@@\n-a\n+b\n')}`, 'malformed'],
+  ['a diff below an envelope', `${v4a('@@\n-a\n+b\n')}${HEAD}@@ -1 +1 @@\n-a\n+b\n`, 'malformed'],
+  ['a block below a diff', `${HEAD}@@ -1 +1 @@\n-a\n+b\n${block('a\n', 'b\n')}`, 'malformed'],
+  ['files without an envelope', '*** Update File: x\n@@\n-a\n+b\n', 'malformed'],
   ['an open block', 'x\n<<<<<<< SEARCH\na\n=======\nb\n', 'malformed'],
 ]
 for (const [title, patch, reason] of refused) {
@@ -205,6 +275,39 @@ test('rename, with and without hunks, and never over a file', () => {
   )
   store.set('y', 'mine\n')
   assert.equal(applyPatch(read, parsed.files).ok, false)
+})
+
+const told: readonly (readonly [title: string, patch: string, source: string | Buffer | null, words: RegExp])[] = [
+  ['made where a file is', '--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+new\n', 'old\n', /there is a file already/],
+  ['removed although it changed', '--- a/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-old line\n', 'old line\nmore\n', /it has other lines than the patch takes away/],
+  ['no such file', '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n', null, /There is no such file/],
+  [
+    'an insertion that names no place',
+    '*** Begin Patch\n*** Update File: x\n@@\n+tail\n*** End of File\n*** End Patch\n',
+    'a\n',
+    /names no place: put an unchanged line/,
+  ],
+  ['UTF-16', '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n', Buffer.from('\ufeffa\n', 'utf16le'), /UTF-16, and only UTF-8 and Latin-1 text/],
+  ['bytes', '--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n', 'a\0\n', /is binary, and only/],
+  ['an anchor that is nowhere', v4a(`@@ def c():\n${ONE}`).replace('src/t.ts', 'x'), DEFS, /No line of the file reads like the anchor "def c\(\):"/],
+  ['an anchor below the text', v4a(`@@ def b():\n${ONE}`).replace('src/t.ts', 'x'), DEFS, /does not stand below the anchor "def b\(\):" \(line 5\)/],
+  ['several dividers', block(SETEXT, 'New\n').replace('src/t.ts', 'x'), SETEXT, /divided at 2 of its ======= lines. Send this change as a unified diff/],
+  ['its own result', '--- a/x\n+++ b/x\n@@ -2 +1,0 @@\n-foo();\n', 'foo();\nfoo();\n', /Once applied it would fit again/],
+]
+for (const [title, patch, source, words] of told)
+  test(`told: ${title}`, () => {
+    const parsed = parsePatch(patch)
+    assert.ok(parsed.ok, JSON.stringify(parsed))
+    const result = applyPatch(() => (source === null ? null : Buffer.from(source)), parsed.files)
+    assert.equal(result.ok, false)
+    assert.match(explainPatch(result), words)
+  })
+
+test('the path of a block may stand in a sentence', () => {
+  for (const above of ['In `src/t.ts`:', 'Now **`src/t.ts`**, which sums:', '`src/t.ts`:', 'File: `src/t.ts`\n```ts']) {
+    const parsed = parsePatch(block('a\n', 'b\n').replace('src/t.ts', above))
+    assert.equal(parsed.ok ? parsed.files[0]?.newPath : parsed.message, 'src/t.ts')
+  }
 })
 
 test('a create never overwrites, and knows itself', () => {

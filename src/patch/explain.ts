@@ -3,7 +3,7 @@
  * Bounded: a few quoted lines per hunk, a few rejected hunks per patch.
  */
 import type { FileResult, PatchResult } from './apply.ts'
-import type { HunkOutcome, ParseResult } from './types.ts'
+import type { Found, HunkOutcome, ParseResult } from './types.ts'
 
 const MAX_CHARS = 4000
 const MAX_QUOTED_CHARS = 160
@@ -12,18 +12,17 @@ export function explainHunk(outcome: HunkOutcome, path: string, patchLine?: numb
   const where = patchLine === undefined ? path : `${path} (patch line ${patchLine})`
   if (outcome.kind === 'applied') return `${path}:${outcome.line} fits${driftWords(outcome.drift)}`
   if (outcome.kind === 'already_applied') return `${path}:${outcome.line} already applied: nothing to do, do not send it again`
-  const places = outcome.candidates?.join(', ')
   switch (outcome.reason) {
     case 'not_found':
-      return `${where}: not found. The removed and context lines do not stand in the file like this.${quoted(outcome)}`
+      return `${where}: not found. ${missing(outcome)}`
     case 'ambiguous':
-      return `${where}: ambiguous. It fits at lines ${places}. Add one unchanged line above or below that only the intended place has.`
+      return `${where}: ambiguous. ${ambiguity(outcome)}`
     case 'overlap':
       return `${where}: overlaps another change of this patch. Join the two hunks into one.`
     case 'stale':
-      return `${where}: the file is not in the state the patch expects (it exists, is gone, or has other lines). Read it again, then patch what is there.`
-    case 'denied':
-      return `${where}: this file may not be patched.`
+      return `${where}: the file is not in the state the patch expects: ${STATES[outcome.found ?? 'other_lines']}. Read it again, then patch what is there.`
+    case 'binary':
+      return `${where}: this file is ${outcome.found === 'utf-16' ? 'UTF-16' : 'binary'}, and only UTF-8 and Latin-1 text is patched. Leave it as it is.`
     case 'encoding':
       return `${where}: an added line has characters that the file's encoding lacks. Use characters of that encoding or escapes.`
     case 'limit':
@@ -53,11 +52,36 @@ function explainFile(file: FileResult): { text: string; isRejected: boolean }[] 
   }))
 }
 
-function quoted(outcome: Extract<HunkOutcome, { kind: 'rejected' }>): string {
-  const { nearest } = outcome
-  if (nearest === undefined || nearest.length === 0) return ' No line of it stands in the file: read the file, or check the path.'
+const STATES: Readonly<Record<Found, string>> = {
+  file: 'there is a file already where it makes one',
+  no_file: 'there is no such file',
+  other_lines: 'it has other lines than the patch takes away',
+  'utf-16': 'it is UTF-16',
+  no_place: 'no place is named',
+}
+
+type Rejected = Extract<HunkOutcome, { kind: 'rejected' }>
+
+function missing({ found, anchor, nearest = [] }: Rejected): string {
+  if (found === 'no_file') return 'There is no such file: check the path, or send it as a new file.'
+  if (found === 'no_place') return 'It only adds lines and names no place: put an unchanged line of the file above or below them.'
+  const shown = anchor === undefined ? '' : JSON.stringify(anchor.text.slice(0, MAX_QUOTED_CHARS))
+  if (anchor?.line === null)
+    return `No line of the file reads like the anchor ${shown}, below those before it. Copy a line that stands above the place, or leave the @@ bare.`
+  const head = anchor
+    ? `The text does not stand below the anchor ${shown} (line ${anchor.line}).`
+    : 'The removed and context lines do not stand in the file like this.'
+  if (nearest.length === 0) return `${head} No line of it stands in the file: read the file, or check the path.`
   const lines = nearest.map(({ line, text }) => `  ${line}| ${text.slice(0, MAX_QUOTED_CHARS)}`)
-  return ` The nearest lines of the file are:\n${lines.join('\n')}\nCopy them exactly as they stand.`
+  return `${head} The nearest lines of the file are:\n${lines.join('\n')}\nCopy them exactly as they stand.`
+}
+
+function ambiguity({ readings, candidates }: Rejected): string {
+  if (readings !== undefined)
+    return `The block can be divided at ${readings} of its ======= lines. Send this change as a unified diff, where no line is a divider.`
+  if (candidates === undefined)
+    return 'Once applied it would fit again, so it may have been applied before. Add unchanged lines above and below that only the intended place has.'
+  return `It fits at lines ${candidates.join(', ')}. Add one unchanged line above or below that only the intended place has.`
 }
 
 function driftWords(drift: number): string {

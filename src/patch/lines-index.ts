@@ -29,6 +29,12 @@ export interface LinesIndex {
   fits(wanted: readonly WantedLine[], at: number, likeness: Likeness): boolean
   /** Up to `limit` 0-based places, ascending. */
   find(wanted: readonly WantedLine[], likeness: Likeness, limit: number): number[]
+  /** The lines that read like an anchor, its indentation aside: whole where any does, else as their beginning. */
+  anchored(anchor: string): readonly number[]
+  /** Whether `at` lies below a line and deeper than it, as what belongs to it does. */
+  isWithin(at: number, opener: number): boolean
+  /** The index without the places above `from`. */
+  below(from: number): LinesIndex
   /** The place that shares most lines with `wanted`, for quoting. */
   nearest(wanted: readonly WantedLine[]): number | null
 }
@@ -60,19 +66,46 @@ export function indexLines({ lines, ends }: Pick<TextFile, 'lines' | 'ends'>, as
     }
     return true
   }
-  const find = (wanted: readonly WantedLine[], likeness: Likeness, limit: number): number[] => {
+  const findFrom = (from: number, wanted: readonly WantedLine[], likeness: Likeness, limit: number): number[] => {
     const found = new Set<number>()
     for (const anchor of anchors(wanted, likeness, places)) {
       for (const place of places(likeness, wanted[anchor]?.text ?? '')) {
         if (--budget.left < 0) return []
-        if (!found.has(place - anchor) && fits(wanted, place - anchor, likeness)) found.add(place - anchor)
+        if (place - anchor >= from && !found.has(place - anchor) && fits(wanted, place - anchor, likeness)) found.add(place - anchor)
         if (found.size >= limit) break
       }
     }
     return [...found].toSorted((a, b) => a - b)
   }
   const endsFit = (wanted: readonly LineEnd[], at: number): boolean => wanted.every((end, offset) => ends[at + offset] === end || ends[at + offset] === '')
-  return { lines, lacksFinalEnd: ends.at(-1) === '', endsFit, fits, find, nearest: (wanted) => mostShared(wanted, lines.length, places) }
+  const known = new Map<string, readonly number[]>()
+  const anchored = (anchor: string): readonly number[] => {
+    budget.left -= known.get(anchor)?.length ?? lines.length
+    const found = budget.left < 0 ? [] : (known.get(anchor) ?? anchorLines(lines, anchor))
+    known.set(anchor, found)
+    return found
+  }
+  const isWithin = (at: number, opener: number): boolean => {
+    const depth = indentOf(lines[opener] ?? '')
+    for (let line = opener + 1; line <= at; line++) {
+      if (--budget.left < 0) return false
+      const text = lines[line] ?? ''
+      if (indentOf(text) <= depth && keyOf(text, 2) !== '') return false
+    }
+    return at > opener
+  }
+  const below = (from: number): LinesIndex => ({
+    lines,
+    lacksFinalEnd: ends.at(-1) === '',
+    endsFit,
+    fits: (wanted, at, likeness) => at >= from && fits(wanted, at, likeness),
+    find: (wanted, likeness, limit) => findFrom(from, wanted, likeness, limit),
+    nearest: (wanted) => mostShared(wanted, lines.length, places),
+    anchored,
+    isWithin,
+    below,
+  })
+  return below(0)
 }
 
 function lineFits(want: WantedLine, have: string, likeness: Likeness): boolean {
@@ -97,6 +130,17 @@ function anchors(wanted: readonly WantedLine[], likeness: Likeness, places: (l: 
     .filter((line) => line.count > 0)
     .slice(0, 2)
     .map((line) => line.index)
+}
+
+function anchorLines(lines: readonly string[], anchor: string): number[] {
+  const [whole, begun]: [number[], number[]] = [[], []]
+  for (const [at, line] of lines.entries()) {
+    if (!line.includes(anchor)) continue
+    const text = keyOf(line, 2)
+    if (text === anchor) whole.push(at)
+    else if (text.startsWith(anchor) && !/^\w\w/.test(text.slice(anchor.length - 1, anchor.length + 1))) begun.push(at)
+  }
+  return whole.length > 0 ? whole : begun
 }
 
 function mostShared(wanted: readonly WantedLine[], total: number, places: (l: Likeness, t: string) => readonly number[]): number | null {
@@ -125,6 +169,10 @@ function keyOf(text: string, level: number): string {
   while (to > 0 && isBlank(text.charCodeAt(to - 1))) to--
   if (level >= 2) while (from < to && isBlank(text.charCodeAt(from))) from++
   return from === 0 && to === text.length ? text : text.slice(from, to)
+}
+
+export function indentOf(text: string): number {
+  return text.length - text.trimStart().length
 }
 
 function isBlank(code: number): boolean {

@@ -2,7 +2,7 @@
  * Where a hunk goes: exactly one place, or a rejection that says why. Never guesses: a weaker likeness counts only
  * where it is unique, a place without enough text to recognise does not, and what is there already is not added again.
  */
-import type { Likeness, LinesIndex, WantedLine } from './lines-index.ts'
+import { indentOf, type Likeness, type LinesIndex, type WantedLine } from './lines-index.ts'
 import type { Hunk, HunkOutcome, LineEnd, QuotedLine, RejectReason } from './types.ts'
 
 /** `at` is 0-based, before the first old line. */
@@ -20,6 +20,40 @@ const ENOUGH_FUZZY = 12
 
 /** `identity` is asked only where the text alone leaves two readings, as it may cost a hash of the file. */
 export function locate(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identity: () => Identity): Located {
+  if (hunk.anchors === undefined) return locateIn(index, hunk, isTrusted, identity)
+  const led = followAnchors(index, hunk.anchors)
+  if (typeof led === 'string') return { kind: 'rejected', reason: 'not_found', anchor: { text: led, line: null } }
+  const [first = 0] = led
+  const { before, lead } = sidesOf(hunk)
+  // A hunk may change the anchor line itself; else what it changes stands below.
+  const isOwn = before[lead]?.text.trim().startsWith(hunk.anchors.at(-1) ?? '') === true
+  const located = locateIn(index.below(first - lead + (isOwn ? 0 : 1)), hunk, isTrusted, identity)
+  if (located.kind !== 'rejected' || located.reason !== 'not_found') return located
+  return { ...located, anchor: { text: hunk.anchors.at(-1) ?? '', line: first + 1 } }
+}
+
+/** The lines that the last anchor may mean: below one of the anchor before it, and within it where any is. A text: no line is it. */
+function followAnchors(index: LinesIndex, anchors: readonly string[]): readonly number[] | string {
+  let led: readonly number[] | null = null
+  for (const anchor of anchors) {
+    const outer: readonly number[] | null = led
+    const lines: number[] = index.anchored(anchor).filter((line) => outer === null || line > (outer[0] ?? 0))
+    const inside: number[] = outer === null ? [] : insideOf(index, outer, lines)
+    if (lines.length === 0) return anchor
+    led = inside.length > 0 ? inside : lines
+  }
+  return led ?? []
+}
+
+function insideOf(index: LinesIndex, openers: readonly number[], places: readonly number[]): number[] {
+  let next = 0
+  return places.filter((place) => {
+    while ((openers[next] ?? Infinity) <= place) next++
+    return next > 0 && index.isWithin(place, openers[next - 1] ?? place)
+  })
+}
+
+function locateIn(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identity: () => Identity): Located {
   const sides = sidesOf(hunk)
   if (sides.before.length === 0) return locateInsertion(index, hunk, sides, identity)
   const stated = hunk.oldStart === null || hunk.oldStart === 0 ? null : hunk.oldStart - 1
@@ -101,7 +135,8 @@ function onlyEnds(hunk: Hunk): Sides['onlyEnds'] {
 function locateInsertion(index: LinesIndex, hunk: Hunk, sides: Sides, identity: () => Identity): Located {
   const total = index.lines.length
   if (total === 0) return { kind: 'place', at: 0, drift: 0 }
-  if (hunk.oldStart === null || hunk.oldStart > total || (hunk.oldStart === 0 && hunk.newStart === null)) return rejected(index, sides, 'not_found')
+  if (hunk.oldStart === null || hunk.oldStart > total || (hunk.oldStart === 0 && hunk.newStart === null))
+    return { kind: 'rejected', reason: 'not_found', found: 'no_place' }
   if (index.fits(sides.after, hunk.oldStart, 0) && identity() !== 'before') return { kind: 'already_applied', line: hunk.oldStart + 1 }
   return { kind: 'place', at: hunk.oldStart, drift: 0 }
 }
@@ -116,7 +151,8 @@ function locateExact(index: LinesIndex, hunk: Hunk, sides: Sides, stated: number
   if (place === null) return rejected(index, sides, 'ambiguous', places)
   // The stated line nearly fits as well: two readings, so none.
   if (stated !== null && index.fits(sides.before, stated, 2)) return rejected(index, sides, 'ambiguous', [stated, place])
-  if (!enough(sides.before, ENOUGH_EXACT) && sides.before.length < index.lines.length) return rejected(index, sides, 'not_found')
+  const isNamed = enough(sides.before, ENOUGH_EXACT) || sides.before.length === index.lines.length
+  if (!isNamed && (hunk.anchors === undefined || inAnchors(index, hunk.anchors, [place]).length === 0)) return rejected(index, sides, 'not_found')
   return place
 }
 
@@ -194,10 +230,19 @@ function isHeldBothSides(index: LinesIndex, sides: Sides, place: number): boolea
 
 function onlyPlace(index: LinesIndex, hunk: Hunk, places: readonly number[]): number | null {
   if (places.length === 1) return places[0] ?? null
-  if (hunk.section === undefined || places.length >= MAX_CANDIDATES) return null
-  const scope = scopeOf(index.lines, hunk.section)
-  const inside = scope === null ? [] : places.filter((place) => place > scope.from && place <= scope.to)
+  if (places.length >= MAX_CANDIDATES) return null
+  const inside = hunk.anchors === undefined ? inSection(index, hunk, places) : inAnchors(index, hunk.anchors, places)
   return inside.length === 1 ? (inside[0] ?? null) : null
+}
+
+function inAnchors(index: LinesIndex, anchors: readonly string[], places: readonly number[]): number[] {
+  const led = followAnchors(index, anchors)
+  return typeof led === 'string' ? [] : insideOf(index, led, places)
+}
+
+function inSection(index: LinesIndex, { section }: Hunk, places: readonly number[]): number[] {
+  const scope = section === undefined ? null : scopeOf(index.lines, section)
+  return scope === null ? [] : places.filter((place) => place > scope.from && place <= scope.to)
 }
 
 /** The lines below the one line that reads like `section`, up to the next with no deeper indentation. */
@@ -216,10 +261,6 @@ function scopeOf(lines: readonly string[], section: string): { from: number; to:
     if (text.trim() !== '' && indentOf(text) <= depth) return { from, to: at }
   }
   return { from, to: lines.length - 1 }
-}
-
-function indentOf(text: string): number {
-  return text.length - text.trimStart().length
 }
 
 function enough(lines: readonly WantedLine[], needed: number): boolean {

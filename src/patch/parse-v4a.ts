@@ -1,25 +1,29 @@
 /**
- * V4A patches (`*** Begin Patch`): update with `@@` scope lines, add, delete, move. No line numbers anywhere.
- * A line outside the grammar is an error, as a dropped one would write half an edit.
+ * V4A patches (`*** Begin Patch`): update with `@@` anchor lines, add, delete, move. No line numbers anywhere.
+ * A line outside the grammar is an error, as a dropped one would write half an edit; so every envelope is read.
  */
+import { opensAnother, TWO_FORMS } from './forms.ts'
+import { readHunkHeader } from './parse-body.ts'
 import type { FilePatch, Hunk, ParseResult, PatchLine } from './types.ts'
 
 export function parseV4a(lines: readonly string[]): ParseResult {
   const files: FilePatch[] = []
-  let index = lines.findIndex((line) => line.startsWith('*** Begin Patch')) + 1
-  while (index < lines.length) {
+  let isInside = false
+  for (let index = 0; index < lines.length;) {
     const line = clean(lines[index] ?? '')
-    if (line.startsWith('*** End Patch')) break
     const head = /^\*\*\* (Update|Add|Delete) File: (.+)$/.exec(line)
-    if (!head) {
-      if (line.trim() !== '') return malformed(index, 'expected *** Update, Add or Delete File')
+    if (!isInside || !head) {
+      if (!isInside && head) return malformed(index, 'put *** Begin Patch above it')
+      if (!isInside && opensAnother('v4a', line)) return malformed(index, TWO_FORMS)
+      const isMark = line.startsWith(isInside ? '*** End Patch' : '*** Begin Patch')
+      if (isInside && !isMark && line.trim() !== '') return malformed(index, 'expected *** Update, Add or Delete File')
+      if (isMark) isInside = !isInside
       index++
       continue
     }
-    const path = (head[2] ?? '').trim()
     const section = readSection(lines, index + 1)
     if (typeof section === 'number') return malformed(section, 'a line starts with neither a blank, -, + nor @@')
-    const made = filePatch(head[1] ?? '', path, section)
+    const made = filePatch(head[1] ?? '', (head[2] ?? '').trim(), section)
     if (made === null) return malformed(index, 'an added file has only + lines, a deleted one none, an updated one at least one hunk')
     files.push(made)
     index = section.next
@@ -54,7 +58,8 @@ function readSection(lines: readonly string[], from: number): Section | number {
   const hunks: Hunk[] = []
   let moveTo: string | null = null
   let body: PatchLine[] = []
-  let [start, section] = [from + 1, '']
+  let start = from + 1
+  let [section, anchors]: [string | undefined, string[]] = [undefined, []]
   const close = (): void => {
     while (body.at(-1)?.kind === ' ' && body.at(-1)?.text === '') body.pop()
     if (body.some((line) => line.kind !== ' '))
@@ -63,8 +68,10 @@ function readSection(lines: readonly string[], from: number): Section | number {
         newStart: null,
         lines: body,
         patchLine: start,
-        ...(section === '' ? {} : { section }),
+        ...(section === undefined ? {} : { section }),
+        ...(anchors.length === 0 ? {} : { anchors }),
       })
+    if (body.length > 0) [section, anchors] = [undefined, []]
     body = []
   }
   let index = from
@@ -77,10 +84,9 @@ function readSection(lines: readonly string[], from: number): Section | number {
     else if (line.startsWith('@@')) {
       close()
       start = index + 1
-      section = line
-        .slice(2)
-        .replace(/\s*@@\s*$/, '')
-        .trim()
+      // A unified header among them is only a hint, as everywhere.
+      if (/^@@ ?-\d/.test(line)) section = readHunkHeader(line).section
+      else anchors.push(...anchorOf(line))
     } else {
       const kind = line === '' ? ' ' : line[0]
       if (kind !== ' ' && kind !== '-' && kind !== '+') return index
@@ -89,6 +95,15 @@ function readSection(lines: readonly string[], from: number): Section | number {
   }
   close()
   return { hunks, moveTo, next: index }
+}
+
+/** Anchors stand line under line, the outer first; `@@` and `@@ ... @@` name none. */
+function anchorOf(line: string): string[] {
+  const anchor = line
+    .slice(2)
+    .replace(/\s*@@\s*$/, '')
+    .trim()
+  return /^\.*$/.test(anchor) ? [] : [anchor]
 }
 
 function clean(text: string): string {

@@ -2,6 +2,7 @@
  * Any text with an edit in it to `FilePatch`es: unified diffs in any state of repair, search/replace blocks, V4A.
  * Lenient in form, never in meaning: binary, links, copies and odd modes are refused, and no success is empty.
  */
+import { formOf, opensAnother, TWO_FORMS } from './forms.ts'
 import { readBody, readHunkHeader } from './parse-body.ts'
 import { isMode, readGitNames, readMode, readName, stripPrefixes } from './parse-headers.ts'
 import { parseBlocks } from './parse-blocks.ts'
@@ -36,9 +37,8 @@ export function parsePatch(text: string, options: ParseOptions = {}): ParseResul
   if (text.length > MAX_PATCH_CHARS) return failed('too_large', 'the patch is larger than 64 MiB', 1)
   if (text.trim() === '') return failed('empty', 'the patch is empty', 1)
   const lines = patchLines(text)
-  if (lines.some((line) => line.startsWith('*** Begin Patch'))) return finish(parseV4a(lines))
-  if (lines.some((line) => /^<{5,9} ?SEARCH\s*$/.test(line))) return finish(parseBlocks(lines, options.path))
-  return finish(parseUnified(lines, options))
+  const form = formOf(lines)
+  return finish(form === 'v4a' ? parseV4a(lines) : form === 'blocks' ? parseBlocks(lines, options.path) : parseUnified(lines, options))
 }
 
 /** A CR at the end of every line came with the transport and says nothing; on some lines only, it is content. */
@@ -91,6 +91,7 @@ function parseUnified(lines: readonly string[], options: ParseOptions): ParseRes
         })
       index = body.next
     } else {
+      if (opensAnother('unified', line)) return failed('malformed', TWO_FORMS, index + 1)
       const refused = current === null ? null : readExtended(current, line.replace(/\r$/, ''))
       if (refused !== null) return failed(refused, REFUSALS[refused] ?? 'not supported', index + 1)
       // After a hunk, `+x` or `-x` outside of one is a lost half of an edit; `- x` is a bullet of the prose.

@@ -19,6 +19,11 @@ export function isBinary(bytes: Uint8Array): boolean {
   return bytes.includes(0)
 }
 
+/** By its byte-order mark, which every editor that writes UTF-16 writes. */
+export function isUtf16(bytes: Uint8Array): boolean {
+  return (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)
+}
+
 export function decode(bytes: Uint8Array): TextFile {
   const bom = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
   const body = bom ? bytes.subarray(3) : bytes

@@ -23,6 +23,10 @@ export interface Hunk {
   readonly patchLine: number
   /** Text after the second `@@`: the line that opens the enclosing scope. Only ever narrows candidates. */
   readonly section?: string
+  /** Lines that stand above the place, each below the one before (V4A): a place that they do not lead to is none. */
+  readonly anchors?: readonly string[]
+  /** Other readings of the same text. The one that fits is meant; where several do, none. */
+  readonly otherwise?: readonly Hunk[]
 }
 
 export interface FilePatch {
@@ -40,7 +44,10 @@ export interface FilePatch {
   readonly hunks: readonly Hunk[]
 }
 
-export type RejectReason = 'not_found' | 'ambiguous' | 'overlap' | 'stale' | 'denied' | 'encoding' | 'limit'
+export type RejectReason = 'not_found' | 'ambiguous' | 'overlap' | 'stale' | 'binary' | 'encoding' | 'limit'
+
+/** What was found instead: no such file, one where none should be, other content; or a hunk that names no place at all. */
+export type Found = 'no_file' | 'file' | 'other_lines' | 'utf-16' | 'no_place'
 
 export interface QuotedLine {
   readonly line: number
@@ -54,8 +61,13 @@ export type HunkOutcome =
   | {
       readonly kind: 'rejected'
       readonly reason: RejectReason
+      readonly found?: Found
       readonly nearest?: readonly QuotedLine[]
       readonly candidates?: readonly number[]
+      /** How many readings of one block fit. */
+      readonly readings?: number
+      /** The anchor that led nowhere; its line where it stands but the text does not stand below it. */
+      readonly anchor?: { readonly text: string; readonly line: number | null }
     }
 
 export type ParseReason = 'empty' | 'no_hunks' | 'no_path' | 'malformed' | 'binary' | 'symlink' | 'gitlink' | 'mode' | 'copy' | 'too_large'

@@ -217,6 +217,27 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'if (isEdit && isInside) {',
     test: at('src/patch/dialects.test.ts', 'two insertions at one place, whose order would be a guess'),
   },
+  {
+    why: 'the first reading of a block is taken although another fits too',
+    file: 'src/patch/apply.ts',
+    from: 'if (fitting.length <= 1) return',
+    to: 'if (fitting.length <= 9) return',
+    test: at('src/patch/dialects.test.ts', 'a heading underlined like a divider: two readings fit'),
+  },
+  {
+    why: 'a removal is applied to its own result',
+    file: 'src/patch/apply.ts',
+    from: "identity() === 'before' ? [] : placedAgain(text, patch)",
+    to: '[] as number[]',
+    test: at('src/patch/dialects.test.ts', 'a removal that would fit its own result'),
+  },
+  {
+    why: 'an anchor is a hint',
+    file: 'src/patch/locate.ts',
+    from: 'if (lines.length === 0) return anchor',
+    to: 'if (lines.length === 0) continue',
+    test: at('src/patch/dialects.test.ts', 'an anchor that is nowhere'),
+  },
 
   // workspace
   {
