@@ -21,7 +21,9 @@ export async function capTasks(tasks: number): Promise<() => void> {
   if (group === null) return () => {}
   const change = (by: number) => {
     promised += by
-    writeFileSync(join(group, 'pids.max'), String(OWN_TASKS + promised))
+    // What a bomb leaves counts until the machine has reaped it, and must not keep vp itself from starting anything.
+    const left = promised === 0 ? Number(readFileSync(join(group, 'pids.current'), 'latin1')) : 0
+    writeFileSync(join(group, 'pids.max'), String(OWN_TASKS + promised + left))
   }
   change(tasks)
   return () => change(-tasks)
