@@ -150,6 +150,7 @@ function limitsOf(lane: { maxExecSeconds: number; maxMemMb?: number }, timeoutMs
     totalMemoryBytes: memory,
     tasks: 256,
     fileBytes: 1024 * MIB,
+    writtenBytes: 8192 * MIB,
     tmpBytes: 256 * MIB,
     outputBytes: MIB,
   }

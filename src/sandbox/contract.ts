@@ -14,6 +14,8 @@ export interface Limits {
   readonly totalMemoryBytes: number
   readonly tasks: number
   readonly fileBytes: number
+  /** Of all processes together to disks, looked at every 200 ms. */
+  readonly writtenBytes: number
   readonly tmpBytes: number
   /** stdout and stderr together. */
   readonly outputBytes: number
@@ -50,7 +52,7 @@ export interface SandboxRequest {
   readonly stdin?: Uint8Array
 }
 
-export type EndedBy = 'exit' | 'signal' | 'wall' | 'cpu' | 'memory' | 'processes' | 'output' | 'file_size' | 'cancelled'
+export type EndedBy = 'exit' | 'signal' | 'wall' | 'cpu' | 'memory' | 'processes' | 'output' | 'file_size' | 'disk' | 'cancelled'
 
 export interface SandboxResult {
   readonly exitCode: number | null
@@ -83,6 +85,7 @@ export const DEFAULT_LIMITS: Limits = {
   totalMemoryBytes: 4 * 1024 ** 3,
   tasks: 256,
   fileBytes: 1024 ** 3,
+  writtenBytes: 8 * 1024 ** 3,
   tmpBytes: 256 * 1024 ** 2,
   outputBytes: 1024 ** 2,
 }

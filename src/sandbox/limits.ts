@@ -1,8 +1,8 @@
 /**
  * Limits that the kernel holds for each process (through `prlimit`), and the ones for the whole run that it does not
- * hold for root: resident memory, processes and CPU, looked at every 200 ms.
+ * hold for root: resident memory, processes, CPU and what is written to disks, looked at every 200 ms.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
 import type { EndedBy, Limits } from './contract.ts'
 
 export const WATCH_EVERY_MS = 200
@@ -37,6 +37,8 @@ export interface Use {
   readonly residentBytes: number
   /** Of the process that used most. */
   readonly cpuS: number
+  /** With what children wrote that were waited for. A temporary directory in memory is not counted: it has a size of its own. */
+  readonly writtenBytes: number
 }
 
 /** Sums what these processes use now; one that has ended counts nothing. */
@@ -44,18 +46,20 @@ export function measure(pids: Iterable<number>): Use {
   let threads = 0
   let residentBytes = 0
   let cpuS = 0
+  let writtenBytes = 0
   for (const pid of pids) {
     const stat = readStat(pid)
     if (!stat) continue
     threads += stat.threads
     residentBytes += stat.residentBytes
     cpuS = Math.max(cpuS, stat.cpuS)
+    writtenBytes += writtenBy(pid)
   }
-  return { threads, residentBytes, cpuS }
+  return { threads, residentBytes, cpuS, writtenBytes }
 }
 
 /** Fields of proc(5) `/proc/pid/stat` after the name, which may hold spaces and parentheses. */
-function readStat(pid: number): Use | null {
+function readStat(pid: number): Omit<Use, 'writtenBytes'> | null {
   let text: string
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -72,10 +76,37 @@ function readStat(pid: number): Use | null {
   }
 }
 
+/** Source: proc(5), `/proc/pid/io`. */
+function writtenBy(pid: number): number {
+  try {
+    return Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1] ?? 0)
+  } catch {
+    return 0 // ended, or a kernel that does not count
+  }
+}
+
+/** Below this the rest of the machine suffers: a run ends that finds more at its start. */
+const LEAST_FREE_BYTES = 256 * 1024 * 1024
+
+/** Tells when the disk of the tree has become nearly full since; calls that fill it without writing are not counted otherwise. */
+export function diskWatch(tree: string): () => boolean {
+  const free = () => {
+    try {
+      const { bavail, bsize } = statfsSync(tree)
+      return bavail * bsize
+    } catch {
+      return Infinity // a disk that does not say
+    }
+  }
+  const atStart = free()
+  return () => atStart > LEAST_FREE_BYTES && free() < LEAST_FREE_BYTES
+}
+
 /** The limit of the whole run that is passed, or null. */
 export function passedLimit(use: Use, limits: Limits): EndedBy | null {
   if (use.threads > limits.tasks) return 'processes'
   if (use.residentBytes > limits.totalMemoryBytes) return 'memory'
+  if (use.writtenBytes > limits.writtenBytes) return 'disk'
   // The kernel ends a process at the soft limit; this is for its parent's sake, whose exit would hide the reason.
   return use.cpuS > limits.cpuS + 1.5 ? 'cpu' : null
 }

@@ -127,6 +127,13 @@ const ends: [title: string, script: string, limits: Partial<SandboxRequest['limi
     all,
   ],
   [
+    'what many files take of the disk',
+    'for i in 1 2 3 4 5 6; do head -c 20000000 /dev/zero > "big$i"; sleep 0.2; done',
+    { writtenBytes: 50_000_000 },
+    ['disk'],
+    all,
+  ],
+  [
     'memory of many',
     'for i in 1 2 3 4; do head -c 90000000 /dev/zero | tail -c 80000000 | sleep 3 & done; wait',
     { totalMemoryBytes: 100_000_000 },

@@ -9,7 +9,7 @@ import { VpError } from '../core/errors.ts'
 import type { Clock } from '../core/ports.ts'
 import { capTasks } from './cgroup.ts'
 import type { Backend, BackendName, EndedBy, Limits, SandboxRequest, SandboxResult } from './contract.ts'
-import { BESIDE, measure, passedLimit, TRIP_EVERY_MS, WATCH_EVERY_MS } from './limits.ts'
+import { BESIDE, diskWatch, measure, passedLimit, TRIP_EVERY_MS, WATCH_EVERY_MS } from './limits.ts'
 import { headAndTail, rewriter, type Replacement } from './output.ts'
 import { descendants, kill, killGroup, threadsOnMachine } from './processes.ts'
 
@@ -74,7 +74,7 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
   }
   const output = gather(child, { request, prepared, onOutput: watching.onOutput, onFull: () => end('output') })
   const wall = setTimeout(() => end('wall'), request.limits.wallMs)
-  const stopWatching = watch(child, { prepared, limits: request.limits, end })
+  const stopWatching = watch(child, { prepared, limits: request.limits, tree: request.workspace, end })
   const cancel = () => end('cancelled')
   watching.signal?.addEventListener('abort', cancel, { once: true })
   try {
@@ -106,11 +106,12 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
 interface Watched {
   readonly prepared: Prepared
   readonly limits: Limits
+  readonly tree: string
   end(reason: EndedBy): void
 }
 
 /** The full count every 200 ms; a bomb also at once, when the machine's threads have grown by more than the run may have. */
-function watch(child: ChildProcess, { prepared, limits, end }: Watched): () => void {
+function watch(child: ChildProcess, { prepared, limits, tree, end }: Watched): () => void {
   const most = limits.tasks + BESIDE
   const below = () => (child.pid === undefined ? new Set<number>() : descendants(child.pid, most))
   const trip = () => {
@@ -120,8 +121,10 @@ function watch(child: ChildProcess, { prepared, limits, end }: Watched): () => v
     const pids = below()
     const reason = pids.size > most ? 'processes' : passedLimit(measure(new Set([...pids, ...prepared.strays()])), limits)
     if (reason) end(reason)
+    else if (isDiskFull()) end('disk')
   }
   const atStart = threadsOnMachine()
+  const isDiskFull = diskWatch(tree)
   const timers = [
     repeat(WATCH_EVERY_MS, look),
     repeat(TRIP_EVERY_MS, () => {
