@@ -66,10 +66,11 @@ const BINDINGS: Readonly<Record<AgentToolName, Binding>> = {
     return { text: changeWords((await call(fsPatch, { unified_diff: args['diff'], apply: true })) as PatchAnswer) }
   },
   async test(args, call) {
-    const { output } = (await call(runTest, args['args'] === undefined ? {} : { args: args['args'] })) as {
+    const { output, breaches } = (await call(runTest, args['args'] === undefined ? {} : { args: args['args'] })) as {
       output: string
+      breaches: readonly Breach[]
     }
-    return { text: output }
+    return { text: breaches.length === 0 ? output : `${breachWords(breaches)}\n${output}` }
   },
   async run(args, call) {
     const { exit_code, ended_by, output, breaches } = (await call(runExec, { argv: args['argv'] })) as {

@@ -198,7 +198,7 @@ function hold(root: string, tmp: string, entries: readonly (readonly [string, Su
 }
 
 /** One sentence that names them. */
-export function breachWords(breaches: readonly Breach[]): string {
+export function breachWords(breaches: readonly Pick<Breach, 'path' | 'outcome'>[]): string {
   const names = (outcomes: readonly Breach['outcome'][]) =>
     breaches.filter(({ outcome }) => outcomes.includes(outcome)).map(({ path }) => path || 'names beyond what can be looked at')
   const list = (found: readonly string[]) => found.slice(0, 5).join(', ') + (found.length > 5 ? ` and ${found.length - 5} more` : '')

@@ -6,7 +6,7 @@ import { statSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
 import { canonicalJson, sha256, type Json } from '../core/json.ts'
-import { readLintRun, readTestRun, testArgv, type LintMeasurement, type TestMeasurement } from '../pas/embedded/kpi/measure.ts'
+import { readLintRun, readTestRun, testArgv, type LintMeasurement, type MeasuredBreach, type TestMeasurement } from '../pas/embedded/kpi/measure.ts'
 import type { ProjectCommand } from '../plms/contract/types.ts'
 import { decideCommand } from '../policy/argv.ts'
 import { shownCommand } from '../policy/shown.ts'
@@ -21,6 +21,7 @@ import { revealArgv, type Revealed } from './reveal.ts'
 
 const argvShape = z.array(z.string().check(z.maxLength(100_000))).check(z.maxLength(1000))
 const laneShape = z.optional(z.string())
+const breachesShape = z.array(z.object({ path: z.string(), kind: z.string(), outcome: z.enum(['removed', 'restored', 'left']) }))
 
 export const runExec = operation({
   name: 'run.exec',
@@ -41,7 +42,7 @@ export const runExec = operation({
     /** `vp undo` of this call's receipt gives all of it back. */
     writes_undoable: z.boolean(),
     /** What it wrote and may not: taken back, or left where the outcome says so. */
-    breaches: z.array(z.object({ path: z.string(), kind: z.string(), outcome: z.enum(['removed', 'restored', 'left']) })),
+    breaches: breachesShape,
   }),
   effect: 'execute',
   scope: 'run.exec',
@@ -68,7 +69,7 @@ export const runExec = operation({
       writes: [...writes],
       writes_whole: isWhole,
       writes_undoable: isUndoable,
-      breaches: breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome })),
+      breaches: plain(breaches),
     }
   },
   say: (params, result) => `${shownCommand(params.argv)} · exit ${result.exit_code ?? result.ended_by}`,
@@ -83,6 +84,7 @@ const testResult = z.object({
   exit_code: z.nullable(z.int()),
   output: z.string(),
   reused_from: z.nullable(z.string()),
+  breaches: breachesShape,
 })
 
 export const runTest = operation({
@@ -107,6 +109,7 @@ export const runTest = operation({
       exit_code,
       output,
       reused_from: reused ? receipt : null,
+      breaches: plain(measurement.breaches ?? []),
     }
   },
   say: (params, result) => `${['test', ...(params.args ?? [])].join(' ')} · ${result.passed} passed, ${result.failed} failed`,
@@ -116,7 +119,7 @@ export const runLint = operation({
   name: 'run.lint',
   summary: "run the project's linter in the sandbox",
   params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
-  result: z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string() }),
+  result: z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string(), breaches: breachesShape }),
   effect: 'execute',
   scope: 'run.exec',
   decide: (params, scene) => projectRule(scene, 'lint', params.lane),
@@ -128,6 +131,7 @@ export const runLint = operation({
       report_path: `receipt:${receipt}`,
       exit_code: measurement.exit_code,
       output: measurement.output,
+      breaches: plain(measurement.breaches ?? []),
     }
   },
   say: (_params, result) => (result.ok ? 'clean' : (result.output.split('\n')[0] ?? 'failed')),
@@ -137,7 +141,7 @@ export const runBuild = operation({
   name: 'run.build',
   summary: "run the project's build in the sandbox",
   params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
-  result: z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string() }),
+  result: z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string(), breaches: breachesShape }),
   effect: 'execute',
   scope: 'run.exec',
   decide: (params, scene) => projectRule(scene, 'build', params.lane),
@@ -145,10 +149,10 @@ export const runBuild = operation({
     const { tree, caller } = scene
     const { argv } = await projectCommand(scene, 'build')
     // Never answered from an earlier run: what a build leaves in the tree is its point.
-    const { run } = await executeHeld(scene, { argv: [...argv, ...(params.args ?? [])], lane: params.lane ?? tree.lane, runId: caller.runId })
+    const { run, breaches } = await executeHeld(scene, { argv: [...argv, ...(params.args ?? [])], lane: params.lane ?? tree.lane, runId: caller.runId })
     tree.touched()
     note(scene, run)
-    return { ok: run.exit_code === 0, report_path: `receipt:${scene.receiptId}`, exit_code: run.exit_code, output: forReader(run) }
+    return { ok: run.exit_code === 0, report_path: `receipt:${scene.receiptId}`, exit_code: run.exit_code, output: forReader(run), breaches: plain(breaches) }
   },
   say: (_params, result) => (result.ok ? 'built' : `exit ${result.exit_code ?? 'by a signal'}`),
 })
@@ -260,8 +264,12 @@ export async function measureLint(scene: Scene, command: ProjectCommand, { args 
 }
 
 /** Kept with the measurement: a tree that is measured once breaks it once. */
-function told(breaches: readonly Breach[]): { breaches?: readonly string[] } {
-  return breaches.length === 0 ? {} : { breaches: breaches.map(({ path }) => path) }
+function told(breaches: readonly Breach[]): { breaches?: readonly MeasuredBreach[] } {
+  return breaches.length === 0 ? {} : { breaches: plain(breaches) }
+}
+
+function plain(breaches: readonly MeasuredBreach[]): MeasuredBreach[] {
+  return breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome }))
 }
 
 /**

@@ -12,7 +12,7 @@ import type { Breach } from '../../src/operations/guarded.ts'
 import { invoke } from '../../src/operations/invoke.ts'
 import { runExec } from '../../src/operations/run.ts'
 import { scopesOf } from '../../src/policy/scopes.ts'
-import { writeFiles } from '../e2e/kit.ts'
+import { makePlace, vpJson, writeFiles } from '../e2e/kit.ts'
 import { openRealKit, type RealKit } from '../real-kit.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'vp-guarded-'))
@@ -253,3 +253,22 @@ function shapeOf(root: string): Map<string, string> {
   }
   return found
 }
+
+test('tests of a project that write such names are told at the terminal, whatever their verdict', async (t) => {
+  const place = makePlace(t, {
+    'package.json': JSON.stringify({ name: 'p', type: 'module', scripts: { test: 'node --test' } }),
+    'a.test.js':
+      "import fs from 'node:fs'\nimport { test } from 'node:test'\ntest('a', () => { fs.mkdirSync('sub/.git', { recursive: true }); fs.writeFileSync('.mcp.json', '{}') })\n",
+    'do.cjs': "require('node:fs').mkdirSync('sub/.git', { recursive: true })",
+  })
+  for (const [argv, named] of [
+    [['run', 'test'], /taken back: \.mcp\.json, sub\/\.git\.$/],
+    [['run', 'exec', '--', 'node', 'do.cjs'], /taken back: sub\/\.git\.$/],
+  ] as const) {
+    const { code, doc } = await vpJson(place, [...argv])
+    assert.equal(code, 4, JSON.stringify(doc))
+    assert.equal(doc.error?.code, 'sandbox.breach')
+    assert.match(doc.error?.message ?? '', named)
+    assert.deepEqual([existsSync(join(place.repository, '.mcp.json')), existsSync(join(place.repository, 'sub/.git'))], [false, false])
+  }
+})

@@ -272,8 +272,9 @@ async function forbiddenChanges(kit: Kit, run: RunScene, since: string, treeId: 
 
 /** What commands of the attempt wrote and may not, but for what the tests and the linter do without the task as well. */
 function breachesOf(tree: RunTree | null, base: Evidence, now: Evidence): { kind: keyof typeof WHY; name: string }[] {
-  const without = new Set([...(base.tests?.breaches ?? []), ...(base.lint?.breaches ?? [])])
-  const found = [...(tree?.scene.breaches().map(({ path }) => path) ?? []), ...(now.tests?.breaches ?? []), ...(now.lint?.breaches ?? [])]
+  const measured = ({ tests, lint }: Evidence) => [...(tests?.breaches ?? []), ...(lint?.breaches ?? [])].map(({ path }) => path)
+  const without = new Set(measured(base))
+  const found = [...(tree?.scene.breaches().map(({ path }) => path) ?? []), ...measured(now)]
   return [...new Set(found)].filter((path) => !without.has(path)).map((name) => ({ kind: 'protected file written', name }))
 }
 

@@ -20,6 +20,13 @@ export interface CommandRun {
   readonly root: string
 }
 
+/** What a command wrote in spite of the policy, and what became of it. */
+export interface MeasuredBreach {
+  readonly path: string
+  readonly kind: string
+  readonly outcome: 'removed' | 'restored' | 'left'
+}
+
 export interface TestMeasurement {
   readonly report: TestReport
   /** passed ÷ (passed + failed); null when nothing could be measured. */
@@ -31,8 +38,8 @@ export interface TestMeasurement {
   readonly ended_by: string
   /** In our own form, for the model and for people. */
   readonly output: string
-  /** What it wrote in spite of the policy, and was taken back. Absent: nothing. */
-  readonly breaches?: readonly string[]
+  /** Absent: none. */
+  readonly breaches?: readonly MeasuredBreach[]
 }
 
 export interface LintMeasurement {
@@ -40,8 +47,8 @@ export interface LintMeasurement {
   readonly exit_code: number | null
   readonly ended_by: string
   readonly output: string
-  /** What it wrote in spite of the policy, and was taken back. Absent: nothing. */
-  readonly breaches?: readonly string[]
+  /** Absent: none. */
+  readonly breaches?: readonly MeasuredBreach[]
 }
 
 /** What to run: the command, what the caller adds, and the arguments that make it report. `{report}` is the file's path. */

@@ -157,7 +157,7 @@ export const runTestCommand: Command = {
   flags: {},
   needsKit: true,
   exits: [0, 2, 3, 4],
-  json: 'pass_rate, report_path, passed, failed, skipped, exit_code, output',
+  json: 'pass_rate, report_path, passed, failed, skipped, exit_code, output, breaches[]{path,kind,outcome}',
   async run(context) {
     const args = [...context.positionals, ...context.rest]
     const answer = await context.call(runTest, args.length > 0 ? { args } : {})
@@ -169,12 +169,14 @@ export const runTestCommand: Command = {
       skipped: number
       exit_code: number | null
       output: string
+      breaches: readonly Breach[]
     }
     const red = result.pass_rate === null || result.failed > 0
     return {
       result,
       receipt: answer.receipt,
-      ...(red
+      ...(result.breaches.length > 0 ? breachEnd(result.breaches) : {}),
+      ...(red && result.breaches.length === 0
         ? {
             exit: 3,
             error:
@@ -224,12 +226,14 @@ export const runExecCommand: Command = {
   },
 }
 
+function breachEnd(breaches: readonly Breach[]) {
+  const data = { breaches: breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome })) }
+  const changed = breaches.some(({ outcome }) => outcome === 'left') ? 'what is named as still there is changed' : 'what it wrote elsewhere stays'
+  return { exit: 4, error: new VpError('sandbox.breach', breachWords(breaches), { changed, data }) }
+}
+
 function execEnd(program: string, { exit_code, ended_by, breaches }: { exit_code: number | null; ended_by: string; breaches: readonly Breach[] }) {
-  if (breaches.length > 0) {
-    const data = { breaches: breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome })) }
-    const changed = breaches.some(({ outcome }) => outcome === 'left') ? 'what is named as still there' : 'what it wrote elsewhere'
-    return { exit: 4, error: new VpError('sandbox.breach', breachWords(breaches), { changed, data }) }
-  }
+  if (breaches.length > 0) return breachEnd(breaches)
   if (exit_code === 0) return { exit: 0 }
   return { exit: 3, error: new VpError('gate.failed', `${program} ended with exit ${exit_code ?? ended_by}`, { next: ['git status'] }) }
 }
