@@ -4,6 +4,7 @@
  * hold is not judged here: the sandbox is for that. Source: each program's manual; design/sandbox.md section 5.
  */
 import type { GlobalDenial } from './global-rules.ts'
+import { codeUrl } from './url-text.ts'
 
 interface Manner {
   readonly never: readonly string[]
@@ -33,8 +34,11 @@ const MANNERS: Readonly<Record<string, Manner>> = {
       --experimental-default-config-file --openssl-config --openssl-shared-config --icu-data-dir --build-snapshot
       --build-snapshot-config --snapshot-blob --experimental-sea-config --build-sea --run
     `),
-    neverWord: (own) => (own.find((word) => !word.startsWith('-')) === 'inspect' ? 'inspect' : own.find((word) => /(?:^|=)(?:data|blob|https?):/i.test(word))),
+    neverWord: (own) => (own.find((word) => !word.startsWith('-')) === 'inspect' ? 'inspect' : codeUrl(own)),
   },
+  deno: { never: [], neverWord: codeUrl },
+  bun: { never: [], neverWord: codeUrl },
+  tsx: { never: [], neverWord: codeUrl },
   make: {
     never: words('-f -C -I -E --file --makefile --directory --include-dir --eval --jobserver-auth --jobserver-fds'),
     valueLetters: 'lOoW',
