@@ -3,9 +3,10 @@
  * allow, and what no rule names is denied. Where arguments choose code, a rule for the bare program does not cover them.
  */
 import { matchesPart } from './glob.ts'
-import { globalDeny, programOf } from './global-rules.ts'
+import { globalDeny } from './global-rules.ts'
 import { inlineCode, innerCommand, isInterpreter, isScriptRunner, type InlineCode } from './interpreters.ts'
 import type { ArgvPattern, CommandRule, Lane } from './lane.ts'
+import { programOf } from './program-name.ts'
 
 export type Actor = 'human' | 'agent' | 'ci' | 'relay' | 'remote'
 export type Effect = 'allow' | 'ask' | 'deny'

@@ -3,9 +3,11 @@
  * Sources: contracts/policy.md section 4, design/sandbox.md section 5.
  */
 import { gitDeny } from './git-rules.ts'
-import { innerCommand, isInterpreter, isScriptRunner, outsideScript, ownArguments, WRAPPERS } from './interpreters.ts'
+import { WRAPPERS } from './code-programs.ts'
+import { innerCommand, isInterpreter, isScriptRunner, outsideScript, ownArguments } from './interpreters.ts'
 import { namesMetadataHost } from './metadata-hosts.ts'
 import { denyOption } from './options.ts'
+import { programOf } from './program-name.ts'
 
 export interface GlobalDenial {
   readonly rule: string
@@ -20,17 +22,22 @@ function words(text: string): string[] {
 
 const SHELLS = words(`
     sh bash dash zsh fish ksh mksh csh tcsh ash rbash busybox toybox pwsh powershell cmd nu xonsh elvish
+    yash sash posh rc es osh slsh rksh
   `)
 const BUILTINS = words('eval exec source . alias command builtin trap')
 const NETWORK = words('curl wget nc ncat netcat socat ssh scp sftp rsync ftp telnet aria2c httpie http https xh')
 const PRIVILEGE = words(`
     sudo su doas pkexec runuser setpriv unshare nsenter chroot chown chgrp setcap setfacl chattr mount umount
+    runcon newgrp gosu su-exec machinectl
   `)
 const KILL = words('kill pkill killall xkill skill fuser')
 const DESTROY = words('rmdir dd shred mkfs wipefs truncate fdisk parted')
-const DAEMONS = words('docker podman kubectl systemctl service crontab at launchctl tmux screen nohup setsid')
+const DAEMONS = words(`
+    docker podman kubectl systemctl service crontab at launchctl tmux screen nohup setsid
+    systemd-run start-stop-daemon daemonize daemon batch dtach abduco
+  `)
 const SYSTEM_PACKAGES = words(`
-    apt apt-get dpkg yum dnf rpm apk pacman zypper brew port snap flatpak choco winget nix nix-env npx pnpx
+    apt apt-get dpkg yum dnf rpm apk pacman zypper brew port snap flatpak choco winget nix nix-env nix-shell npx pnpx
     bunx uvx pipx corepack nvm volta rustup
   `)
 /** Modules of Python, or the programs of the same name, that change what is installed. */
@@ -67,13 +74,6 @@ const INSTALLS: Readonly<Record<string, readonly string[]>> = {
   conda: ['install', 'create', 'update', 'remove'],
 }
 
-/** The name rules go by: lower case, no `.exe`, no version. */
-export function programOf(argv: readonly string[]): string {
-  const name = (argv[0] ?? '').toLowerCase().replace(/\.(?:exe|cmd|bat|com|ps1)$/, '')
-  const plain = name.replace(/-?\d[\d.]*$/, '')
-  return plain === '' ? name : plain === 'nodejs' ? 'node' : plain
-}
-
 /** Programs within programs: nobody means more, and judging more takes time that grows with every one. */
 const MAX_DEPTH = 3
 const MAX_TAILS = 64
@@ -90,7 +90,7 @@ function denyProgram(argv: readonly string[], depth: number): GlobalDenial | nul
   if (/^mkfs\b/.test(program)) return { rule: 'global/no-destroy', reason: 'it can destroy files that have no before-image' }
   if (depth > MAX_DEPTH) return { rule: 'global/nesting', reason: 'too many programs that run one another' }
   if (program === 'git') return gitDeny(rest)
-  if (WRAPPERS.includes(program)) return denyWrapped(program, rest, depth)
+  if (WRAPPERS.has(program)) return denyWrapped(program, rest, depth)
   return (
     denyFiles(program, rest) ??
     denyInstall(program, rest) ??
@@ -124,7 +124,7 @@ function denyWrapped(program: string, rest: readonly string[], depth: number): G
   for (let at = 0; at < Math.min(rest.length, MAX_TAILS); at++) {
     const name = (rest[at] ?? '').split('/').at(-1) ?? ''
     // A wrapper within this one has no tails but these.
-    if (name === '' || name.startsWith('-') || name.includes('=') || WRAPPERS.includes(programOf([name]))) continue
+    if (name === '' || name.startsWith('-') || name.includes('=') || WRAPPERS.has(programOf([name]))) continue
     const inner = denyProgram([name, ...rest.slice(at + 1)], depth + 1)
     if (inner !== null) return { ...inner, reason: `${program} would run it: ${inner.reason}` }
   }

@@ -3,6 +3,8 @@
  * languages in a word. Says what such a command really runs. Whether it may is said elsewhere.
  */
 
+import { CODE_ARGUMENTS, CODE_MODULES, EVAL_FLAGS, LANGUAGES, PLAIN_VERBS, WRAPPERS } from './code-programs.ts'
+
 export interface InlineCode {
   /** The argument that a lane's rule has to name. */
   readonly flag: string
@@ -10,44 +12,6 @@ export interface InlineCode {
   /** True where the question is put even if the lane has no rule for the program. */
   readonly asksAlways: boolean
 }
-
-function words(text: string): string[] {
-  return text.trim().split(/\s+/)
-}
-
-export const WRAPPERS: readonly string[] = words(`
-  env xargs timeout nice ionice time stdbuf watch parallel script expect strace ltrace gdb chrt taskset
-  flock unbuffer caffeinate
-`)
-
-const EVAL_FLAGS: Readonly<Record<string, RegExp>> = {
-  node: /^(?:-[a-z]{0,2}[epi][a-z]{0,2}|--eval(?:=.*)?|--print(?:=.*)?|--interactive|--eval-.*|-)$/s,
-  python: /^(?:-[A-Za-bd-z]*c.*|-)$/s,
-  ruby: /^(?:-[A-Za-z]*e.*|-)$/s,
-  perl: /^(?:-[A-Za-z0]*[eE].*|-)$/s,
-  php: /^(?:-r.*|-)$/s,
-  bun: /^(?:-e|-p|--eval(?:=.*)?|--print(?:=.*)?|-)$/s,
-  lua: /^(?:-e.*|-)$/s,
-  rscript: /^-e$/,
-  tsx: /^(?:-e|-p|--eval(?:=.*)?|--print(?:=.*)?|-)$/s,
-  'ts-node': /^(?:-[a-z]*[ep].*|--eval(?:=.*)?|--print(?:=.*)?|-)$/s,
-  deno: /^(?:eval|repl|-)$/,
-  julia: /^(?:-[eEL].*|--eval(?:=.*)?|--print(?:=.*)?|--load(?:=.*)?|-)$/s,
-  groovy: /^-e.*$/s,
-  elixir: /^(?:-e|--eval|--rpc-eval|-)$/,
-}
-
-/** A word, or a command inside the program, is code: no option tells a use that is harmless. */
-const LANGUAGES: ReadonlySet<string> = new Set(
-  words(`
-    awk gawk mawk nawk sed gsed ed ex vi vim nvim view emacs nano less more most man info gdb lldb sqlite3 mysql tclsh wish m4 dc
-    irb pry ghci ipython jshell jrunscript erl ocaml osascript find tar zip sort split tee ssh-keygen rake just task
-    npx tox nox pre-commit
-  `),
-)
-
-/** Modules of Python that run code from their arguments, or ask for it. */
-const CODE_MODULES: ReadonlySet<string> = new Set(words('timeit pdb code trace profile cprofile runpy idlelib doctest bdb asyncio'))
 
 /** Run the program that follows the verb, in an environment. */
 const RUNNERS: Readonly<Record<string, readonly string[]>> = {
@@ -64,8 +28,10 @@ const SCRIPT_RUNNERS: Readonly<Record<string, readonly string[]>> = { yarn: ['ru
 
 /** Code given as an argument, or a program that runs whatever its arguments name. `rest` is what follows the program. */
 export function inlineCode(program: string, rest: readonly string[]): InlineCode | null {
-  if (WRAPPERS.includes(program)) return { flag: '', reason: `${program} runs the program that its arguments name`, asksAlways: program === 'env' }
+  if (WRAPPERS.has(program)) return { flag: '', reason: `${program} runs the program that its arguments name`, asksAlways: program === 'env' }
   if (LANGUAGES.has(program)) return { flag: '', reason: `${program} takes its arguments for a program`, asksAlways: false }
+  const chosen = chosenBy(program, rest)
+  if (chosen !== undefined) return { flag: chosen, reason: `${chosen} lets ${program} run what its arguments name`, asksAlways: false }
   const pattern = EVAL_FLAGS[program]
   if (pattern === undefined) return null
   if (rest.length === 0) return { flag: '', reason: `${program} without a file reads code from its input`, asksAlways: false }
@@ -75,6 +41,13 @@ export function inlineCode(program: string, rest: readonly string[]): InlineCode
   return module === null || !CODE_MODULES.has(module.name)
     ? null
     : { flag: module.name, reason: `the module ${module.name} runs code from its arguments`, asksAlways: false }
+}
+
+function chosenBy(program: string, rest: readonly string[]): string | undefined {
+  const plain = PLAIN_VERBS[program]
+  if (plain !== undefined) return plain.has(rest[0] ?? '') ? undefined : (rest[0] ?? '')
+  const pattern = CODE_ARGUMENTS[program]
+  return pattern === undefined ? undefined : rest.find((argument) => pattern.test(argument))
 }
 
 export function isInterpreter(program: string): boolean {

@@ -20,13 +20,98 @@ for (const { title, want, argv, lane = 'Code-Impl', actor = 'human' } of ARGV_RO
 
 const laneWith = (...rules: readonly string[]) => parseLaneYaml(`lane: Code-Impl\ncommands:\n  allow:\n${rules.map((rule) => `    - ${rule}\n`).join('')}`)
 
+/** Programs whose arguments choose code, each with spellings that do. */
+const BARE: readonly (readonly [program: string, argv: readonly (string | readonly string[])[]])[] = [
+  ...['prlimit', 'setarch', 'linux32', 'linux64', 'i386', 'x86_64', 'choom', 'fakeroot', 'xvfb-run', 'rlwrap', 'dbus-run-session', 'bwrap', 'taskset'].map(
+    (program) => [program, [`${program} -- ./tool`]] as const,
+  ),
+  ...['chrt', 'ionice', 'numactl', 'nice', 'time', 'gtime', 'watch', 'flock', 'script', 'expect', 'parallel', 'stdbuf', 'valgrind', 'hyperfine'].map(
+    (program) => [program, [`${program} 1 tool`]] as const,
+  ),
+  ...['gawk', 'ed', 'vim', 'less', 'gdb', 'sqlite3', 'm4', 'tclsh', 'R', 'fzf', 'gs', 'pdflatex', 'redis-cli', 'tar', 'find', 'sort', 'rake', 'gtar'].map(
+    (program) => [program, [`${program} -q x`]] as const,
+  ),
+  ['cmake', ['cmake -E env tool', 'cmake -P a.cmake', 'cmake -DCMAKE_C_COMPILER_LAUNCHER=./x .', 'cmake -D CMAKE_CXX_COMPILER=./x .']],
+  ['ctest', ['ctest -S a.cmake', 'ctest --build-and-test a b']],
+  ['gcc', ['gcc -wrapper ./x a.c', 'gcc -fplugin=./x.so a.c', 'gcc -B./x a.c', 'gcc -specs=x a.c']],
+  ['clang-15', ['clang-15 -fpass-plugin=./x.so a.c', 'clang-15 -Xclang -load a.c']],
+  ['deno', ['deno run a.ts', 'deno a.ts', 'deno']],
+  ['guile', ['guile -c x', 'guile -e main a.scm', 'guile']],
+  ['Rscript', ['Rscript -e x', 'Rscript --vanilla -e x']],
+  ['octave', ['octave --eval x', 'octave --ev x']],
+  ['gnuplot', ['gnuplot -e x', 'gnuplot -ex']],
+  ['hg', ['hg --config alias.x=!sh x', 'hg --config=alias.x=!sh x', 'hg log --conf x=y', 'hg --cwd .. log']],
+  ['perl', ['perl -e x', 'perl -ne x a', 'perl -MSocket -e x']],
+  ['ruby', ['ruby -e x', 'ruby -ne x']],
+  ['php', ['php -r x', 'php -B x']],
+  ['lua5.4', ['lua5.4 -e x', 'lua5.4 -lx a.lua']],
+  ['pypy3', ['pypy3 -c x', 'pypy3 -m pdb a.py']],
+  ['java', ['java -javaagent:x.jar A', 'java -XX:OnError=x A']],
+  ['pandoc', ['pandoc --filter ./x a.md', 'pandoc -F ./x a.md', 'pandoc --lua-filter=x a.md', 'pandoc --pdf-engine=./x a.md']],
+  ['fd', ['fd -x tool', 'fd -HX tool', 'fd --exec tool']],
+  ['patch', ['patch -e a', 'patch --ed a']],
+  ['openssl', ['openssl req -engine ./x.so', 'openssl list -provider-path .']],
+  ['rustc', ['rustc -C linker=./x a.rs', 'rustc -Clinker=./x a.rs']],
+  ['dune', ['dune exec tool']],
+  ['conda', ['conda run tool', 'conda run -n a tool']],
+]
+
+/** The same programs, at honest work. */
+const PLAIN: readonly (readonly [program: string, argv: readonly string[]])[] = [
+  ['cmake', ['cmake -S . -B build -DCMAKE_BUILD_TYPE=Release', 'cmake --build build -j4']],
+  ['ctest', ['ctest --test-dir build --output-on-failure']],
+  ['gcc', ['gcc -O2 -Wall -o a a.c', 'gcc -c a.c -Iinclude']],
+  ['deno', ['deno test', 'deno fmt --check', 'deno lint src']],
+  ['guile', ['guile a.scm -c x']],
+  ['Rscript', ['Rscript a.R', 'Rscript a.R -e x']],
+  ['octave', ['octave a.m']],
+  ['hg', ['hg log -l 3', 'hg status', 'hg commit -m x --close-branch']],
+  ['perl', ['perl a.pl -e x', 'perl -w a.pl']],
+  ['java', ['java -jar a.jar', 'java -cp /usr/share/java/a.jar A']],
+  ['pandoc', ['pandoc a.md -o a.html']],
+  ['fd', ['fd -H a src']],
+  ['dune', ['dune build', 'dune runtest']],
+  ['diff', ['diff -u a b']],
+]
+
 /** A lane of one rule, as somebody writes it who wants to be left alone. */
-const CARELESS: readonly (readonly [title: string, rule: string, want: Effect, argv: readonly string[]])[] = [
+const CARELESS: readonly (readonly [title: string, rule: string, want: Effect, argv: readonly (string | readonly string[])[]])[] = [
   ['a bare rule does not cover inline code', "[python3, '*']", 'ask', ['python3 -c x', 'python3 -Ic x', 'python3', 'python3 - x']],
   ['nor a language in a word', "[awk, '*']", 'ask', ['awk BEGIN{system("x")}', 'awk -f a.awk']],
   ['nor find, sed, tar, vim', "[sed, '*']", 'ask', ['sed -n 1p a', 'sed 1e a']],
   ['nor a wrapper', "[timeout, '*']", 'ask', ['timeout 5 node a.js']],
   ['nor a wrapper that names itself', "[xargs, '*']", 'ask', ['xargs node', 'xargs -a f python3']],
+  ...BARE.map(([program, argv]) => ['a bare rule covers no argument that chooses code', `[${program}, '*']`, 'ask', argv] as const),
+  ...BARE.flatMap(([, argv]) =>
+    argv
+      .filter((one) => typeof one === 'string')
+      .map(
+        (one) =>
+          [
+            'a rule that says every word covers it',
+            `[${one
+              .split(' ')
+              .map((word) => `'${word}'`)
+              .join(', ')}]`,
+            'allow',
+            [one],
+          ] as const,
+      ),
+  ),
+  ...PLAIN.map(([program, argv]) => ['a bare rule covers what runs nothing of its arguments', `[${program}, '*']`, 'allow', argv] as const),
+  ...['prlimit', 'setarch', 'linux64', 'x86_64', 'choom', 'fakeroot', 'xvfb-run', 'rlwrap', 'numactl', 'ssh-agent', 'bwrap', 'valgrind'].map(
+    (program) => ['nor a shell behind a wrapper', `[${program}, '*']`, 'deny', [`${program} -- /bin/sh -c x`, `${program} env bash`]] as const,
+  ),
+  ...['systemd-run', 'start-stop-daemon', 'unshare', 'nsenter', 'chroot', 'busybox', 'ssh', 'rsync', 'yash'].map(
+    (program) => ['nor what nobody can allow', `[${program}, '*']`, 'deny', [`${program} node a.js`]] as const,
+  ),
+  ['an option by name', "[cmake, -E, '*']", 'allow', ['cmake -E copy a b']],
+  ['an option by another name', "[cmake, -E, '*']", 'ask', ['cmake -P a.cmake']],
+  ['a verb by name', "[dune, exec, '*']", 'allow', ['dune exec ./a.exe']],
+  ['a wrapper, every word said', '[prlimit, --nofile=64, node, a.js]', 'allow', ['prlimit --nofile=64 node a.js']],
+  ['a query, every word said', '[sqlite3, a.db, .tables]', 'allow', ['sqlite3 a.db .tables']],
+  ['make under another name', "[gmake, '*']", 'deny', ['gmake SHELL=/bin/x', 'gmake --eval=x', 'gmake -f x']],
+  ['code in a URL, for whoever loads it', "[deno, '*']", 'deny', ['deno test data:text/javascript,x', 'deno run https://x/a.ts']],
   ['a runner is its inner program', "[poetry, run, '*']", 'ask', ['poetry run python -c x', 'poetry run -q node -e x']],
   [
     'a runner is its inner program, and that may be denied',
