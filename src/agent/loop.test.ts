@@ -40,7 +40,7 @@ async function drive(
     recall: async (place, sha) => recorded.get(`${place.turn}${sha}`) ?? null,
     hold: async () => 'h',
     settle: async (_hold, settlement) => void settled.push(settlement),
-    failedTry: async (_place, error) => void failures.push(error.code),
+    failedTry: async (_hold, { error }) => void failures.push(error.code),
   }
   const spec: ModelSpec = {
     provider: 'openai_compatible',
@@ -242,3 +242,15 @@ for (const [code, want] of endings)
     }
     assert.equal((await loop(failing, String)).outcome, want)
   })
+
+test('a call that the limit cut is told so, and not made', async () => {
+  const cut: Partial<ModelAnswer> = { finish: 'length', calls: [{ id: 'c', name: 'test', arguments: { malformed: '{"a": "b' } }] }
+  const { asked } = await loop((turn) => (turn === 1 ? cut : {}), String)
+  assert.match(asked[1]?.messages.at(-1)?.text ?? '', /longer than one turn allows/)
+})
+
+test('no message without words is sent, which servers refuse', async () => {
+  const { asked } = await loop((turn) => (turn === 1 ? { text: '\n' } : TEST), String)
+  for (const { messages } of asked)
+    for (const message of messages) assert.ok(message.text.trim() !== '' || (message.role === 'assistant' && message.calls.length > 0), JSON.stringify(message))
+})

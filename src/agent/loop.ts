@@ -61,6 +61,7 @@ export type AgentOutcome =
 const SAME_CALL_LIMIT = 3
 const SILENT_LIMIT = 3
 const NUDGE = 'No tool was called. Use the tools to do the task; when it is done and the tests pass, call submit.'
+const NO_WORDS = '(nothing)'
 const CUT_SHORT = 'The answer was longer than one turn allows and was cut. Make smaller calls.'
 
 /** Errors that end the attempt instead of going back to the model. */
@@ -99,7 +100,9 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
       const error = asVpError(thrown)
       return stop(ENDS[error.code] ?? 'model', error.message, error)
     }
-    messages.push({ role: 'assistant', text: answer.text, calls: answer.calls })
+    // Servers refuse a message of no words in what they are sent next.
+    const isEmpty = answer.calls.length === 0 && answer.text.trim() === ''
+    messages.push({ role: 'assistant', text: isEmpty ? NO_WORDS : answer.text, calls: answer.calls })
     if (answer.calls.length === 0) {
       if (++silent >= SILENT_LIMIT) return stop('no_progress', 'the model called no tool three times in a row')
       messages.push({ role: 'user', text: answer.finish === 'length' ? CUT_SHORT : NUDGE })
@@ -113,7 +116,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
       if (times >= SAME_CALL_LIMIT) return stop('no_progress', `the model made the same call three times while nothing changed: ${call.name}`)
       let result: ToolResult
       try {
-        result = await callTool(ports, call, signal)
+        result = answer.finish === 'length' && isMalformed(call.arguments) ? { text: CUT_SHORT } : await callTool(ports, call, signal)
       } catch (thrown) {
         const error = asVpError(thrown)
         return stop(ENDS[error.code] ?? 'model', error.message, error)

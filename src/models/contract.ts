@@ -48,6 +48,9 @@ export interface ModelAnswer {
   readonly usage_source: 'provider' | 'estimated'
 }
 
+/** In `details.data.spent`, what a failed call cost: what the server said at its end, or nobody knows. Absent is nothing. */
+export type SpentByFailure = ModelUsage | 'unknown' | 'nothing'
+
 /** Where in a run a call stands: with the request's hash, the key of its recording. */
 export interface CallPlace {
   /** `T3`, or `plan` before there are tasks. */

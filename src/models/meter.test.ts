@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VpError } from '../core/errors.ts'
 import type { ModelAnswer, ModelRequest, Provider } from './contract.ts'
-import { meteredProvider, type MeterOptions, type MeterPorts, type Settlement } from './meter.ts'
+import { meteredProvider, type FailedTry, type MeterOptions, type MeterPorts, type Settlement } from './meter.ts'
 
 const REQUEST: ModelRequest = { messages: [{ role: 'user', text: 'the key is hunter22' }], tools: [], max_tokens: 1000, temperature: 0 }
 const ANSWER: ModelAnswer = {
@@ -79,4 +79,35 @@ test('a model without a known price is not asked, unless it may be', async () =>
   const free = metered({ ...PRICED, price: null, allowUnknownPrice: true })
   await free.ask()
   assert.equal(free.settled[0]?.usage.cost_micro_usd, null, 'unknown is not zero')
+})
+
+test('a call that broke off costs what the server said of it, else the worst case', async () => {
+  for (const [spent, cost, source] of [
+    [ANSWER.usage, 100 * 2 + 15 * 10, 'provider'],
+    ['unknown', null, 'worst_case'],
+    ['nothing', 0, null],
+  ] as const) {
+    const { ask, held, settled } = metered(PRICED, {}, () => Promise.reject(new VpError('model.refused', 'x', { data: { spent } })))
+    await assert.rejects(ask(), { code: 'model.refused' })
+    assert.deepEqual([settled[0]?.usage.cost_micro_usd, settled[0]?.usage_source], [cost ?? held[0]?.micro_usd, source])
+  }
+})
+
+test('a try that cost something gives its hold back, and the next one has to fit again', async () => {
+  const cut = () => Promise.reject(new VpError('model.cut', 'x', { data: { spent: 'unknown' } }))
+  const failed: FailedTry[] = []
+  let held = 0
+  const hold = async () => (++held > 1 ? Promise.reject(new VpError('budget.cap', 'x')) : 'h')
+  const { ask, asked, settled } = metered(PRICED, { hold, failedTry: async (_hold, one) => void failed.push(one) }, cut)
+  await assert.rejects(ask(), { code: 'budget.cap' })
+  assert.equal(asked.length, 1)
+  assert.equal(failed[0]?.spent?.usage_source, 'worst_case')
+  assert.deepEqual([settled.length, settled[0]?.error?.code, settled[0]?.usage.cost_micro_usd], [1, 'budget.cap', 0], 'what left is kept, and paid once')
+})
+
+test('a try that cost nothing keeps its hold', async () => {
+  let n = 0
+  const { ask, held, asked } = metered(PRICED, {}, () => (++n < 3 ? Promise.reject(new VpError('model.rate_limited', 'x')) : Promise.resolve(ANSWER)))
+  await ask()
+  assert.deepEqual([held.length, asked.length], [1, 3])
 })

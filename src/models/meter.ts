@@ -5,7 +5,7 @@
  */
 import { asVpError, VpError } from '../core/errors.ts'
 import type { Usage } from '../core/usage.ts'
-import type { CallPlace, Message, ModelAnswer, ModelRequest, Provider } from './contract.ts'
+import type { CallPlace, Message, ModelAnswer, ModelRequest, ModelUsage, Provider, SpentByFailure } from './contract.ts'
 import { costMicroUsd, energyOf, estimateTokens, type Price } from './prices.ts'
 import { requestSha } from './recorded.ts'
 import { withRetry, type RetryPorts } from './retry.ts'
@@ -17,7 +17,21 @@ export interface Settlement {
   readonly answer: ModelAnswer | null
   readonly error: VpError | null
   readonly usage: Usage
+  /** null: nothing was used. `worst_case`: nobody said, so all that was held counts. */
+  readonly usage_source: UsageSource | null
   readonly duration_ms: number
+}
+
+export type UsageSource = ModelAnswer['usage_source'] | 'worst_case'
+
+/** A try that is made again. */
+export interface FailedTry {
+  readonly place: CallPlace
+  readonly error: VpError
+  readonly attempt: number
+  readonly delay_ms: number
+  /** What it cost nevertheless, or null. */
+  readonly spent: { readonly usage: Usage; readonly usage_source: UsageSource } | null
 }
 
 /** The secrets filter, over words and over the arguments of calls. */
@@ -33,10 +47,10 @@ export interface MeterPorts extends Omit<RetryPorts, 'onFailure'> {
   recall(place: CallPlace, sha: string): Promise<ModelAnswer | null>
   /** Holds the worst case; throws `budget.cap` when it does not fit. Returns what `settle` gives back. */
   hold(worst: { tokens: number; micro_usd: number }): Promise<string>
-  /** Gives the hold back and writes exchange, receipt and spend, in one transaction. */
-  settle(hold: string, settlement: Settlement): Promise<void>
-  /** A failed try that is tried again: a receipt, no spend. */
-  failedTry(place: CallPlace, error: VpError, attempt: number, delayMs: number): Promise<void>
+  /** Gives the hold back, if there is one, and writes exchange, receipt and spend, in one transaction. */
+  settle(hold: string | null, settlement: Settlement): Promise<void>
+  /** A receipt. What was spent is written, and its hold given back, in the same transaction; else the hold stays. */
+  failedTry(hold: string, failed: FailedTry): Promise<void>
 }
 
 export interface MeterOptions {
@@ -59,27 +73,38 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         throw new VpError('budget.price_unknown', `the price of ${provider.name}:${provider.model} is unknown, so no budget could hold`, {
           next: [`add "prices" for ${provider.model} to the user configuration (vp config show)`, 'vp model list'],
         })
-      const hold = await ports.hold(worstCase(outbound, options.price))
+      const worst = worstCase(outbound, options.price)
+      let hold: string | null = await ports.hold(worst)
       const startedAt = ports.monotonic()
       const done = (answer: ModelAnswer | null, error: VpError | null) => {
         const duration_ms = Math.round(ports.monotonic() - startedAt)
+        const { usage, usage_source } = answer ?? spentBy(error, worst)
         return ports.settle(hold, {
           place,
           request: outbound,
           request_sha: sha,
           answer,
           error,
-          usage: usageOf(answer, options, duration_ms),
+          usage: priced(usage, options, duration_ms),
+          usage_source,
           duration_ms,
         })
       }
+      const failed = async (error: VpError, attempt: number, delay_ms: number | null) => {
+        if (delay_ms === null || hold === null) return
+        const { usage, usage_source } = spentBy(error, worst)
+        const spent = usage_source ? { usage: priced(usage, options, 0), usage_source } : null
+        await ports.failedTry(hold, { place, error, attempt, delay_ms, spent })
+        if (spent) hold = null
+      }
       try {
-        const retry: RetryPorts = {
-          sleep: ports.sleep,
-          chance: ports.chance,
-          onFailure: async (error, attempt, delayMs) => (delayMs === null ? undefined : ports.failedTry(place, error, attempt, delayMs)),
+        const retry: RetryPorts = { sleep: ports.sleep, chance: ports.chance, onFailure: failed }
+        const ask = async () => {
+          // A try that cost something has given its hold back: the next one has to fit again.
+          hold ??= await ports.hold(worst)
+          return provider.answer(outbound, place, signal, onProgress)
         }
-        const answer = await withRetry(retry, signal, () => provider.answer(outbound, place, signal, onProgress), options.retryBaseMs)
+        const answer = await withRetry(retry, signal, ask, options.retryBaseMs)
         await done(answer, null)
         return answer
       } catch (thrown) {
@@ -91,20 +116,37 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
   }
 }
 
-function worstCase(request: ModelRequest, price: Price | null): { tokens: number; micro_usd: number } {
+interface WorstCase {
+  readonly tokens: number
+  readonly tokens_in: number
+  readonly tokens_out: number
+  readonly micro_usd: number
+}
+
+function worstCase(request: ModelRequest, price: Price | null): WorstCase {
   const tokens_in = Math.ceil(estimateTokens(JSON.stringify(request)) * 1.1)
   return {
     tokens: tokens_in + request.max_tokens,
+    tokens_in,
+    tokens_out: request.max_tokens,
     micro_usd: costMicroUsd(price, { tokens_in, tokens_out: request.max_tokens, tokens_think: 0 }) ?? 0,
   }
 }
 
-function usageOf(answer: ModelAnswer | null, options: MeterOptions, durationMs: number): Usage {
-  const none = { tokens_in: 0, tokens_out: 0, tokens_think: 0, tokens_cached: 0, tokens_tool_use: 0 }
-  const usage = answer?.usage ?? none
+const NOTHING: ModelUsage = { tokens_in: 0, tokens_out: 0, tokens_think: 0, tokens_cached: 0, tokens_tool_use: 0 }
+
+/** A call that failed: what the server said of it, else the worst case where it had begun, else nothing. */
+function spentBy(error: VpError | null, worst: WorstCase): { readonly usage: ModelUsage; readonly usage_source: UsageSource | null } {
+  const spent = error?.details.data?.['spent'] as SpentByFailure | undefined
+  if (spent === undefined || spent === 'nothing') return { usage: NOTHING, usage_source: null }
+  if (spent !== 'unknown') return { usage: spent, usage_source: 'provider' }
+  return { usage: { ...NOTHING, tokens_in: worst.tokens_in, tokens_out: worst.tokens_out }, usage_source: 'worst_case' }
+}
+
+function priced(usage: ModelUsage, options: MeterOptions, durationMs: number): Usage {
   return {
     ...usage,
-    cost_micro_usd: answer ? costMicroUsd(options.price, usage) : 0,
+    cost_micro_usd: usage === NOTHING ? 0 : costMicroUsd(options.price, usage),
     energy_kwh: energyOf(options.tier, durationMs, usage),
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Tries again what may pass by itself: rate limits, server errors, a cut or stalled stream. The server's own hint
- * beats the backoff. Source: contracts/pas.md section 7. Sleep and chance come from outside.
+ * beats the backoff and is never asked before; those who wait for the same hint come back spread. Source:
+ * contracts/pas.md section 7. Sleep and chance come from outside.
  */
 import { isVpError, VpError } from '../core/errors.ts'
 
@@ -22,10 +23,10 @@ export interface Retry {
   readonly of: number
 }
 
-/** No longer wait than this: whoever asks for more is told to the person instead. */
-const MAX_WAIT_MS = 60_000
 const TRANSIENT = new Set(['model.rate_limited', 'model.server', 'model.stalled', 'model.cut', 'model.unreachable'])
 export const MAX_TRIES = 3
+/** No longer wait than this: whoever asks for more is told to the person instead. */
+const LONGEST_MS = 60_000
 
 export async function withRetry<Result>(ports: RetryPorts, signal: AbortSignal, body: () => Promise<Result>, baseMs = 2000): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
@@ -33,28 +34,36 @@ export async function withRetry<Result>(ports: RetryPorts, signal: AbortSignal, 
       return await body()
     } catch (error) {
       if (!isVpError(error)) throw error
-      const hint = error.details.data?.['retry_after_ms']
-      if (typeof hint === 'number' && hint > MAX_WAIT_MS) {
-        await ports.onFailure(error, attempt, null)
-        throw tooLong(error, hint)
-      }
-      // A refused connection does not heal within seconds: the person is told at once.
-      const again = TRANSIENT.has(error.code) && attempt < MAX_TRIES && !(error.code === 'model.unreachable' && attempt >= 2)
-      const backoff = Math.min(MAX_WAIT_MS, baseMs * 2 ** (attempt - 1)) * (0.8 + 0.4 * ports.chance())
-      const delayMs = again ? (typeof hint === 'number' ? hint : backoff) : null
-      await ports.onFailure(error, attempt, delayMs)
+      const delayMs = mayPass(error, attempt) ? delayOf(error, attempt, ports.chance(), baseMs) : null
+      // Nobody is kept waiting for longer than a minute, and nobody asks before the server wants.
+      const isTooLong = delayMs !== null && delayMs > LONGEST_MS
+      await ports.onFailure(error, attempt, isTooLong ? null : delayMs)
       if (delayMs === null) throw error
+      if (isTooLong) throw comeBack(error, delayMs)
       await ports.sleep(delayMs, signal)
     }
   }
 }
 
-function tooLong(error: VpError, hintMs: number): VpError {
-  const seconds = Math.ceil(hintMs / 1000)
+/** A refused connection does not heal within seconds: the person is told at once. */
+function mayPass(error: VpError, attempt: number): boolean {
+  if (error.code === 'model.unreachable' && attempt >= 2) return false
+  return TRANSIENT.has(error.code) && attempt < MAX_TRIES && error.details.data?.['retry'] !== false
+}
+
+function delayOf(error: VpError, attempt: number, chance: number, baseMs: number): number {
+  const hint = error.details.data?.['retry_after_ms']
+  if (typeof hint === 'number') return hint > LONGEST_MS ? hint : Math.min(LONGEST_MS, Math.round(hint * (1 + 0.2 * chance)))
+  return Math.min(LONGEST_MS, baseMs * 2 ** (attempt - 1) * (0.8 + 0.4 * chance))
+}
+
+function comeBack(error: VpError, delayMs: number): VpError {
+  const seconds = Math.ceil(delayMs / 1000)
   const asked = seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`
   return new VpError(error.code, `${error.message}, next try in ${asked}`, {
     ...error.details,
-    why: `the server asks to wait ${asked}; vp waits ${MAX_WAIT_MS / 1000} s at most`,
-    cause: error,
+    cause: error.cause,
+    why: `the server asks to wait ${asked}; vp waits ${LONGEST_MS / 1000} s at most`,
+    next: ['vp resume'],
   })
 }

@@ -322,6 +322,20 @@ export const MUTANTS: readonly Mutant[] = [
     test: at('src/models/meter.test.ts', 'the worst case is held: the whole answer that may come, at its price'),
   },
   {
+    why: 'a cut stream costs nothing',
+    file: 'src/models/meter.ts',
+    from: "usage_source: 'worst_case' }",
+    to: 'usage_source: null }',
+    test: at('src/models/meter.test.ts', 'a call that broke off costs what the server said of it, else the worst case'),
+  },
+  {
+    why: 'what broke off is paid from a hold that is spent already',
+    file: 'src/models/meter.ts',
+    from: 'if (spent) hold = null',
+    to: '',
+    test: at('src/models/meter.test.ts', 'a try that cost something gives its hold back, and the next one has to fit again'),
+  },
+  {
     why: 'a recording answers by place alone',
     file: 'src/models/recorded.ts',
     from: 'recorded.find((exchange) => exchange.request_sha === sha)',
@@ -331,8 +345,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: "the server's Retry-After is not heard",
     file: 'src/models/retry.ts',
-    from: "typeof hint === 'number' ? hint : backoff",
-    to: 'backoff',
+    from: "if (typeof hint === 'number') return",
+    to: 'if (false) return',
     test: at('src/models/retry.test.ts', 'retry: a hint counts instead'),
   },
   {

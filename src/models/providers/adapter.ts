@@ -3,7 +3,7 @@
  */
 import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4FinishReason, LanguageModelV4Message } from '@ai-sdk/provider'
 import type { Message, ModelRequest, Provider } from '../contract.ts'
-import { answerOf, nothingYet, usageOf, type Collected, type WireOptions } from './answer.ts'
+import { answerOf, usageOf, type Collected, type WireOptions } from './answer.ts'
 
 export function adaptLanguageModel(model: LanguageModelV4, options: WireOptions & { readonly name: string }): Provider {
   return {
@@ -11,13 +11,16 @@ export function adaptLanguageModel(model: LanguageModelV4, options: WireOptions 
     model: model.modelId,
     endpoint: options.endpoint,
     answer: (request, place, signal, onProgress) =>
-      answerOf((until, heard) => collect(model, request, until, heard), options, request, place, { signal, onProgress }),
+      answerOf((all, until, heard) => collect(all, model, { ...callOptions(request), abortSignal: until }, heard), options, request, place, {
+        signal,
+        onProgress,
+      }),
   }
 }
 
-async function collect(model: LanguageModelV4, request: ModelRequest, abortSignal: AbortSignal, heard: (characters: number) => void): Promise<Collected> {
-  const all = nothingYet()
-  const { stream } = await model.doStream({ ...callOptions(request), abortSignal })
+async function collect(all: Collected, model: LanguageModelV4, call: LanguageModelV4CallOptions, heard: (characters: number) => void): Promise<void> {
+  const { stream } = await model.doStream(call)
+  all.isAccepted = true
   for await (const part of stream) {
     heard('delta' in part && typeof part.delta === 'string' ? part.delta.length : 0)
     switch (part.type) {
@@ -41,7 +44,6 @@ async function collect(model: LanguageModelV4, request: ModelRequest, abortSigna
       default:
     }
   }
-  return all
 }
 
 /** The SDK says `other` without the server's word where a stream ended without one. */

@@ -4,7 +4,7 @@
  */
 import { VpError } from '../../core/errors.ts'
 import type { Json } from '../../core/json.ts'
-import type { CallPlace, Endpoint, ModelAnswer, ModelRequest, ModelUsage, ToolCall } from '../contract.ts'
+import type { CallPlace, Endpoint, ModelAnswer, ModelRequest, ModelUsage, SpentByFailure, ToolCall } from '../contract.ts'
 import { estimateTokens } from '../prices.ts'
 import { failureOf } from './failures.ts'
 
@@ -22,17 +22,22 @@ export interface Collected {
   finish: 'stop' | 'length' | 'refused' | 'error' | 'other' | null
   /** null where the server does not tell. */
   usage: ModelUsage | null
+  /** The server has begun to answer: what goes wrong from here on may have cost something. */
+  isAccepted: boolean
 }
 
 const MAX_CHARACTERS = 4_000_000
 const CHARACTERS_A_TOKEN = 3.6
 
-export const nothingYet = (): Collected => ({ text: '', think: '', calls: [], finish: null, usage: null })
+const nothingYet = (): Collected => ({ text: '', think: '', calls: [], finish: null, usage: null, isAccepted: false })
 
-/** `heard` is to be called with the length of whatever comes; the signal ends when the caller or the silence says so. */
-export type Listen = (signal: AbortSignal, heard: (characters: number) => void) => Promise<Collected>
+/**
+ * Adds what comes to `all`, which is looked at also where this throws. `heard` is to be called with the length of
+ * whatever comes; the signal ends when the caller or the silence says so.
+ */
+export type Listen = (all: Collected, signal: AbortSignal, heard: (characters: number) => void) => Promise<void>
 
-/** Throws `cancelled`, `model.*`. */
+/** Throws `cancelled`, `model.*`; what the failure cost is in `data.spent`, see `SpentByFailure`. */
 export async function answerOf(
   listen: Listen,
   { endpoint, stallMs }: WireOptions,
@@ -40,6 +45,9 @@ export async function answerOf(
   place: CallPlace,
   { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress?: ((tokens: number) => void) | undefined },
 ): Promise<ModelAnswer> {
+  // What was never sent costs nothing.
+  if (signal.aborted) throw new VpError('cancelled', 'the model call was cancelled')
+  const all = nothingYet()
   const stall = new AbortController()
   let timer = setTimeout(() => stall.abort(), stallMs)
   let isHeard = false
@@ -53,15 +61,34 @@ export async function answerOf(
     if (characters > 0) onProgress?.(Math.ceil(size / CHARACTERS_A_TOKEN))
   }
   try {
-    return toAnswer(await listen(AbortSignal.any([signal, stall.signal]), heard), request, place)
+    await listen(all, AbortSignal.any([signal, stall.signal]), heard)
+    return toAnswer(all, request, place)
   } catch (error) {
-    if (signal.aborted) throw new VpError('cancelled', 'the model call was cancelled', { cause: error })
+    if (signal.aborted) throw withSpent(new VpError('cancelled', 'the model call was cancelled', { cause: error }), all)
     if (stall.signal.aborted)
-      throw new VpError('model.stalled', `the model said nothing for ${Math.round(stallMs / 1000)}s`, { cause: error, next: ['vp resume'] })
-    throw failureOf(error, isHeard, endpoint)
+      throw withSpent(new VpError('model.stalled', `the model said nothing for ${Math.round(stallMs / 1000)}s`, { cause: error, next: ['vp resume'] }), all)
+    throw withSpent(failureOf(error, isHeard, endpoint), all)
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Of a server that has not begun to answer: it did nothing. A silence or a broken connection leaves open what it did. */
+const TURNED_AWAY: ReadonlySet<string> = new Set([
+  'model.unreachable',
+  'model.auth',
+  'model.quota',
+  'model.not_found',
+  'model.too_large',
+  'model.request',
+  'model.rate_limited',
+  'model.server',
+])
+
+function withSpent(error: VpError, all: Collected): VpError {
+  if (error.details.data?.['spent'] === 'nothing' || (!all.isAccepted && TURNED_AWAY.has(error.code))) return error
+  const spent: SpentByFailure = all.finish !== null && all.usage ? all.usage : 'unknown'
+  return new VpError(error.code, error.message, { ...error.details, cause: error.cause, data: { ...error.details.data, spent } })
 }
 
 function toAnswer(all: Collected, request: ModelRequest, place: CallPlace): ModelAnswer {
@@ -74,18 +101,20 @@ function toAnswer(all: Collected, request: ModelRequest, place: CallPlace): Mode
   const calls = all.calls.map((call, index): ToolCall => ({
     id: `t${place.turn}c${index + 1}`,
     name: call.name,
-    arguments: parseArguments(call.input),
+    arguments: parseArguments(call.input, all.finish === 'length' && index === all.calls.length - 1),
   }))
   return {
     text: all.text,
     calls,
-    finish: calls.length > 0 ? 'tool_calls' : all.finish,
+    finish: calls.length > 0 && all.finish !== 'length' ? 'tool_calls' : all.finish,
     usage: all.usage ?? estimatedUsage(request, all),
     usage_source: all.usage ? 'provider' : 'estimated',
   }
 }
 
-function parseArguments(input: string): ToolCall['arguments'] {
+/** `isCut`: no arguments are then not none, but lost. */
+function parseArguments(input: string, isCut: boolean): ToolCall['arguments'] {
+  if (isCut && (input === '' || input === '{}')) return { malformed: '' }
   try {
     return JSON.parse(input === '' ? '{}' : input) as Json
   } catch {

@@ -1,14 +1,14 @@
-/** HTTP and transport failures as codes; the server's own hint on when to come back is kept. */
+/** HTTP and transport failures as codes; the server's own hint on when to come back, or not to, is kept. */
 import { isVpError, VpError } from '../../core/errors.ts'
-import type { Endpoint } from '../contract.ts'
-
-type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
+import type { Endpoint, SpentByFailure } from '../contract.ts'
+import { retryHint, type Headers } from './hints.ts'
 
 interface ApiError {
   readonly statusCode?: number | undefined
   /** Of what a server says in the middle of a stream: often the status it would have answered with. */
   readonly code?: unknown
   readonly responseHeaders?: Headers
+  readonly responseBody?: string | undefined
   readonly message: string
 }
 
@@ -18,10 +18,11 @@ export function failureOf(error: unknown, isHeard: boolean, endpoint: Endpoint):
   const api = error as ApiError
   const status = api.statusCode ?? statusIn(api.code)
   const message = api.message ?? String(error)
-  if (status !== undefined && status >= 400) return statusFailure(endpoint, status, message, { headers: api.responseHeaders, cause: error })
+  if (status !== undefined && status >= 400)
+    return statusFailure(endpoint, status, message, { headers: api.responseHeaders, body: api.responseBody, cause: error })
   if (!(error instanceof Error)) return brokeOff(endpoint, error)
   const chain = messagesOf(error)
-  if (/terminated|aborted|ECONNRESET|UND_ERR_SOCKET|other side closed|socket hang up|ended without a finish reason/i.test(chain))
+  if (/\bterminated|aborted|ECONNRESET|UND_ERR_SOCKET|other side closed|socket hang up|ended without a finish reason/i.test(chain))
     return new VpError('model.cut', 'the connection broke before the end of the answer', { cause: error })
   if (status === undefined && !isHeard && /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|Cannot connect|fetch failed/i.test(chain))
     return new VpError('model.unreachable', `nothing answers at ${endpoint.host}`, {
@@ -40,24 +41,40 @@ export function brokeOff(endpoint: Endpoint, said: unknown): VpError {
   return new VpError('model.server', `${endpoint.host} broke off: ${firstLine(words)}`, { cause: said })
 }
 
+export interface StatusAnswer {
+  readonly headers?: Headers | undefined
+  /** As it came. */
+  readonly body?: string | undefined
+  readonly cause?: unknown
+}
+
 /** An HTTP status of 400 and above. */
-export function statusFailure(
-  endpoint: Endpoint,
-  status: number,
-  message: string,
-  more: { readonly headers?: Headers | undefined; readonly cause?: unknown },
-): VpError {
+export function statusFailure(endpoint: Endpoint, status: number, message: string, { headers, body = '', cause }: StatusAnswer): VpError {
   const at = `${endpoint.host} answered ${status}: ${firstLine(message)}`
-  const { cause } = more
+  if (status === 402 || NO_MONEY.test(`${body}\n${message}`))
+    return new VpError('model.quota', at, { cause, next: ['look at the plan and the billing of this key'] })
   if (status === 401 || status === 403) return new VpError('model.auth', at, { cause, next: ['check the API key in the environment', 'vp doctor'] })
-  const data = { retry_after_ms: retryAfter(more.headers) }
+  if (status === 404) return new VpError('model.not_found', at, { cause, next: ['vp model list', 'check VP_MODEL and VP_MODEL_BASE_URL'] })
+  if (status === 413 || TOO_LONG.test(`${body}\n${message}`))
+    return new VpError('model.too_large', at, { cause, next: ['split the task', 'choose a model with a larger window'] })
+  const data = retryHint(headers, body)
   if (status === 429 || status === 529) return new VpError('model.rate_limited', at, { cause, data })
   if (status >= 500 || status === 408) return new VpError('model.server', at, { cause, data })
   return new VpError('model.request', at, { cause, next: ['vp doctor'] })
 }
 
+/** What waiting does not heal. Sources: OpenAI's error codes guide, Anthropic's errors page, Gemini's QuotaFailure by the day. */
+const NO_MONEY = /insufficient_quota|billing_hard_limit_reached|billing_error|credit balance is too low|"quotaId"\s*:\s*"[^"]*PerDay/i
+/** Sources: OpenAI and vLLM, llama.cpp's server, Anthropic, Gemini, in this order. */
+const TOO_LONG = /context_length_exceeded|maximum context length|exceed_context_size_error|prompt is too long|input token count .{0,40}exceeds/i
+
 export function notAModel(message: string): VpError {
   return new VpError('model.protocol', message, { next: ['check VP_MODEL_BASE_URL'] })
+}
+
+/** What answered is something else altogether: a page, a redirect. */
+export function elsewhere(message: string): VpError {
+  return new VpError('model.protocol', message, { next: ['check VP_MODEL_BASE_URL'], data: { spent: 'nothing' satisfies SpentByFailure } })
 }
 
 function statusIn(code: unknown): number | undefined {
@@ -70,14 +87,6 @@ function messagesOf(error: unknown): string {
   for (let at = error as { message?: string; code?: unknown; cause?: unknown } | undefined; at && parts.length < 10; at = at.cause as typeof at)
     parts.push(`${at.message ?? ''} ${String(at.code ?? '')}`)
   return parts.join(' ')
-}
-
-/** ms; null without a hint. Source: RFC 9110 section 10.2.3, and `retry-after-ms` as OpenAI and others send it. */
-function retryAfter(headers: Headers | undefined): number | null {
-  const ms = Number(headers?.['retry-after-ms'])
-  if (Number.isFinite(ms) && ms > 0) return ms
-  const seconds = Number(headers?.['retry-after'])
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null
 }
 
 function firstLine(text: string): string {

@@ -139,6 +139,7 @@ const failures: [title: string, type: string, text: string, code: string][] = [
   ['choices that are no list', 'text/event-stream', 'data: {"choices":{"0":1}}\n\n', 'model.protocol'],
   ['5 MB without a line end', 'text/event-stream', `data: ${'x'.repeat(5_000_000)}`, 'model.protocol'],
   ['a document of 5 MB', 'application/json', `{"a":"${'x'.repeat(5_000_000)}"}`, 'model.protocol'],
+  ['words that decline', 'text/event-stream', streamed(delta({ refusal: 'I cannot' }), delta({}, 'stop')), 'model.refused'],
   ['a stream without a reason for its end', 'text/event-stream', streamed(delta({ content: 'hm' })), 'model.cut'],
 ]
 for (const [title, type, text, code] of failures)

@@ -5,9 +5,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { ModelSpec } from '../choose.ts'
 import type { Endpoint, Message, ModelRequest, Provider } from '../contract.ts'
-import { answerOf, nothingYet, usageOf, type Collected } from './answer.ts'
+import { answerOf, usageOf, type Collected } from './answer.ts'
 import { eventData } from './event-lines.ts'
-import { brokeOff, notAModel, statusFailure } from './failures.ts'
+import { brokeOff, elsewhere, notAModel, statusFailure } from './failures.ts'
 import { poster } from './http.ts'
 import type { ProviderOptions } from './index.ts'
 
@@ -21,11 +21,11 @@ export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Pro
     endpoint,
     answer: (request, place, signal, onProgress) =>
       answerOf(
-        async (until, heard) => {
+        async (all, until, heard) => {
           const body = JSON.stringify(wireRequest(spec.model, request))
           const response = await post({ url: `${spec.baseUrl}/chat/completions`, headers, body, signal: until })
           heard(0)
-          return collect(response, endpoint, heard)
+          await collect(all, response, endpoint, heard)
         },
         { endpoint, ...options },
         request,
@@ -79,6 +79,8 @@ interface Choice {
 }
 interface Delta {
   readonly content?: unknown
+  /** Words that stand for an answer that is declined, under any reason of its end. */
+  readonly refusal?: unknown
   readonly reasoning_content?: unknown
   readonly reasoning?: unknown
   readonly tool_calls?: unknown
@@ -89,35 +91,39 @@ interface CallPart {
   readonly function?: { readonly name?: unknown; readonly arguments?: unknown } | null
 }
 
-async function collect(response: IncomingMessage, endpoint: Endpoint, heard: (characters: number) => void): Promise<Collected> {
+async function collect(all: Collected, response: IncomingMessage, endpoint: Endpoint, heard: (characters: number) => void): Promise<void> {
   const status = response.statusCode ?? 0
   const type = response.headers['content-type'] ?? ''
-  if (status >= 400) throw statusFailure(endpoint, status, errorWords(await whole(response)), { headers: response.headers })
-  if (status !== 200) throw notAModel(`${endpoint.host} answered ${status}${response.headers.location ? ', a redirect, which is not followed' : ''}`)
-  const all = nothingYet()
+  if (status >= 400) {
+    const body = await whole(response)
+    throw statusFailure(endpoint, status, errorWords(body), { headers: response.headers, body })
+  }
+  if (status !== 200) throw elsewhere(`${endpoint.host} answered ${status}${response.headers.location ? ', a redirect, which is not followed' : ''}`)
   const fold = folding(all, endpoint, heard)
   if (type.includes('text/event-stream')) {
+    all.isAccepted = true
     // Left as it is, so that the connection serves the next turn too.
     for await (const data of eventData(response.iterator({ destroyOnReturn: false }))) {
       if (data === '[DONE]') break
       fold(parsed(data, endpoint))
     }
     response.resume()
-    return all
+    return
   }
-  if (!type.includes('json')) throw notAModel(`${endpoint.host} answered ${type || 'without a content type'}, not as a model does`)
+  if (!type.includes('json')) throw elsewhere(`${endpoint.host} answered ${type || 'without a content type'}, not as a model does`)
   const document = parsed(await whole(response), endpoint)
   if (!Array.isArray(document.choices) || !(document.choices[0] as Choice | undefined)?.message)
-    throw notAModel(`${endpoint.host} answered JSON that is no answer of a model`)
+    throw elsewhere(`${endpoint.host} answered JSON that is no answer of a model`)
+  all.isAccepted = true
   fold(document)
   all.finish ??= 'stop'
-  return all
 }
 
 /** Adds one chunk after another to `all`. */
 function folding(all: Collected, endpoint: Endpoint, heard: (characters: number) => void): (chunk: Chunk) => void {
   const open = new Map<unknown, { id: string; call: Collected['calls'][number] }>()
   let last: unknown
+  let isDeclined = false
   const addCall = (part: CallPart, position: number, isWhole: boolean) => {
     const [name, id, args] = [text(part.function?.name), text(part.id), part.function?.arguments]
     const key = isWhole ? position : (part.index ?? last)
@@ -147,12 +153,13 @@ function folding(all: Collected, endpoint: Endpoint, heard: (characters: number)
       })
     const choice = chunk.choices[0] as Choice | null | undefined
     const delta = choice?.delta ?? choice?.message ?? {}
+    isDeclined ||= text(delta.refusal) !== ''
     const think = text(delta.reasoning_content) || text(delta.reasoning)
     all.text += text(delta.content)
     all.think += think
     const parts = Array.isArray(delta.tool_calls) ? (delta.tool_calls as (CallPart | null)[]) : []
     const sizes = parts.map((part, position) => addCall(part ?? {}, position, choice?.message !== undefined))
-    if (typeof choice?.finish_reason === 'string') all.finish = finishOf(choice.finish_reason)
+    if (typeof choice?.finish_reason === 'string') all.finish = isDeclined ? 'refused' : finishOf(choice.finish_reason)
     heard(text(delta.content).length + think.length + sizes.reduce((sum, size) => sum + size, 0))
   }
 }

@@ -7,266 +7,12 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { isVpError, type VpError } from '../../core/errors.ts'
-import type { Json } from '../../core/json.ts'
 import { chooseModel, type ProviderName } from '../choose.ts'
 import type { ModelAnswer, ModelRequest, Provider } from '../contract.ts'
+import { WIRES, type Said } from '../../../test/fixtures/model-wires.ts'
 import { openProvider } from './index.ts'
 
 const KEY = 'k-0123456789-secret'
-
-/** What a model says, apart from how it is put on the wire. */
-interface Said {
-  readonly think?: string
-  readonly text?: string
-  readonly calls?: readonly { readonly name: string; readonly arguments: Json | string }[]
-  readonly end?: 'stop' | 'length' | 'refused'
-  readonly usage?: { readonly in: number; readonly out: number; readonly think: number; readonly cached: number } | null
-}
-
-interface Schema {
-  readonly required?: readonly string[]
-}
-
-/** What came in, apart from how it was put. */
-interface Asked {
-  readonly system: string
-  readonly turns: readonly string[]
-  readonly tools: readonly { readonly name: string; readonly schema: Schema }[]
-  readonly maxTokens: unknown
-  readonly temperature: unknown
-}
-
-interface Wire {
-  readonly model: string
-  readonly path: string
-  readonly key: (headers: IncomingHttpHeaders) => unknown
-  /** Events of one answer, in order. */
-  readonly events: (said: Said) => string[]
-  /** What is said instead of an answer once the stream is open, and what that means. */
-  readonly errorEvent: readonly [event: string, code: VpError['code']]
-  /** Events at the end of a stream without which an answer is not whole. */
-  readonly closing: number
-  readonly asked: (body: unknown) => Asked
-  /** False where arguments are JSON by construction. */
-  readonly hasRawArguments: boolean
-}
-
-const argumentsText = (value: Json | string) => (typeof value === 'string' ? value : JSON.stringify(value))
-const halves = (text: string): string[] => [text.slice(0, text.length >> 1), text.slice(text.length >> 1)]
-const data = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`
-
-interface ChatBody {
-  readonly messages: readonly {
-    readonly role: string
-    readonly content: string
-    readonly tool_call_id?: string
-    readonly tool_calls?: readonly { readonly id: string; readonly function: { readonly name: string; readonly arguments: string } }[]
-  }[]
-  readonly tools: readonly { readonly function: { readonly name: string; readonly parameters: Schema } }[]
-  readonly max_tokens?: number
-  readonly max_completion_tokens?: number
-  readonly temperature: number
-}
-
-const chat = (model: string): Wire => ({
-  model,
-  path: '/chat/completions',
-  key: (headers) => headers.authorization?.replace(/^Bearer /, ''),
-  hasRawArguments: true,
-  errorEvent: [data({ error: { message: 'overloaded, come back', type: 'server_error', code: 503 } }), 'model.server'],
-  closing: 3,
-  events({ text = '', calls = [], end = 'stop', usage }) {
-    const chunk = (choice: object, extra: object = {}) =>
-      data({ id: 'x', object: 'chat.completion.chunk', created: 1, model, choices: [{ index: 0, finish_reason: null, ...choice }], ...extra })
-    const reason = calls.length > 0 ? 'tool_calls' : { stop: 'stop', length: 'length', refused: 'content_filter' }[end]
-    return [
-      chunk({ delta: { role: 'assistant', content: '' } }),
-      ...halves(text).map((content) => chunk({ delta: { content } })),
-      ...calls.flatMap(({ name, arguments: args }, index) => [
-        chunk({ delta: { tool_calls: [{ index, id: `call_${Math.random()}`, type: 'function', function: { name, arguments: '' } }] } }),
-        ...halves(argumentsText(args)).map((part) => chunk({ delta: { tool_calls: [{ index, function: { arguments: part } }] } })),
-      ]),
-      chunk({ delta: {}, finish_reason: reason }),
-      ...(usage
-        ? [
-            data({
-              id: 'x',
-              object: 'chat.completion.chunk',
-              created: 1,
-              model,
-              choices: [],
-              usage: {
-                prompt_tokens: usage.in,
-                completion_tokens: usage.out + usage.think,
-                total_tokens: usage.in + usage.out + usage.think,
-                prompt_tokens_details: { cached_tokens: usage.cached },
-                completion_tokens_details: { reasoning_tokens: usage.think },
-              },
-            }),
-          ]
-        : []),
-      'data: [DONE]\n\n',
-    ]
-  },
-  asked(body) {
-    const { messages, tools, max_tokens, max_completion_tokens, temperature } = body as ChatBody
-    return {
-      system: messages[0]?.role === 'system' ? messages[0].content : '',
-      turns: messages
-        .slice(1)
-        .flatMap(({ role, content, tool_call_id, tool_calls = [] }) => [
-          ...(role === 'tool' ? [`result ${tool_call_id} ${content}`] : content ? [`${role} ${content}`] : []),
-          ...tool_calls.map((call) => `call ${call.id} ${call.function.name} ${call.function.arguments}`),
-        ]),
-      tools: tools.map((tool) => ({ name: tool.function.name, schema: tool.function.parameters })),
-      maxTokens: max_tokens ?? max_completion_tokens,
-      temperature,
-    }
-  },
-})
-
-const typed = (type: string, value: object) => `event: ${type}\ndata: ${JSON.stringify({ type, ...value })}\n\n`
-
-interface MessagesBody {
-  readonly system: readonly { readonly text: string }[]
-  readonly messages: readonly {
-    readonly role: string
-    readonly content: readonly (
-      | { readonly type: 'text'; readonly text: string }
-      | { readonly type: 'tool_use'; readonly id: string; readonly name: string; readonly input: unknown }
-      | { readonly type: 'tool_result'; readonly tool_use_id: string; readonly content: string | readonly { readonly text: string }[] }
-    )[]
-  }[]
-  readonly tools: readonly { readonly name: string; readonly input_schema: Schema }[]
-  readonly max_tokens: number
-  readonly temperature: number
-}
-
-const messages: Wire = {
-  model: 'claude-sonnet-4-5',
-  path: '/messages',
-  key: (headers) => headers['x-api-key'],
-  hasRawArguments: true,
-  errorEvent: [typed('error', { error: { type: 'overloaded_error', message: 'overloaded, come back' } }), 'model.rate_limited'],
-  closing: 1,
-  events({ think, text, calls = [], end = 'stop', usage }) {
-    const blocks: { start: object; deltas: object[] }[] = [
-      ...(think ? [{ start: { type: 'thinking', thinking: '' }, deltas: halves(think).map((thinking) => ({ type: 'thinking_delta', thinking })) }] : []),
-      ...(text ? [{ start: { type: 'text', text: '' }, deltas: halves(text).map((part) => ({ type: 'text_delta', text: part })) }] : []),
-      ...calls.map(({ name, arguments: args }) => ({
-        start: { type: 'tool_use', id: `toolu_${Math.random()}`, name, input: {} },
-        deltas: halves(argumentsText(args)).map((partial_json) => ({ type: 'input_json_delta', partial_json })),
-      })),
-    ]
-    const cached = usage?.cached ?? 0
-    const read = { input_tokens: (usage?.in ?? 0) - cached, cache_read_input_tokens: cached, cache_creation_input_tokens: 0 }
-    const stop_reason = calls.length > 0 ? 'tool_use' : { stop: 'end_turn', length: 'max_tokens', refused: 'refusal' }[end]
-    return [
-      typed('message_start', {
-        message: {
-          id: 'm',
-          type: 'message',
-          role: 'assistant',
-          model: 'claude-sonnet-4-5',
-          content: [],
-          stop_reason: null,
-          stop_sequence: null,
-          usage: { ...read, output_tokens: 1 },
-        },
-      }),
-      typed('ping', {}),
-      ...blocks.flatMap(({ start, deltas }, index) => [
-        typed('content_block_start', { index, content_block: start }),
-        ...deltas.map((delta) => typed('content_block_delta', { index, delta })),
-        typed('content_block_stop', { index }),
-      ]),
-      typed('message_delta', {
-        delta: { stop_reason, stop_sequence: null },
-        usage: { output_tokens: (usage?.out ?? 0) + (usage?.think ?? 0), output_tokens_details: { thinking_tokens: usage?.think ?? 0 } },
-      }),
-      typed('message_stop', {}),
-    ]
-  },
-  asked(body) {
-    const { system, messages, tools, max_tokens, temperature } = body as MessagesBody
-    return {
-      system: system.map((part) => part.text).join(''),
-      turns: messages.flatMap(({ role, content }) =>
-        content.map((part) => {
-          if (part.type === 'tool_use') return `call ${part.id} ${part.name} ${JSON.stringify(part.input)}`
-          if (part.type === 'tool_result') return `result ${part.tool_use_id} ${typeof part.content === 'string' ? part.content : part.content[0]?.text}`
-          return `${role} ${part.text}`
-        }),
-      ),
-      tools: tools.map((tool) => ({ name: tool.name, schema: tool.input_schema })),
-      maxTokens: max_tokens,
-      temperature,
-    }
-  },
-}
-
-interface GeminiBody {
-  readonly systemInstruction: { readonly parts: readonly { readonly text: string }[] }
-  readonly contents: readonly {
-    readonly role: string
-    readonly parts: readonly {
-      readonly text?: string
-      readonly functionCall?: { readonly id?: string; readonly name: string; readonly args: unknown }
-      readonly functionResponse?: { readonly id?: string; readonly response: { readonly content: string } }
-    }[]
-  }[]
-  readonly tools: readonly { readonly functionDeclarations: readonly { readonly name: string; readonly parametersJsonSchema: Schema }[] }[]
-  readonly generationConfig: { readonly maxOutputTokens: number; readonly temperature: number }
-}
-
-const gemini: Wire = {
-  model: 'gemini-2.5-pro',
-  path: '/models/gemini-2.5-pro:streamGenerateContent?alt=sse',
-  key: (headers) => headers['x-goog-api-key'],
-  hasRawArguments: false,
-  errorEvent: [data({ error: { code: 503, message: 'overloaded, come back', status: 'UNAVAILABLE' } }), 'model.server'],
-  closing: 1,
-  events({ think, text, calls = [], end = 'stop', usage }) {
-    const chunk = (parts: object[], extra: object = {}) => data({ candidates: [{ content: { parts, role: 'model' }, index: 0, ...extra }] })
-    const finishReason = { stop: 'STOP', length: 'MAX_TOKENS', refused: 'SAFETY' }[end]
-    const usageMetadata = usage && {
-      promptTokenCount: usage.in,
-      candidatesTokenCount: usage.out,
-      thoughtsTokenCount: usage.think,
-      cachedContentTokenCount: usage.cached,
-      totalTokenCount: usage.in + usage.out + usage.think,
-    }
-    return [
-      ...(think ? halves(think).map((part) => chunk([{ text: part, thought: true }])) : []),
-      ...(text ? halves(text).map((part) => chunk([{ text: part }])) : []),
-      ...calls.map(({ name, arguments: args }) => chunk([{ functionCall: { name, args } }])),
-      data({ candidates: [{ content: { parts: [{ text: '' }], role: 'model' }, finishReason, index: 0 }], ...(usageMetadata ? { usageMetadata } : {}) }),
-    ]
-  },
-  asked(body) {
-    const { systemInstruction, contents, tools, generationConfig } = body as GeminiBody
-    return {
-      system: systemInstruction.parts.map((part) => part.text).join(''),
-      turns: contents.flatMap(({ role, parts }) =>
-        parts.map(({ functionCall, functionResponse, text }) => {
-          if (functionCall) return `call ${functionCall.id ?? ''} ${functionCall.name} ${JSON.stringify(functionCall.args)}`
-          if (functionResponse) return `result ${functionResponse.id ?? ''} ${functionResponse.response.content}`
-          return `${role === 'model' ? 'assistant' : role} ${text}`
-        }),
-      ),
-      tools: tools.flatMap((group) => group.functionDeclarations.map((tool) => ({ name: tool.name, schema: tool.parametersJsonSchema }))),
-      maxTokens: generationConfig.maxOutputTokens,
-      temperature: generationConfig.temperature,
-    }
-  },
-}
-
-const WIRES: Readonly<Record<ProviderName, Wire>> = {
-  openai_compatible: chat('compatible-test'),
-  openai: chat('gpt-4o'),
-  anthropic: messages,
-  google: gemini,
-}
 
 const REQUEST: ModelRequest = {
   messages: [
@@ -294,7 +40,7 @@ interface Came {
   readonly body: string
 }
 
-for (const [name, wire] of Object.entries(WIRES) as [ProviderName, Wire][])
+for (const [name, wire] of Object.entries(WIRES) as [ProviderName, (typeof WIRES)[ProviderName]][])
   describe(name, () => {
     let respond: (response: ServerResponse) => void
     const came: Came[] = []
@@ -443,7 +189,7 @@ for (const [name, wire] of Object.entries(WIRES) as [ProviderName, Wire][])
       [503, { 'retry-after': '2' }, 'model.server', 2000],
       [408, {}, 'model.server', null],
       [400, {}, 'model.request', undefined],
-      [404, {}, 'model.request', undefined],
+      [404, {}, 'model.not_found', undefined],
     ]
     for (const [status, headers, code, retryAfterMs] of statuses)
       test(`${status} ${JSON.stringify(headers)} is ${code}, asked once`, async () => {

@@ -5,9 +5,10 @@
 import { VpError } from '../../core/errors.ts'
 import { hex, type RunId, type TaskId } from '../../core/ids.ts'
 import { canonicalJson, type Json } from '../../core/json.ts'
+import type { Usage } from '../../core/usage.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
-import type { Mask, MeterPorts, Settlement } from '../../models/meter.ts'
+import type { FailedTry, Mask, MeterPorts, Settlement } from '../../models/meter.ts'
 import { answerSha } from '../../models/recorded.ts'
 import { MAX_TRIES, type Retry } from '../../models/retry.ts'
 import { raiseCommands } from '../../pas/embedded/raise.ts'
@@ -43,31 +44,42 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: Pick<Outlet, 'provide
     settle: (hold, settlement) =>
       kit.store.transaction(async (tx) => {
         kit.point('model.settle')
-        await tx.run('DELETE FROM holds WHERE id = ?', hold)
+        if (hold !== null) await tx.run('DELETE FROM holds WHERE id = ?', hold)
         await writeSettlement(tx, kit, { purse, scope, provider, mask }, settlement)
       }),
-    failedTry: async (place, error, attempt, delayMs) => {
-      onRetry?.({ code: error.code, host: provider.endpoint.host, wait_ms: delayMs, next: attempt + 1, of: MAX_TRIES })
-      await kit.store.transaction((tx) =>
-        appendReceipt(tx, kit, {
-          ...receiptPlace(purse, place),
-          op: 'model.call',
-          actor: 'operator',
-          surface: 'engine',
-          outcome: 'retry',
-          error: { code: error.code, message: mask.text(error.message) },
-          summary: `${provider.model} · ${error.code}, again in ${Math.round(delayMs / 100) / 10}s`,
-          detail: {
-            try: attempt,
-            delay_ms: delayMs,
-            provider: provider.name,
-            model: provider.model,
-            host: provider.endpoint.host,
-          },
-        }),
-      )
+    failedTry: async (hold, failed) => {
+      onRetry?.({ code: failed.error.code, host: provider.endpoint.host, wait_ms: failed.delay_ms, next: failed.attempt + 1, of: MAX_TRIES })
+      await kit.store.transaction(async (tx) => {
+        if (failed.spent) {
+          await tx.run('DELETE FROM holds WHERE id = ?', hold)
+          await writeSpent(tx, kit, purse, failed.spent.usage)
+        }
+        await writeFailedTry(tx, kit, { purse, scope, provider, mask }, failed)
+      })
     },
   }
+}
+
+async function writeFailedTry(tx: Tx, kit: Kit, { purse, provider, mask }: Outlet, failed: FailedTry): Promise<void> {
+  const { error, spent } = failed
+  await appendReceipt(tx, kit, {
+    ...receiptPlace(purse, failed.place),
+    op: 'model.call',
+    actor: 'operator',
+    surface: 'engine',
+    outcome: 'retry',
+    ...(spent ? { usage: spent.usage } : {}),
+    error: { code: error.code, message: mask.text(error.message) },
+    summary: `${provider.model} · ${error.code}, again in ${Math.round(failed.delay_ms / 100) / 10}s`,
+    detail: {
+      try: failed.attempt,
+      delay_ms: failed.delay_ms,
+      provider: provider.name,
+      model: provider.model,
+      host: provider.endpoint.host,
+      ...(spent ? { usage_source: spent.usage_source } : {}),
+    },
+  })
 }
 
 async function recall(kit: Kit, scope: string, place: CallPlace, sha: string): Promise<ModelAnswer | null> {
@@ -152,26 +164,7 @@ async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask 
     canonicalJson(settlement.request),
     canonicalJson(answer),
   )
-  const cost = usage.cost_micro_usd
-  if (purse.kind === 'run' && answer)
-    await appendEvents(tx, kit.clock.now(), purse.run_id, [
-      {
-        type: 'spent',
-        ...(usage.tokens_in + usage.tokens_out + usage.tokens_think > 0 ? { micro_wh: microWh(usage.energy_kwh) } : {}),
-        task_id: purse.task_id,
-        micro_usd: cost,
-        tokens: {
-          in: usage.tokens_in,
-          out: usage.tokens_out,
-          think: usage.tokens_think,
-          tool_use: usage.tokens_tool_use,
-        },
-      },
-    ])
-  if (purse.kind === 'project' && cost) {
-    const record = await requireProject(tx, purse.project_id)
-    await saveProject(tx, { ...record, spent_before_approval_micro_usd: record.spent_before_approval_micro_usd + cost })
-  }
+  if (answer || settlement.usage_source) await writeSpent(tx, kit, purse, usage)
   const detail: Json = {
     provider: provider.name,
     model: provider.model,
@@ -180,7 +173,7 @@ async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask 
     masked: maskedCounts(settlement.request.messages),
     calls: answer?.calls.map((call) => call.name) ?? [],
     finish: answer?.finish ?? null,
-    usage_source: answer?.usage_source ?? null,
+    usage_source: settlement.usage_source,
   }
   await appendReceipt(tx, kit, {
     ...receiptPlace(purse, place),
@@ -196,6 +189,29 @@ async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask 
     summary: error ? `${provider.model} · ${error.code}` : `${provider.model} · ${usage.tokens_in + usage.tokens_out + usage.tokens_think} tok`,
     detail,
   })
+}
+
+async function writeSpent(tx: Tx, kit: Kit, purse: Purse, usage: Usage): Promise<void> {
+  const cost = usage.cost_micro_usd
+  if (purse.kind === 'run')
+    await appendEvents(tx, kit.clock.now(), purse.run_id, [
+      {
+        type: 'spent',
+        ...(usage.tokens_in + usage.tokens_out + usage.tokens_think > 0 ? { micro_wh: microWh(usage.energy_kwh) } : {}),
+        task_id: purse.task_id,
+        micro_usd: cost,
+        tokens: {
+          in: usage.tokens_in,
+          out: usage.tokens_out,
+          think: usage.tokens_think,
+          tool_use: usage.tokens_tool_use,
+        },
+      },
+    ])
+  else if (cost) {
+    const record = await requireProject(tx, purse.project_id)
+    await saveProject(tx, { ...record, spent_before_approval_micro_usd: record.spent_before_approval_micro_usd + cost })
+  }
 }
 
 function microWh({ lo, hi }: { readonly lo: number; readonly hi: number }): { lo: number; hi: number } {
