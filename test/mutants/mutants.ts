@@ -336,6 +336,27 @@ export const MUTANTS: readonly Mutant[] = [
     test: at('src/models/meter.test.ts', 'a try that cost something gives its hold back, and the next one has to fit again'),
   },
   {
+    why: 'a tool that nobody offered is called from text',
+    file: 'src/models/dialects/calls.ts',
+    from: 'tools.find((tool) => tool.name === bare)',
+    to: 'tools.find((tool) => tool.name === bare) ?? tools[0]',
+    test: at('src/models/dialects/dialects.test.ts', 'no call > a tool that is not offered (-)'),
+  },
+  {
+    why: 'a file that was cut is written',
+    file: 'src/models/dialects/shapes.ts',
+    from: 'arguments: { malformed: text.slice(at, at + 2000) }',
+    to: 'arguments: args',
+    test: at('src/models/dialects/dialects.test.ts', 'a call > cut within a value: told, not made (aaif-goose/goose#7776)'),
+  },
+  {
+    why: 'a call in thoughts is made',
+    file: 'src/models/dialects/index.ts',
+    from: 'if (this.thoughts() || this.fence()',
+    to: 'if (this.fence()',
+    test: at('src/models/dialects/dialects.test.ts', 'a call > a draft in the thoughts, then the call (PrimeIntellect-ai/renderers#80)'),
+  },
+  {
     why: 'a recording answers by place alone',
     file: 'src/models/recorded.ts',
     from: 'recorded.find((exchange) => exchange.request_sha === sha)',

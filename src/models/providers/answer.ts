@@ -5,6 +5,8 @@
 import { VpError } from '../../core/errors.ts'
 import type { Json } from '../../core/json.ts'
 import type { CallPlace, Endpoint, ModelAnswer, ModelRequest, ModelUsage, SpentByFailure, ToolCall } from '../contract.ts'
+import { callsInText } from '../dialects/index.ts'
+import { readValue } from '../dialects/lenient.ts'
 import { estimateTokens } from '../prices.ts'
 import { failureOf } from './failures.ts'
 
@@ -98,13 +100,13 @@ function toAnswer(all: Collected, request: ModelRequest, place: CallPlace): Mode
     })
   if (all.finish === 'refused') throw new VpError('model.refused', 'the model refused the request')
   if (all.finish === 'error') throw new VpError('model.server', 'the model ended with an error')
-  const calls = all.calls.map((call, index): ToolCall => ({
-    id: `t${place.turn}c${index + 1}`,
-    name: call.name,
-    arguments: parseArguments(call.input, all.finish === 'length' && index === all.calls.length - 1),
-  }))
+  const isCut = all.finish === 'length'
+  // Servers that do not know their model's dialect leave its calls in the words.
+  const said = all.calls.length === 0 ? callsInText(all.text, request.tools, isCut) : null
+  const found = said?.calls ?? all.calls.map(({ name, input }, index) => ({ name, arguments: parseArguments(input, isCut && index === all.calls.length - 1) }))
+  const calls = found.map((call, index): ToolCall => ({ id: `t${place.turn}c${index + 1}`, ...call }))
   return {
-    text: all.text,
+    text: said?.text ?? all.text,
     calls,
     finish: calls.length > 0 && all.finish !== 'length' ? 'tool_calls' : all.finish,
     usage: all.usage ?? estimatedUsage(request, all),
@@ -115,10 +117,19 @@ function toAnswer(all: Collected, request: ModelRequest, place: CallPlace): Mode
 /** `isCut`: no arguments are then not none, but lost. */
 function parseArguments(input: string, isCut: boolean): ToolCall['arguments'] {
   if (isCut && (input === '' || input === '{}')) return { malformed: '' }
+  const read = parsed(input === '' ? '{}' : input, isCut)
+  // Some servers put JSON into a string of JSON.
+  const value = typeof read === 'string' ? parsed(read, isCut) : read
+  return value === undefined || typeof value === 'string' ? { malformed: input.slice(0, 2000) } : value
+}
+
+/** As it is meant, see `dialects/lenient.ts`; undefined beyond repair. */
+function parsed(input: string, isCut: boolean): Json | undefined {
   try {
-    return JSON.parse(input === '' ? '{}' : input) as Json
+    return JSON.parse(input) as Json
   } catch {
-    return { malformed: input.slice(0, 2000) }
+    const read = readValue(input, 0)
+    return read && input.slice(read.end).trim() === '' && !(isCut && read.isOpen) ? read.value : undefined
   }
 }
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import { chooseModel } from '../choose.ts'
-import type { ModelAnswer, Provider } from '../contract.ts'
+import type { ModelAnswer, ModelRequest, Provider } from '../contract.ts'
 import { openaiCompatible } from './openai-compatible.ts'
 
 let body: { readonly type: string; readonly text: string }
@@ -26,12 +26,8 @@ after(() => {
   server.closeAllConnections()
 })
 
-const ask = (): Promise<ModelAnswer> =>
-  provider.answer(
-    { messages: [{ role: 'user', text: 'go' }], tools: [], max_tokens: 10, temperature: 0 },
-    { task: 'T1', attempt: 1, turn: 1 },
-    new AbortController().signal,
-  )
+const QUESTION: ModelRequest = { messages: [{ role: 'user', text: 'go' }], tools: [], max_tokens: 10, temperature: 0 }
+const ask = (): Promise<ModelAnswer> => provider.answer(QUESTION, { task: 'T1', attempt: 1, turn: 1 }, new AbortController().signal)
 const streamed = (...chunks: readonly object[]) => `${chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')}data: [DONE]\n\n`
 const delta = (value: object, finish: string | null = null) => ({ choices: [{ index: 0, delta: value, finish_reason: finish }] })
 const call = (part: object) => delta({ tool_calls: [part] })
@@ -155,4 +151,23 @@ test('turns share one connection', async () => {
   await ask()
   await ask()
   assert.equal(connections, before)
+})
+
+test('calls that the server left in the words are calls, and arguments are read as they are meant', async () => {
+  const tools = ['read', 'test'].map((name) => ({ name, description: '', schema: { type: 'object', properties: { path: { type: 'string' } } } }))
+  const asked = async (...chunks: readonly object[]) => {
+    body = { type: 'text/event-stream', text: streamed(...chunks) }
+    return provider.answer({ ...QUESTION, tools }, { task: 'T1', attempt: 1, turn: 1 }, new AbortController().signal)
+  }
+  const said = await asked(
+    delta({ content: 'I look.\n\n<function=read>\n<parameter=path>\na\n</para' }),
+    delta({ content: 'meter>\n</function>\n</tool_call>' }, 'stop'),
+  )
+  assert.deepEqual([said.text, said.calls, said.finish], ['I look.', [TWO[0]], 'tool_calls'])
+  const words = await asked(delta({ content: 'I would call `read`.' }, 'stop'))
+  assert.deepEqual([words.text, words.calls, words.finish], ['I would call `read`.', [], 'stop'])
+  for (const input of ['{"path": "a",}', "{'path': 'a'}", '{"path": "a"', JSON.stringify('{"path":"a"}')])
+    assert.deepEqual((await asked(call({ index: 0, id: 'a', function: { name: 'read', arguments: input } }), END)).calls, [TWO[0]], input)
+  const cut = await asked(call({ index: 0, id: 'a', function: { name: 'read', arguments: '{"path": "a"' } }), delta({}, 'length'))
+  assert.deepEqual(cut.calls[0]?.arguments, { malformed: '{"path": "a"' })
 })
