@@ -60,6 +60,9 @@ const MAX_ENTRIES = 300_000
 const MAX_MOUNTS = 256
 const MAX_HELD_BYTES = 128 * 1024 * 1024
 const MAX_HELD_FILES = 20_000
+/** Of installed packages, the shallow ones first: the programs that a shell finds are among them. Copying all would cost seconds a command. */
+const MAX_HELD_PACKAGE_FILES = 500
+const MAX_HELD_PACKAGE_FILE_BYTES = 256 * 1024
 const MAX_TOLD = 200
 /** Of a repository that is there: what makes git start programs. The rest is git's own, and a person's git may be at work. */
 const GIT_SETTINGS = /^(?:config|config\.worktree|commondir|gitdir|hooks|info|modules|worktrees)$/
@@ -92,17 +95,21 @@ export function guardTree(root: string, { mounts, tmp }: GuardOptions): GuardedT
       const isMountable = top?.path === path && top.guard !== 'cache' && (entry.kind === 'file' || entry.kind === 'dir') && textPath(path) !== null
       if (isMountable && !mounted.has(path) && mounted.size < 2 * MAX_MOUNTS) mounted.set(path, entry.id)
     }
-  const held = hold(
-    root,
-    tmp,
-    [...before.entries].filter(([path]) => isHeld(tops.get(path), mounted)),
-  )
+  const held = hold(root, tmp, heldEntries(before, tops, mounted))
   const known: Known = { root, before, tops, mounted, held }
   return { before, protect: [...mounted.keys()].map((path) => textPath(path) ?? ''), settle: () => settle(known), release: held.release }
 }
 
-function isHeld(top: Top | undefined, mounted: ReadonlyMap<string, string>): boolean {
-  return top !== undefined && top.guard !== 'cache' && !mounted.has(top.path)
+function heldEntries(before: Survey, tops: ReadonlyMap<string, Top>, mounted: ReadonlyMap<string, string>): (readonly [string, Surveyed])[] {
+  const found = [...before.entries].filter(([path, { kind }]) => {
+    const top = tops.get(path)
+    return kind !== 'dir' && top !== undefined && top.guard !== 'cache' && !mounted.has(top.path)
+  })
+  const isPackage = ([path]: readonly [string, Surveyed]) => tops.get(path)?.guard === 'dependency'
+  return [
+    ...found.filter((one) => !isPackage(one)),
+    ...found.filter((one) => isPackage(one) && one[1].size <= MAX_HELD_PACKAGE_FILE_BYTES).slice(0, MAX_HELD_PACKAGE_FILES),
+  ]
 }
 
 const guards = new Map<string, Guard | null>()
