@@ -207,7 +207,7 @@ function hold(root: string, tmp: string, entries: readonly (readonly [string, Su
 /** One sentence that names them. */
 export function breachWords(breaches: readonly Pick<Breach, 'path' | 'outcome'>[]): string {
   const names = (outcomes: readonly Breach['outcome'][]) =>
-    breaches.filter(({ outcome }) => outcomes.includes(outcome)).map(({ path }) => path || 'names beyond what can be looked at')
+    breaches.filter(({ outcome }) => outcomes.includes(outcome)).map(({ path }) => path.slice(0, 120) || 'names beyond what can be looked at')
   const list = (found: readonly string[]) => found.slice(0, 5).join(', ') + (found.length > 5 ? ` and ${found.length - 5} more` : '')
   const [back, left] = [names(['removed', 'restored']), names(['left'])]
   return [
@@ -374,8 +374,13 @@ function remove(root: string, path: string): boolean {
     if (!found) return
     if (!found.isDirectory()) return unlinkSync(at)
     chmodSync(at, 0o700)
-    for (const name of readdirSync(at, { encoding: 'latin1' })) if (!remove(root, `${path}/${name}`)) throw new Error('left')
-    rmdirSync(at)
+    // What cannot be removed keeps nothing else.
+    for (const name of readdirSync(at, { encoding: 'latin1' })) remove(root, `${path}/${name}`)
+    try {
+      rmdirSync(at)
+    } catch {
+      rmSync(at, { recursive: true }) // deeper than a path can name: it goes down by descriptors
+    }
   })
 }
 

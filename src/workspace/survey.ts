@@ -42,8 +42,9 @@ export function survey(root: string, { maxEntries, enter }: SurveyOptions): Surv
     const prefix = directory === '' ? '' : `${directory}/`
     for (const name of namesIn(root, directory, unread)) {
       const path = prefix + name
-      const found = lstatSync(onDisk(root, path), { throwIfNoEntry: false })
-      if (!found) continue
+      const found = look(root, path)
+      if (found === 'refused') unread.add(directory)
+      if (!found || found === 'refused') continue
       if (entries.size >= maxEntries) {
         isWhole = false
         break
@@ -55,6 +56,15 @@ export function survey(root: string, { maxEntries, enter }: SurveyOptions): Surv
     if (!isWhole) break
   }
   return { entries, unread, isWhole }
+}
+
+/** `refused`: a name too long to be reached from the root, or a directory that may be listed and not entered. */
+function look(root: string, path: string): Stats | undefined | 'refused' {
+  try {
+    return lstatSync(onDisk(root, path), { throwIfNoEntry: false })
+  } catch {
+    return 'refused'
+  }
 }
 
 function namesIn(root: string, directory: string, unread: Set<string>): string[] {

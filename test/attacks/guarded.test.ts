@@ -206,6 +206,20 @@ describe('a command in a checkout', { concurrency: 3 }, () => {
         assert.equal(lstatSync(join(real.tree.root, 'tool2')).mode & 0o7777, 0o755)
       })
 
+      test('what lies deeper than a path can name is said, and hides nothing that can be reached', async () => {
+        const result = await run(
+          `for (const top of ['deep', '.vscode']) { fs.mkdirSync(top); fs.writeFileSync(top + '/tasks.json', 'x'); const home = process.cwd(); process.chdir(top); for (let n = 0; n < 60; n++) { fs.mkdirSync('d'.repeat(100)); process.chdir('d'.repeat(100)) }; fs.writeFileSync('.envrc', 'x'); process.chdir('/'); process.chdir(home) }`,
+        )
+        assert.equal(result.exit_code, 0, result.output)
+        assert.equal(result.writes_whole, false)
+        assert.ok(
+          result.breaches.some(({ path, kind, outcome }) => path.startsWith('deep/d') && kind === 'unseen' && outcome === 'left'),
+          JSON.stringify(result.breaches).slice(0, 500),
+        )
+        assert.equal(existsSync(join(real.tree.root, '.vscode/tasks.json')), false)
+        assert.equal(existsSync(join(real.tree.root, '.vscode')), false)
+      })
+
       test('a link of that name is what it was', async () => {
         symlinkSync('a.txt', join(real.tree.root, '.zed'))
         const result = await run("fs.rmSync('.zed'); fs.symlinkSync('/etc', '.zed')")
