@@ -278,6 +278,41 @@ export const MUTANTS: readonly Mutant[] = [
 
   // sandbox
   {
+    why: 'a command makes a program that runs with the rights of its owner',
+    file: 'src/sandbox/seccomp.ts',
+    from: 'const SET_ID = 0o6000',
+    to: 'const SET_ID = 0o2000',
+    test: at('src/sandbox/sandbox.test.ts', 'landlock > leaves no program with rights of its own: every call that takes a mode'),
+  },
+  {
+    why: 'what the tests of a run fill the disk with is not counted',
+    file: 'src/sandbox/limits.ts',
+    from: "if (use.writtenBytes > limits.writtenBytes) return 'disk'",
+    to: '',
+    test: at('src/sandbox/sandbox.test.ts', 'landlock > ends > what many files take of the disk'),
+  },
+  {
+    why: 'a repository that a command planted stays',
+    file: 'src/operations/guarded.ts',
+    from: "tell(path, top.guard, !isProduct && remove(root, path) ? 'removed' : 'left')",
+    to: "tell(path, top.guard, !isProduct ? 'removed' : 'left')",
+    test: at('test/attacks/guarded.test.ts', 'a command in a checkout > landlock > plants a repository'),
+  },
+  {
+    why: 'packages of a checkout can be written over where they could be mounted',
+    file: 'src/operations/execution.ts',
+    from: 'protect: [...(guard?.protect ?? []), ...tree.foreignFolders]',
+    to: 'protect: [...tree.foreignFolders]',
+    test: at('test/attacks/guarded.test.ts', 'a command in a checkout > box > destroys secrets and packages that are there'),
+  },
+  {
+    why: 'one file that cannot be given back holds up the others',
+    file: 'src/operations/runs/undo.ts',
+    from: 'await writeFiles(scene, changes, workspace)',
+    to: 'await writeFiles(scene, changes)',
+    test: at('src/operations/runs/undo.test.ts', 'undo gives back what may not be written, and one file that cannot be given back holds up no other'),
+  },
+  {
     why: 'what the probe does not tell counts as refused',
     file: 'src/sandbox/self-test.ts',
     from: "(report.attempts[attempt] ?? 'done') === 'done'",
@@ -296,7 +331,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/sandbox/limits.ts',
     from: 'residentBytes += stat.residentBytes',
     to: 'residentBytes = stat.residentBytes',
-    test: at('src/sandbox/sandbox.test.ts', 'landlock > ends: memory of many'),
+    test: at('src/sandbox/sandbox.test.ts', 'landlock > ends > memory of many'),
   },
   {
     why: 'a lane may load a library into every program',
