@@ -6,7 +6,9 @@
 import type { Span } from './redact-patterns.ts'
 
 const LABEL = 'PRIVATE_KEY'
-const BEGIN = /-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g
+/** Its last dashes may be the first of another. */
+const BEGIN = /-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?(?=-----)/g
+const DASHES = 5
 const END = /-----END[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g
 const RUN = /[A-Za-z0-9+/]{32}/g
 const BLANKS = 160
@@ -32,7 +34,7 @@ export function privateKeySpans(text: string): Span[] {
   let next = 0
   let done = 0
   for (const begin of text.matchAll(BEGIN)) {
-    const body = begin.index + begin[0].length
+    const body = begin.index + begin[0].length + DASHES
     if (begin.index < done || !looksLikeBody(body)) continue
     for (; next < ends.length && (ends[next]?.from ?? 0) < body; next++) pushTail(text, ends[next], done, blocks)
     const limit = isEscaped(text, body) ? lineEnd(text, body) : partEnd(text, body)

@@ -27,6 +27,7 @@ test('the fuzzer finds what is broken, and makes it small', () => {
 /** Inputs that once broke a promise. */
 const FOUND: readonly (readonly [target: string, input: string])[] = [
   ['redactor', 'Bearer aZ3AKIAQ:pa:rd@db'],
+  ['redactor', `password:-----BEGIN${'PRIVATE KEY'}-----BEGIN${'PRIVATE KEY'}-----`],
   ['redactor', 'secret=========================================Y======='],
   ['redactor', `-----BEGIN ${'PRIVATE KEY'}-----x postgres://u:${'p'.repeat(40)}@h/ ${'.'.repeat(80)} ${'A1b2C3d4'.repeat(6)}`],
 ]
