@@ -22,7 +22,7 @@ export interface ExecutionRequest {
   readonly cwd?: string
   readonly timeoutMs?: number
   readonly writable?: boolean
-  /** A file under the scratch directory that is read back. */
+  /** A file under the scratch directory that is read back; the command is told of it as `reportPath` says. */
   readonly reportFile?: string
   /** A granted set-up of the environment: with the network, which nothing else has, and without an environment from elsewhere. */
   readonly setUp?: boolean
@@ -52,6 +52,11 @@ const MIB = 1024 * 1024
 const NOTHING: Settled = { writes: [], isWhole: true, breaches: [] }
 const CACHES = { npm_config_cache: '/tmp/vp/npm', npm_config_store_dir: '/tmp/vp/pnpm', XDG_CACHE_HOME: '/tmp/vp/cache' }
 
+/** Where a command finds the report file that it was asked for. */
+export function reportPath(name: string): string {
+  return `/tmp/vp/${name}`
+}
+
 /** Throws `sandbox.unavailable`, `sandbox.program_missing`, `environment.missing`; whatever the command itself does is a value. */
 export async function execute(kit: Kit, tree: TreeScene, request: ExecutionRequest, signal: AbortSignal): Promise<Execution> {
   const { backend } = await kit.sandbox()
@@ -74,7 +79,7 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
     const git = await sandboxGit(kit, tree, { backend: backend.name, program: request.argv[0] ?? '', at: gitDirectory })
     const running = backend.run(
       {
-        argv: [path, ...request.argv.slice(1).map((arg) => arg.replace('{report}', `/tmp/vp/${request.reportFile ?? 'report'}`))],
+        argv: [path, ...request.argv.slice(1)],
         workspace: tree.root,
         writable: isWritable,
         protect: [...(guard?.protect ?? []), ...tree.foreignFolders],

@@ -19,6 +19,8 @@ export interface Decision {
   readonly rule: string
   readonly reason: string
   readonly nearest?: string
+  /** What to call instead, where it is denied. */
+  readonly next?: readonly string[]
 }
 
 /** What a prompt tells a person about a call before they answer. */

@@ -119,3 +119,27 @@ test('a result is kept for the very same files, arguments and toolchain', async 
   await call(growing, runTest, {})
   assert.equal((await call(growing, runTest, {}))['reused_from'], null, 'a run that changed its own tree is not kept')
 })
+
+test('what was judged is what runs: a word is no template', async (t) => {
+  const real = openRealKit(t, { ...FILES, 'argv.js': 'console.log(JSON.stringify(process.argv.slice(2)))\n' })
+  const words = ['{report}', 'x{report}y{report}', '$&']
+  const { output } = await call(real, runExec, { argv: ['node', 'argv.js', ...words] })
+  assert.deepEqual(JSON.parse(String(output)), words)
+})
+
+const GIT: [argv: string[], caller: Caller, code: string, rule: string, next: string | undefined][] = [
+  [['git', 'add', 'a.txt'], HUMAN, 'policy.denied', 'global/git-data', 'vp git commit'],
+  [['git', 'commit', '-m', 'x'], HUMAN, 'policy.denied', 'global/git-data', 'vp git commit'],
+  [['git', 'push', 'origin', 'main'], HUMAN, 'policy.denied', 'global/git-push', 'vp git push'],
+  [['git', 'push'], { ...HUMAN, scopes: new Set(['run.exec']) }, 'policy.scope', 'scope/git.push', 'vp git push'],
+  [['git', 'push', '--force'], { ...HUMAN, scopes: new Set(['run.exec']) }, 'policy.denied', 'global/git-force', undefined],
+]
+test('git that a command cannot do is refused with the way to do it, and nobody is asked', async (t) => {
+  const real = openRealKit(t, FILES)
+  for (const [argv, caller, code, rule, next] of GIT) {
+    const asking: Caller = { ...caller, confirm: async () => assert.fail('asked') }
+    const answer = await invoke(real.kit, runExec, { argv }, asking, real.tree)
+    assert.ok(!answer.ok)
+    assert.deepEqual([answer.error.code, answer.error.details.rule, answer.error.details.next?.[0]], [code, rule, next], argv.join(' '))
+  }
+})

@@ -9,9 +9,10 @@ import { canonicalJson, sha256, type Json } from '../core/json.ts'
 import { readLintRun, readTestRun, testArgv, type LintMeasurement, type MeasuredBreach, type TestMeasurement } from '../pas/embedded/kpi/measure.ts'
 import type { ProjectCommand } from '../plms/contract/types.ts'
 import { decideCommand } from '../policy/argv.ts'
+import { ownGit } from '../policy/own-git.ts'
 import { shownCommand } from '../policy/shown.ts'
 import { environmentDigest } from './environment.ts'
-import type { Execution } from './execution.ts'
+import { reportPath, type Execution } from './execution.ts'
 import type { Breach } from './guarded.ts'
 import { executeHeld } from './held-tree.ts'
 import { detectCommands } from './projects/new.ts'
@@ -189,7 +190,13 @@ function decideArgv(argv: readonly string[], laneName: string | undefined, scene
   const lane = scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.home)
   const revealed = revealArgv(argv, lane, scene)
   if (revealed.kind === 'refused') return revealed.decision
-  return decideCommand(revealed.argv, lane, actor === 'operator' ? 'human' : actor)
+  const decision = decideCommand(revealed.argv, lane, actor === 'operator' ? 'human' : actor)
+  const own = decision.effect === 'deny' ? null : ownGit(argv)
+  if (own === null) return decision
+  const { scope, ...refusal } = own
+  if (scope !== undefined && !scene.caller.scopes.has(scope))
+    throw new VpError('policy.scope', `Missing scope: ${scope}`, { rule: `scope/${scope}`, next: [...own.next] })
+  return refusal
 }
 
 function boundTo(argv: readonly string[], laneName: string | undefined, scene: Scene): Json {
@@ -242,9 +249,10 @@ export async function measureTests(
   command: ProjectCommand,
   { args = [], lane = scene.tree.lane, isKept = true }: How = {},
 ): Promise<Measured<TestMeasurement>> {
-  const argv = testArgv(command, args, '{report}')
+  const reportFile = command.report.path ?? 'report'
+  const argv = testArgv(command, args, reportPath(reportFile))
   return measured(scene, isKept ? argv : null, async () => {
-    const { run, breaches } = await executeHeld(scene, { argv, lane, reportFile: command.report.path ?? 'report', runId: scene.caller.runId })
+    const { run, breaches } = await executeHeld(scene, { argv, lane, reportFile, runId: scene.caller.runId })
     note(scene, run)
     if (/EAFNOSUPPORT/.test(run.output) && run.backend === 'landlock')
       throw new VpError('sandbox.no_loopback', 'the tests open a socket, and Landlock cannot give them a loopback of their own', {

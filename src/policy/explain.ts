@@ -5,6 +5,7 @@
 import type { Actor, Effect } from './argv.ts'
 import { decideCommand } from './argv.ts'
 import type { Lane } from './lane.ts'
+import { ownGit } from './own-git.ts'
 
 export interface Explanation {
   readonly allowed: boolean
@@ -25,7 +26,8 @@ export interface Explanation {
 
 /** `box` is the sandbox in force, as in `bwrap`. */
 export function explainCommand(argv: readonly string[], lane: Lane, options: { readonly actor: Actor; readonly box?: string | undefined }): Explanation {
-  const { effect, rule, reason, nearest, where } = decideCommand(argv, lane, options.actor)
+  const decision = decideCommand(argv, lane, options.actor)
+  const { effect, rule, reason, nearest, where } = (decision.effect === 'deny' ? null : ownGit(argv)) ?? decision
   const terms = [options.box, lane.network.outbound ? 'network' : 'no network', `${lane.limits.maxExecSeconds}s`]
   return {
     allowed: effect === 'allow',

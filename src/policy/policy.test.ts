@@ -578,6 +578,13 @@ test('explain', () => {
   const allowed = explainCommand(['npm', 'run', 'build'], code, { actor: 'human', box: 'bwrap' })
   assert.deepEqual([allowed.effect, allowed.rule, allowed.shipped, allowed.file], ['allow', 'code-impl/npm-run', 'Code-Impl', null])
   assert.deepEqual(allowed.terms, ['bwrap', 'no network', '900s'])
+  for (const [argv, rule, nearest] of [
+    [['git', 'push'], 'global/git-push', 'vp git push, by a person with the scope git.push'],
+    [['git', 'add', '.'], 'global/git-data', 'vp git commit -m MESSAGE PATH'],
+  ] as const) {
+    const own = explainCommand(argv, code, { actor: 'human' })
+    assert.deepEqual([own.effect, own.rule, own.nearest], ['deny', rule, nearest], 'what the lane allows and a command cannot do')
+  }
   const denied = explainCommand(['git', 'push', '--force'], code, { actor: 'human' })
   assert.deepEqual(
     [denied.rule, denied.reason, denied.nearest, denied.shipped, denied.terms],

@@ -12,6 +12,7 @@ export const policy: Step = async (call) => {
   if (call.decision.effect === 'deny')
     throw new VpError('policy.denied', call.decision.reason, {
       rule: call.decision.rule,
+      ...(call.decision.next ? { next: [...call.decision.next] } : {}),
       ...(call.decision.nearest ? { why: `nearest allowed: ${call.decision.nearest}` } : {}),
     })
 }
