@@ -952,6 +952,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         subject: 'fix(cart): keep the items of both carts',
         files: 3,
         omitted: ['src/cart/.env', 'vendor/tool/'],
+        warnings: [],
         next: ['vp git push'],
       },
       look,

@@ -11,7 +11,7 @@ import type { Identity, RunGit } from '../workspace/git.ts'
 import { commitByHand, createBranch } from '../workspace/human-commit.ts'
 import { branchesOf, commitsOf, difference, emptyTree, resolveCommit, statusOf, type CommitEntry, type Sides } from '../workspace/human-reading.ts'
 import { humanIdentity, humanState, type HumanRepository } from '../workspace/human-repository.ts'
-import { operation, showing } from './operation.ts'
+import { operation, showing, type Decision, type Scene } from './operation.ts'
 import { isHidden, openRepository, readRepository, requireReadable } from './repository.ts'
 import { signingOf } from './signing.ts'
 
@@ -193,23 +193,48 @@ export const gitCommit = operation({
   name: 'git.commit',
   summary: 'commit the named paths, or what is staged; runs no hook or filter, signs when git.sign is each',
   params: z.strictObject({ message: z.string().check(z.maxLength(65_536)), signoff: z.optional(z.boolean()), paths: z.optional(pathsShape) }),
-  result: z.object({ sha: z.string(), branch: z.string(), files: z.int(), omitted: z.array(z.string()), signed: z.nullable(z.string()) }),
+  result: z.object({
+    sha: z.string(),
+    branch: z.string(),
+    /** As it was committed. */
+    subject: z.string(),
+    files: z.int(),
+    omitted: z.array(z.string()),
+    signed: z.nullable(z.string()),
+    warnings: z.array(z.string()),
+  }),
   effect: 'write',
   scope: 'git.commit',
+  decide: (params, scene) => decideMessage(params.message, scene),
   async handler(params, scene) {
     const { kit } = scene
     const repository = await openRepository(scene)
     const author = await humanIdentity(kit.git, repository, kit.env)
-    const message = await messageOf(kit.git, kit.redactText(params.message), params.signoff ? author : null)
+    const masked = kit.redactText(params.message)
+    const message = await messageOf(kit.git, masked, params.signoff ? author : null)
     const paths = params.paths === undefined ? null : requireReadable(params.paths)
     const signing =
       kit.config.git.sign === 'each' ? await signingOf(kit, { root: repository.root, present: scene.caller.confirm !== undefined, signal: scene.signal }) : null
     const commit = { message, author, epochMs: kit.clock.now(), paths, hide: isHidden, sign: signing?.sign }
     const done = await commitByHand(kit.git, repository, commit, hex(kit.random, 4))
-    return { ...done, omitted: [...done.omitted], signed: signing?.format ?? null }
+    const warnings = masked === params.message ? [] : ['the message held a secret: it was committed with a placeholder in its place']
+    return { ...done, subject: message.split('\n')[0] ?? '', omitted: [...done.omitted], signed: signing?.format ?? null, warnings }
   },
-  say: (params, result) => `${result.sha.slice(0, 7)} on ${result.branch}: ${(params.message.trim().split('\n')[0] ?? '').slice(0, 100)}`,
+  say: (_params, result) => `${result.sha.slice(0, 7)} on ${result.branch}: ${result.subject.slice(0, 100)}`,
 })
+
+/** A person is told, as they can write another; a program's message is masked, and it is told that it was. */
+function decideMessage(message: string, { kit, caller }: Scene): Decision {
+  const isPerson = caller.actor === 'human' || caller.actor === 'operator'
+  if (!isPerson || kit.redactText(message) === message) return { effect: 'allow', rule: 'scope/git.commit', reason: 'allowed to whoever holds the scope' }
+  return {
+    effect: 'deny',
+    rule: 'secrets/message',
+    reason: 'the message holds what reads like a secret, and a commit keeps it for good',
+    nearest: 'the same message without it',
+    next: ['vp git commit -m MESSAGE PATH'],
+  }
+}
 
 /** Throws `usage.params` for an empty message. */
 async function messageOf(git: RunGit, text: string, signer: Identity | null): Promise<string> {

@@ -41,7 +41,7 @@ export const gitCommitCommand: Command = {
   },
   needsKit: true,
   exits: [0, 2, 4, 7],
-  json: 'sha, branch, files, omitted[], signed',
+  json: 'sha, branch, subject, files, omitted[], signed, warnings[]',
   async run(context) {
     const message = textFlag(context.flags, 'message')
     if (message === undefined) throw new VpError('usage.flag', 'vp git commit takes -m MESSAGE', { next: ['vp git commit -m "fix: …" PATH'] })
@@ -52,9 +52,9 @@ export const gitCommitCommand: Command = {
       ...(context.flags['signoff'] === true ? { signoff: true } : {}),
       ...(paths.length > 0 ? { paths } : {}),
     })
-    const result = answer.result as { sha: string; branch: string; files: number; omitted: string[] }
-    const view = { ...result, subject: message.trim().split('\n')[0] ?? '', next: ['vp git push'] }
-    return { result, receipt: answer.receipt, screen: (look) => committedScreen(view, look) }
+    const result = answer.result as { sha: string; branch: string; subject: string; files: number; omitted: string[]; warnings: string[] }
+    const view = { ...result, next: ['vp git push'] }
+    return { result, receipt: answer.receipt, warnings: result.warnings, screen: (look) => committedScreen(view, look) }
   },
 }
 

@@ -33,12 +33,17 @@ export interface CommittedView {
   readonly files: number
   /** Below a named folder, but not committed: secrets, repositories of their own. */
   readonly omitted: readonly string[]
+  readonly warnings: readonly string[]
   readonly next: readonly string[]
 }
 
 export const committedScreen = renderer<CommittedView>((view) => ({
   stdout: [strong(`${short(view.sha)} on ${view.branch}: ${view.subject}`) + ` · ${count(view.files, 'file')}`],
-  stderr: [...(view.omitted.length > 0 ? [`note  left out, secret files and repositories within: ${view.omitted.join(' ')}`] : []), ...nextLines(view.next)],
+  stderr: [
+    ...view.warnings.map((warning) => `warn  ${warning}`),
+    ...(view.omitted.length > 0 ? [`note  left out, secret files and repositories within: ${view.omitted.join(' ')}`] : []),
+    ...nextLines(view.next),
+  ],
 }))
 
 export interface PushedView {
