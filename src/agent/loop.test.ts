@@ -191,7 +191,7 @@ test('plans are read from bare, fenced and wrapped JSON; anything else is a type
 })
 
 /** The loop alone, with a provider and one tool that are functions of the turn. */
-async function loop(answer: (turn: number) => Partial<ModelAnswer>, world: (calls: number) => string, maxTurns = 12) {
+async function loop(answer: (turn: number) => Partial<ModelAnswer>, world: (calls: number) => string, maxTurns = 12, schema: Json = {}) {
   const asked: ModelRequest[] = []
   let calls = 0
   const usage = { tokens_in: 0, tokens_out: 0, tokens_think: 0, tokens_cached: 0, tokens_tool_use: 0 }
@@ -204,7 +204,7 @@ async function loop(answer: (turn: number) => Partial<ModelAnswer>, world: (call
       return { text: '', calls: [], finish: 'stop', usage, usage_source: 'provider', ...answer(turn) }
     },
   }
-  const tool: AgentTool = { spec: { name: 'test', description: 'd', schema: {} }, call: async () => ({ text: `${++calls}` }) }
+  const tool: AgentTool = { spec: { name: 'test', description: 'd', schema }, call: async (args) => ({ text: `${++calls} ${canonicalJson(args)}` }) }
   const outcome = await runAgent(
     { provider, tools: [tool], world: () => world(calls) },
     { system: 's', goal: 'g', place: { task: 'T1', attempt: 1 }, maxTurns, maxTokensPerCall: 500 },
@@ -253,4 +253,14 @@ test('no message without words is sent, which servers refuse', async () => {
   const { asked } = await loop((turn) => (turn === 1 ? { text: '\n' } : TEST), String)
   for (const { messages } of asked)
     for (const message of messages) assert.ok(message.text.trim() !== '' || (message.role === 'assistant' && message.calls.length > 0), JSON.stringify(message))
+})
+
+test('an argument that is none is told once, then left out', async () => {
+  const schema = { type: 'object', properties: { args: { type: 'array', items: { type: 'string' } } } }
+  const odd = (turn: number): Partial<ModelAnswer> => ({ calls: [{ id: `c${turn}`, name: 'test', arguments: { args: [`${turn}`], cwd: 'src' } }] })
+  const { asked } = await loop(odd, String, 3, schema)
+  assert.deepEqual(
+    asked.slice(1).map(({ messages }) => messages.at(-1)?.text),
+    ['test: "cwd" is none of its arguments. It takes args (optional). Nothing was done.', '1 {"args":["2"]}'],
+  )
 })

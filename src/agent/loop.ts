@@ -6,6 +6,7 @@
 import { asVpError, isVpError, VpError } from '../core/errors.ts'
 import { canonicalJson, type Json } from '../core/json.ts'
 import type { CallPlace, Message, ModelAnswer, Provider, ToolCall, ToolSpec } from '../models/contract.ts'
+import { checkArguments } from './arguments.ts'
 import { bounded } from './prompt.ts'
 
 export interface ToolResult {
@@ -80,6 +81,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
   ]
   const specs = ports.tools.map((tool) => tool.spec)
   const seen = new Map<string, number>()
+  const told = new Set<string>()
   let silent = 0
   for (let turn = 1; turn <= input.maxTurns; turn++) {
     const stop = (reason: StopReason, message: string, error: VpError | null = null): AgentOutcome => ({
@@ -116,7 +118,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
       if (times >= SAME_CALL_LIMIT) return stop('no_progress', `the model made the same call three times while nothing changed: ${call.name}`)
       let result: ToolResult
       try {
-        result = answer.finish === 'length' && isMalformed(call.arguments) ? { text: CUT_SHORT } : await callTool(ports, call, signal)
+        result = answer.finish === 'length' && isMalformed(call.arguments) ? { text: CUT_SHORT } : await callTool(ports, call, told, signal)
       } catch (thrown) {
         const error = asVpError(thrown)
         return stop(ENDS[error.code] ?? 'model', error.message, error)
@@ -134,7 +136,8 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
   }
 }
 
-async function callTool(ports: AgentPorts, call: ToolCall, signal: AbortSignal): Promise<ToolResult> {
+/** `told`: arguments that this model has been told are none; from then on they are left out. */
+async function callTool(ports: AgentPorts, call: ToolCall, told: Set<string>, signal: AbortSignal): Promise<ToolResult> {
   const tool = ports.tools.find((one) => one.spec.name === call.name)
   if (!tool)
     return {
@@ -144,10 +147,16 @@ async function callTool(ports: AgentPorts, call: ToolCall, signal: AbortSignal):
     return {
       text: `The arguments of ${call.name} are not JSON. Send one JSON object with ${argumentNames(tool.spec)}.`,
     }
-  ports.onActivity?.({ kind: 'tool', name: call.name, args: call.arguments })
+  const { args, unknown, words } = checkArguments(tool.spec, call.arguments as Readonly<Record<string, Json>>)
+  const news = unknown.filter((key) => !told.has(`${call.name}.${key}`))
+  if (words !== null && news.length > 0) {
+    for (const key of news) told.add(`${call.name}.${key}`)
+    return { text: words }
+  }
+  ports.onActivity?.({ kind: 'tool', name: call.name, args })
   try {
-    const result = await tool.call(call.arguments, signal)
-    ports.onActivity?.({ kind: 'told', name: call.name, args: call.arguments, text: result.text })
+    const result = await tool.call(args, signal)
+    ports.onActivity?.({ kind: 'told', name: call.name, args, text: result.text })
     return result
   } catch (error) {
     if (
@@ -159,7 +168,7 @@ async function callTool(ports: AgentPorts, call: ToolCall, signal: AbortSignal):
       error.code.startsWith('sandbox.')
     )
       throw error
-    return { text: inWords(error) }
+    return { text: error.code === 'usage.params' && words !== null ? words : inWords(error) }
   }
 }
 
