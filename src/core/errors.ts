@@ -98,6 +98,7 @@ export const CODES = {
   'model.quota': { ...PROVIDER, retryable: false },
   'model.not_found': { ...PROVIDER, retryable: false },
   'model.too_large': { ...PROVIDER, retryable: false },
+  'model.truncated': { ...PROVIDER, retryable: false },
   'model.request': { ...PROVIDER, retryable: false },
   'model.refused': { ...PROVIDER, retryable: false },
   'model.offline': { ...DENIED, exit: 4 },

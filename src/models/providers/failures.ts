@@ -1,6 +1,8 @@
 /** HTTP and transport failures as codes; the server's own hint on when to come back, or not to, is kept. */
 import { isVpError, VpError } from '../../core/errors.ts'
-import type { Endpoint, SpentByFailure } from '../contract.ts'
+import type { Endpoint, ModelUsage, SpentByFailure } from '../contract.ts'
+import { estimateTokens } from '../prices.ts'
+import type { Counted } from '../window.ts'
 import { retryHint, type Headers } from './hints.ts'
 
 interface ApiError {
@@ -66,7 +68,18 @@ export function statusFailure(endpoint: Endpoint, status: number, message: strin
 /** What waiting does not heal. Sources: OpenAI's error codes guide, Anthropic's errors page, Gemini's QuotaFailure by the day. */
 const NO_MONEY = /insufficient_quota|billing_hard_limit_reached|billing_error|credit balance is too low|"quotaId"\s*:\s*"[^"]*PerDay/i
 /** Sources: OpenAI and vLLM, llama.cpp's server, Anthropic, Gemini, in this order. */
-const TOO_LONG = /context_length_exceeded|maximum context length|exceed_context_size_error|prompt is too long|input token count .{0,40}exceeds/i
+const TOO_LONG =
+  /context_length_exceeded|maximum context length|exceed_context_size_error|exceeds the available context size|prompt is too long|input token count .{0,40}exceeds/i
+
+/** The server read less than was sent, and said nothing. What it said of its use was spent all the same. */
+export function truncated(endpoint: Endpoint, { characters, tokens }: Counted, spent: ModelUsage): VpError {
+  const sent = `${characters} characters, some ${Math.round(estimateTokens(' '.repeat(characters)) / 100) * 100} tokens, were sent`
+  return new VpError('model.truncated', `${endpoint.host} read ${tokens} tokens of the prompt and left out the rest: ${sent}`, {
+    why: 'its window is smaller than the prompt, and it cuts without a word; an answer to half a prompt is none',
+    next: ['OLLAMA_CONTEXT_LENGTH=32768 ollama serve', 'choose a model with a larger window'],
+    data: { characters, tokens, spent: spent satisfies SpentByFailure },
+  })
+}
 
 export function notAModel(message: string): VpError {
   return new VpError('model.protocol', message, { next: ['check VP_MODEL_BASE_URL'] })

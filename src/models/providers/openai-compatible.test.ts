@@ -4,7 +4,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import { chooseModel } from '../choose.ts'
-import type { ModelAnswer, ModelRequest, Provider } from '../contract.ts'
+import type { VpError } from '../../core/errors.ts'
+import type { ModelAnswer, ModelRequest, ModelUsage, Provider } from '../contract.ts'
 import { openaiCompatible } from './openai-compatible.ts'
 
 let body: { readonly type: string; readonly text: string }
@@ -170,4 +171,23 @@ test('calls that the server left in the words are calls, and arguments are read 
     assert.deepEqual((await asked(call({ index: 0, id: 'a', function: { name: 'read', arguments: input } }), END)).calls, [TWO[0]], input)
   const cut = await asked(call({ index: 0, id: 'a', function: { name: 'read', arguments: '{"path": "a"' } }), delta({}, 'length'))
   assert.deepEqual(cut.calls[0]?.arguments, { malformed: '{"path": "a"' })
+})
+
+test('a prompt that the server cut is an error with both numbers, and what it cost', async () => {
+  const usage = (prompt_tokens: number) => ({ choices: [], usage: { prompt_tokens, completion_tokens: 4 } })
+  const turn = (n: number, task: string, tokens: number) => {
+    body = { type: 'text/event-stream', text: streamed(delta({ content: 'ok' }, 'stop'), usage(tokens)) }
+    const messages = [{ role: 'user' as const, text: 'const a = 1\n'.repeat(n) }]
+    return provider.answer({ ...QUESTION, messages }, { task, attempt: 1, turn: 1 }, new AbortController().signal)
+  }
+  await assert.rejects(turn(5000, 'T2', 2050), {
+    code: 'model.truncated',
+    message: /^127\.0\.0\.1:\d+ read 2050 tokens of the prompt and left out the rest: 65\d{3} characters, some 18\d00 tokens, were sent$/,
+  })
+  await turn(1500, 'T3', 4096)
+  await assert.rejects(turn(3000, 'T3', 4096), (error: VpError) => {
+    assert.deepEqual([error.code, (error.details.data?.['spent'] as ModelUsage | undefined)?.tokens_in], ['model.truncated', 4096])
+    return true
+  })
+  assert.equal((await turn(3000, 'T4', 9000)).text, 'ok')
 })

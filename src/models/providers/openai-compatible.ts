@@ -7,22 +7,24 @@ import type { ModelSpec } from '../choose.ts'
 import type { Endpoint, Message, ModelRequest, Provider } from '../contract.ts'
 import { answerOf, usageOf, type Collected } from './answer.ts'
 import { eventData } from './event-lines.ts'
-import { brokeOff, elsewhere, notAModel, statusFailure } from './failures.ts'
+import { isTruncated, type Counted } from '../window.ts'
+import { brokeOff, elsewhere, notAModel, statusFailure, truncated } from './failures.ts'
 import { poster } from './http.ts'
 import type { ProviderOptions } from './index.ts'
 
 export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Provider {
   const { endpoint } = spec
   const post = poster(spec.baseUrl)
+  const counts = new Map<string, Counted>()
   const headers = { 'content-type': 'application/json', ...(spec.apiKey ? { authorization: `Bearer ${spec.apiKey}` } : {}) }
   return {
     name: 'openai_compatible',
     model: spec.model,
     endpoint,
-    answer: (request, place, signal, onProgress) =>
-      answerOf(
+    async answer(request, place, signal, onProgress) {
+      const body = JSON.stringify(wireRequest(spec.model, request))
+      const answer = await answerOf(
         async (all, until, heard) => {
-          const body = JSON.stringify(wireRequest(spec.model, request))
           const response = await post({ url: `${spec.baseUrl}/chat/completions`, headers, body, signal: until })
           heard(0)
           await collect(all, response, endpoint, heard)
@@ -31,7 +33,15 @@ export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Pro
         request,
         place,
         { signal, onProgress },
-      ),
+      )
+      if (answer.usage_source === 'provider') {
+        const conversation = `${place.task}#${place.attempt}`
+        const now = { characters: body.length, tokens: answer.usage.tokens_in }
+        if (isTruncated(now, counts.get(conversation) ?? null)) throw truncated(endpoint, now, answer.usage)
+        counts.set(conversation, now)
+      }
+      return answer
+    },
   }
 }
 
