@@ -73,6 +73,10 @@ const says =
   (response, wire) =>
     void open(response).end(wire.events(said).join(''))
 const begun: Said = { text: 'I will now look', calls: CALLS, usage: USAGE }
+const raw =
+  (chunk: object): Serve =>
+  (response) =>
+    void open(response).end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`)
 const fine = says({ text: 'ok', usage: USAGE })
 const OK = { text: 'ok', finish: 'stop' } as const
 const error = (type: string, message: string, grpc: string, details?: readonly object[]): ErrorBody => ({
@@ -327,6 +331,50 @@ const ROWS: readonly Row[] = [
     cost: ['worst'],
   },
   { fault: 'a refusal', serve: [says({ text: 'I', end: 'refused', usage: USAGE })], outcome: 'model.refused', tries: all, cost: ['said'] },
+
+  {
+    fault: 'a prompt that is blocked',
+    serve: [
+      raw({
+        promptFeedback: { blockReason: 'PROHIBITED_CONTENT' },
+        usageMetadata: { promptTokenCount: 120, candidatesTokenCount: 30, thoughtsTokenCount: 10, totalTokenCount: 160 },
+      }),
+    ],
+    outcome: 'model.refused',
+    tries: all,
+    cost: ['said'],
+    only: ['google'],
+  },
+  {
+    fault: 'words that decline',
+    serve: [
+      raw({ id: 'x', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta: { refusal: 'I cannot' }, finish_reason: 'stop' }] }),
+    ],
+    outcome: 'model.refused',
+    tries: all,
+    cost: ['worst'],
+    only: ['openai', 'openai_compatible'],
+  },
+  {
+    fault: 'a stream of no choice',
+    serve: [raw({ id: 'x', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [] })],
+    outcome: 'model.cut',
+    tries: thrice,
+    waits: [null, null],
+    cost: ['worst', 'worst', 'worst'],
+    only: ['openai', 'openai_compatible'],
+  },
+  {
+    fault: 'a document of no choice',
+    serve: [
+      (response) =>
+        void response.writeHead(200, { 'content-type': 'application/json' }).end('{"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}'),
+    ],
+    outcome: 'model.protocol',
+    tries: all,
+    cost: ['worst'],
+    only: ['openai_compatible'],
+  },
 
   // a page is no answer, and nobody pays for it
   {

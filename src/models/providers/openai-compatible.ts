@@ -122,9 +122,10 @@ async function collect(all: Collected, response: IncomingMessage, endpoint: Endp
   }
   if (!type.includes('json')) throw elsewhere(`${endpoint.host} answered ${type || 'without a content type'}, not as a model does`)
   const document = parsed(await whole(response), endpoint)
-  if (!Array.isArray(document.choices) || !(document.choices[0] as Choice | undefined)?.message)
-    throw elsewhere(`${endpoint.host} answered JSON that is no answer of a model`)
+  const words = `${endpoint.host} answered JSON that is no answer of a model`
+  if (!Array.isArray(document.choices)) throw elsewhere(words)
   all.isAccepted = true
+  if (!(document.choices[0] as Choice | undefined)?.message) throw notAModel(words)
   fold(document)
   all.finish ??= 'stop'
 }
