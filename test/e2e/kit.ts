@@ -160,7 +160,8 @@ export async function vpJson(
 export interface ReceiptSeen {
   readonly op: string
   readonly outcome: string
-  readonly error?: { readonly code: string }
+  readonly error?: { readonly code: string; readonly message: string }
+  readonly usage?: { readonly tokens_in: number }
   readonly detail?: { readonly left_out?: readonly string[] }
 }
 

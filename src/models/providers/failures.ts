@@ -53,12 +53,10 @@ export interface StatusAnswer {
 /** An HTTP status of 400 and above. */
 export function statusFailure(endpoint: Endpoint, status: number, message: string, { headers, body = '', cause }: StatusAnswer): VpError {
   const at = `${endpoint.host} answered ${status}: ${firstLine(message)}`
-  if (status === 402 || NO_MONEY.test(`${body}\n${message}`))
-    return new VpError('model.quota', at, { cause, next: ['look at the plan and the billing of this key'] })
+  if (status === 402 || NO_MONEY.test(`${body}\n${message}`)) return new VpError('model.quota', at, { cause })
   if (status === 401 || status === 403) return new VpError('model.auth', at, { cause, next: ['check the API key in the environment', 'vp doctor'] })
-  if (status === 404) return new VpError('model.not_found', at, { cause, next: ['vp model list', 'check VP_MODEL and VP_MODEL_BASE_URL'] })
-  if (status === 413 || TOO_LONG.test(`${body}\n${message}`))
-    return new VpError('model.too_large', at, { cause, next: ['split the task', 'choose a model with a larger window'] })
+  if (status === 404) return new VpError('model.not_found', at, { cause })
+  if (status === 413 || TOO_LONG.test(`${body}\n${message}`)) return new VpError('model.too_large', at, { cause })
   const data = retryHint(headers, body)
   if (status === 429 || status === 529) return new VpError('model.rate_limited', at, { cause, data })
   if (status >= 500 || status === 408) return new VpError('model.server', at, { cause, data })
@@ -76,7 +74,6 @@ export function truncated(endpoint: Endpoint, { characters, tokens }: Counted, s
   const sent = `${characters} characters, some ${Math.round(estimateTokens(' '.repeat(characters)) / 100) * 100} tokens, were sent`
   return new VpError('model.truncated', `${endpoint.host} read ${tokens} tokens of the prompt and left out the rest: ${sent}`, {
     why: 'its window is smaller than the prompt, and it cuts without a word; an answer to half a prompt is none',
-    next: ['OLLAMA_CONTEXT_LENGTH=32768 ollama serve', 'choose a model with a larger window'],
     data: { characters, tokens, spent: spent satisfies SpentByFailure },
   })
 }

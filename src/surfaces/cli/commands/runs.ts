@@ -1,6 +1,6 @@
 /** `vp start`, `resume`, `pause`, `terminate`, `do`: what makes runs go. */
 import { spawn } from 'node:child_process'
-import { isErrorCode, VpError } from '../../../core/errors.ts'
+import { isErrorCode, nextSteps, VpError } from '../../../core/errors.ts'
 import { runDo, type DoResult } from '../../../operations/do.ts'
 import { plmsStart } from '../../../operations/plms.ts'
 import type { Started } from '../../../operations/projects/start.ts'
@@ -28,7 +28,8 @@ export function endError(result: Started): VpError {
   const reason = result.reason ?? result.status
   const code = /^[a-z_]+\.[a-z_]+(?=: )/.exec(reason)?.[0]
   // A run that stopped for an error says so with that error's own code.
-  const next = [...result.approvals.map((id) => `vp approve ${id}`), ...nextAfter(result)]
+  const own = result.exit === 8 && code !== undefined && isErrorCode(code) ? nextSteps(new VpError(code, reason)) : []
+  const next = [...result.approvals.map((id) => `vp approve ${id}`), ...(own.length > 0 ? [...own, 'vp resume'] : nextAfter(result))]
   const asks = result.approvals[0] ? { approval: result.approvals[0] } : {}
   if (code === 'gate.unmeasured')
     return new VpError(code, reason.slice(code.length + 2), { next: ['add --test "make check"', ...next], changed: 'your branch stays as it is' })

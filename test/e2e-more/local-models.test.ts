@@ -1,0 +1,67 @@
+/** Models on this machine as their servers show them: calls left in the words, a prompt cut without a word. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
+import { makePlace, receiptsOf, vpJson } from '../e2e/kit.ts'
+
+const FILES = {
+  'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
+  'add.js': 'export const add = (a, b) => a - b\n',
+  'add.test.js':
+    "import assert from 'node:assert/strict'\nimport { test } from 'node:test'\nimport { add } from './add.js'\n\ntest('adds two', () => assert.equal(add(2, 3), 5))\n",
+}
+const SUBMIT = { title: 'fix: add adds', summary: 'It subtracted.' }
+
+const DIALECTS: Readonly<Record<string, readonly string[]>> = {
+  'qwen2.5-coder: JSON and fences': [
+    `{"name": "read", "arguments": {"path": "add.js"}}`,
+    '```json\n{"name": "edit", "arguments": {"path": "add.js", "old": "a - b", "new": "a + b"}}\n```',
+    'Here are the tests:\n\n```json\n{"name": "test", "arguments": {}}\n```\n',
+    JSON.stringify({ name: 'submit', arguments: SUBMIT }),
+  ],
+  'qwen3-coder: XML, its opening tag lost': [
+    'I look at the file.\n\n<function=read>\n<parameter=path>\nadd.js\n</parameter>\n</function>\n</tool_call>',
+    '<tool_call>\n<function=edit>\n<parameter=path>\nadd.js\n</parameter>\n<parameter=old>\na - b\n</parameter>\n<parameter=new>\na + b\n</function>\n</tool_call>',
+    '<think>\nNow <tool_call>s: the tests.\n</think>\n<tool_call>\n<function=test>\n</function>\n</tool_call>',
+    `<tool_call>\n<function=submit>\n<parameter=title>\n${SUBMIT.title}\n</parameter>\n<parameter=summary>\n${SUBMIT.summary}\n</parameter>\n</function>\n</tool_call>`,
+  ],
+  'llama3.2: Python, several calls': [
+    '[read(path="add.js")]',
+    `[edit(path='add.js', old='a - b', new='a + b'), test()]`,
+    `[submit(title="${SUBMIT.title}", summary="${SUBMIT.summary}")]`,
+  ],
+}
+for (const [model, turns] of Object.entries(DIALECTS))
+  test(`${model}: a task is done by calls in the words`, async (t) => {
+    const server = await startScriptedServer((_request, n): ScriptedAnswer => ({ text: turns[n - 1] ?? 'I am done.' }))
+    t.after(() => server.close())
+    const place = makePlace(t, FILES, server)
+    const { code, doc, stderr } = await vpJson(place, ['do', 'fix add'])
+    assert.equal(code, 0, `${JSON.stringify(doc)}\n${stderr}`)
+    assert.match(readFileSync(join(place.repository, 'add.js'), 'utf8'), /a \+ b/)
+    assert.equal(server.requests.length, turns.length, 'no turn was lost')
+    const sent = server.requests
+      .at(-1)
+      ?.messages.flatMap((message) => message.tool_calls ?? [])
+      .map((call) => call.function.name)
+    assert.deepEqual(sent?.slice(0, 2), ['read', 'edit'], 'they go back as calls')
+    assert.equal((await vpJson(place, ['verify'])).code, 0)
+  })
+
+test('a prompt that the server cuts ends the task with both numbers, and its tokens are counted', async (t) => {
+  const server = await startScriptedServer((_request, n): ScriptedAnswer => ({
+    calls: [{ name: 'read', arguments: { path: `long-${n}.txt` } }],
+    usage: { in: n === 1 ? 2000 : 2050, out: 9 },
+  }))
+  t.after(() => server.close())
+  const long = Object.fromEntries([1, 2, 3].map((n) => [`long-${n}.txt`, `line ${n} of a long file\n`.repeat(300)]))
+  const place = makePlace(t, { ...FILES, ...long }, server)
+  const { code, doc } = await vpJson(place, ['do', 'fix add'])
+  assert.deepEqual([code, doc.error?.code, doc.error?.hint], [8, 'model.truncated', 'OLLAMA_CONTEXT_LENGTH=32768 ollama serve'], JSON.stringify(doc.error))
+  const cut = (await receiptsOf(place)).find((receipt) => receipt.error?.code === 'model.truncated')
+  assert.match(cut?.error?.message ?? JSON.stringify(doc), /read 2050 tokens of the prompt and left out the rest: \d+ characters, some \d+ tokens, were sent/)
+  assert.equal(cut?.usage?.tokens_in, 2050)
+  assert.ok(server.requests.length <= 6, 'and is not asked for ever')
+})
