@@ -125,7 +125,7 @@ export function applyToText(source: TextFile | null, patch: FilePatch): TextResu
   }
   const text = rebuild(source, placed)
   if (patch.kind !== 'delete') {
-    const again = identity() === 'before' ? [] : placedAgain(text, patch)
+    const again = patch.kind === 'rename' || identity() === 'before' ? [] : placedAgain(text, patch)
     if (again.length === 0) return { ok: true, text, hunks: outcomes }
     return { ok: false, text: source, hunks: outcomes.map((one, at) => (again.includes(at) ? { kind: 'rejected', reason: 'ambiguous' } : one)) }
   }
@@ -163,7 +163,7 @@ function rejection(reason: RejectReason, found?: Found): HunkOutcome {
 }
 
 /**
- * The hunks that would change the result once more: nothing told a second sending from the first, so the first, for
+ * The hunks that would change the result once more (of a rename there is no second): nothing told a second sending from the first, so the first, for
  * all that is known, may be the second.
  */
 function placedAgain(text: TextFile, patch: FilePatch): number[] {

@@ -94,6 +94,28 @@ for (const flavour of FLAVOURS) {
   })
 }
 
+test('no patch changes its own result, however little context it has', () => {
+  const plain: Flavour = { title: 'LF', end: '\n' }
+  let applied = 0
+  for (let seed = 1; seed <= 600; seed++) {
+    const next = generator(seed)
+    // Few different lines, so that nearly every hunk fits in several places.
+    const before = Array.from({ length: 2 + next(12) }, () => ['remove();', 'keep();', '}'][next(3)] ?? '')
+    const after = before.toSpliced(next(before.length), 1 + next(2), ...['remove();', '}'].slice(next(4)))
+    const [from, to] = [file(plain, before, true), file(plain, after, true)]
+    // Without the blobs, which would tell a second sending.
+    const diff = makeFileDiff('f', from, to, { context: seed % 3 }).replace(/^index .*\n/m, '')
+    if (diff === '') continue
+    const patch = parsed(seed % 2 === 0 ? diff : diff.replaceAll(/^@@ .*$/gm, '@@'))
+    const once = applyToText(from, patch)
+    if (!once.ok || once.text === null) continue
+    applied++
+    const twice = applyToText(once.text, patch)
+    assert.ok(!twice.ok || (twice.text !== null && encode(twice.text).equals(encode(once.text))), `seed ${seed}\n${diff}`)
+  }
+  assert.ok(applied > 100, `${applied} applied`)
+})
+
 test('git apply takes our diffs and gives the same bytes', () => {
   const dir = mkdtempSync(join(tmpdir(), 'vp-patch-'))
   try {

@@ -18,7 +18,8 @@ import type { Target } from './fuzz.ts'
 
 const words = (text: string): string[] => text.trim().split(/\s+/)
 
-// Patches: nothing but a parse error is thrown away, all or nothing, and nothing outside of the hunks is another.
+// Patches: nothing but a parse error is thrown away, all or nothing, nothing outside of the hunks is another,
+// and sent twice is sent once.
 const TREE: Readonly<Record<string, Buffer>> = {
   'src/a.ts': Buffer.from('export const one = 1\nexport const two = 2\nexport const three = 3\n'),
   'src/b.py': Buffer.from('def f():\n    return 1\n\n\ndef g():\n    return 1\n'),
@@ -47,6 +48,8 @@ function checkPatch(text: string): void {
     return change === undefined ? readTree(path) : change.bytes === null ? null : Buffer.from(change.bytes)
   }, parsed.files)
   assert.ok(again.ok || again.changes.length === 0, 'all or nothing, a second time')
+  const isOnlyEdits = result.ok && parsed.files.every(({ kind }) => kind === 'modify')
+  for (const { before, bytes } of isOnlyEdits ? again.changes : []) assert.deepEqual(bytes, before, 'a second time changes nothing')
 }
 
 /** Lines that no hunk names are there, in their order and with their ends: removed and added ones explain every difference. */

@@ -227,7 +227,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'a removal is applied to its own result',
     file: 'src/patch/apply.ts',
-    from: "identity() === 'before' ? [] : placedAgain(text, patch)",
+    from: "patch.kind === 'rename' || identity() === 'before' ? [] : placedAgain(text, patch)",
     to: '[] as number[]',
     test: at('src/patch/dialects.test.ts', 'a removal that would fit its own result'),
   },

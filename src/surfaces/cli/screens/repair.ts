@@ -110,7 +110,9 @@ function hunkText(hunk: HunkView): string {
   if (hunk.outcome === 'already-applied' || hunk.outcome === 'already_applied') return 'already applied'
   if (hunk.outcome === 'rejected') {
     const words =
-      { not_found: 'does not fit', ambiguous: 'fits two places', overlap: 'overlaps another hunk' }[hunk.reason ?? ''] ?? hunk.reason ?? 'does not fit'
+      { not_found: 'does not fit', ambiguous: 'fits in more than one way', overlap: 'overlaps another hunk' }[hunk.reason ?? ''] ??
+      hunk.reason ??
+      'does not fit'
     return `${bad(words)}${hunk.nearest ? `, nearest is line ${hunk.nearest}` : ''}`
   }
   const drift = hunk.drift ?? 0
