@@ -115,6 +115,7 @@ const rows: readonly Row[] = [
     SOURCE.replace('count', 'size'),
   ],
   ['two places with enough to recognise, none stated', `${HEAD}@@ @@\n-const value = 1\n+const value = 2\n`, null, 'const value = 1\n\nconst value = 1\n'],
+  ['two places whose result would be known, none stated', `${HEAD}@@ @@\n const value = 1\n+const other = 2\n`, null, 'const value = 1\n\nconst value = 1\n'],
   ['two places, none stated', `${HEAD}@@ @@\n }\n+// end\n`, null],
   [
     'two places, a scope that holds one',
@@ -144,6 +145,11 @@ const rows: readonly Row[] = [
   ],
   ['overlapping hunks', `${HEAD}@@ -6 +6 @@\n-    sum += item\n+    sum += 1\n@@ -6 +6 @@\n-    sum += item\n+    sum += 2\n`, null],
   ['two insertions at one place, whose order would be a guess', `${HEAD}@@ -5,0 +6 @@\n+    // a\n@@ -5,0 +6 @@\n+    // b\n`, null],
+  [
+    'two insertions at one place of the file before, by its blob',
+    `diff --git a/src/t.ts b/src/t.ts\nindex ${blobId(Buffer.from(SOURCE)).slice(0, 7)}..1234567 100644\n${HEAD}@@ -5,0 +6 @@\n+    // a\n@@ -5,0 +6 @@\n+    // b\n`,
+    null,
+  ],
   ['search and replace', 'src/t.ts\n```ts\n<<<<<<< SEARCH\n    sum += item\n=======\n    sum += item * 2\n>>>>>>> REPLACE\n```\n', WANT],
   ['search that fits twice', 'src/t.ts\n<<<<<<< SEARCH\n}\n=======\n};\n>>>>>>> REPLACE\n', null],
   ['V4A', `*** Begin Patch\n*** Update File: src/t.ts\n@@ export function total\n-    sum += item\n+    sum += item * 2\n*** End Patch\n`, WANT],

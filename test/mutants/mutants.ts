@@ -194,7 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/patch/locate.ts',
     from: 'if (places.length === 1) return places[0] ?? null',
     to: 'if (places.length >= 1) return places[0] ?? null',
-    test: at('src/patch/dialects.test.ts', 'two places with enough to recognise, none stated'),
+    test: at('src/patch/dialects.test.ts', 'two places whose result would be known, none stated'),
   },
   {
     why: 'the good half of a bad patch is written',
@@ -215,7 +215,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/patch/apply.ts',
     from: 'if (isEdit && (isInside || isTwin)) {',
     to: 'if (isEdit && isInside) {',
-    test: at('src/patch/dialects.test.ts', 'two insertions at one place, whose order would be a guess'),
+    test: at('src/patch/dialects.test.ts', 'two insertions at one place of the file before, by its blob'),
   },
   {
     why: 'the first reading of a block is taken although another fits too',
