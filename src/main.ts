@@ -6,6 +6,8 @@ import { cacheCompiled } from './compose/compile-cache.ts'
 import { settledEnvironment } from './config/paths.ts'
 
 const VERSION = '0.1.0'
+/** Something was given to a stream, which may still be on its way. */
+let isStreaming = false
 
 async function main(): Promise<number> {
   const argv = process.argv.slice(2)
@@ -25,6 +27,7 @@ async function main(): Promise<number> {
       return process.stdin
     },
     get stdout() {
+      isStreaming = true
       return process.stdout
     },
     get stderr() {
@@ -38,6 +41,7 @@ async function main(): Promise<number> {
 
 /** Talk that nobody reads any more (`vp do … 2>&1 | head -1`, a closed terminal) ends no work. */
 function steadyStderr(): NodeJS.WriteStream {
+  isStreaming = true
   if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => undefined)
   return process.stderr
 }
@@ -68,7 +72,12 @@ function print(fd: 1 | 2, text: string): void {
     if (code === 'EPIPE') return // nobody reads any more
     if (code !== 'EAGAIN') throw error
   }
-  if (at < bytes.length) (fd === 1 ? process.stdout : steadyStderr()).write(bytes.subarray(at))
+  if (at < bytes.length) {
+    isStreaming = true
+    ;(fd === 1 ? process.stdout : steadyStderr()).write(bytes.subarray(at))
+  }
 }
 
 process.exitCode = await main()
+// All is written and done: taking the engine apart first would be a tenth of a start.
+if (!isStreaming) process.exit()
