@@ -273,7 +273,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/workspace/human-repository.ts',
     from: "['read-tree', '-m', '-u',",
     to: "['read-tree', '--reset', '-u',",
-    test: at('test/e2e/human-repository.test.ts', 'vp complete refuses while a file it would change has unfinished work, and changes nothing'),
+    test: at('test/e2e-more/human-repository.test.ts', 'vp complete refuses while a file it would change has unfinished work, and changes nothing'),
   },
 
   // sandbox

@@ -7,9 +7,9 @@ import { chmodSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
-import { approvedProject, git, makePlace, turnOf, vp, vpJson, writeFiles, type Place } from './kit.ts'
-import { HOOKS, isSame, manifest, setTraps } from './traps.ts'
-import { WORDS_FILES, wordsModel } from './words.ts'
+import { approvedProject, git, makePlace, turnOf, vp, vpJson, writeFiles, type Place } from '../e2e/kit.ts'
+import { HOOKS, isSame, manifest, setTraps } from '../e2e/traps.ts'
+import { WORDS_FILES, wordsModel } from '../e2e/words.ts'
 
 function uncommittedWork(place: Place): void {
   writeFiles(place.repository, {
