@@ -237,7 +237,7 @@ export const replayed = z.object({
   trees: z.array(z.object({ task_id: z.string(), attempt: count, tree: z.string(), equal: z.boolean() })),
   operations: count,
   gates: count,
-  sockets: z.literal(0),
+  sockets: count,
   divergence: z.nullable(
     z.object({ task_id: z.string(), turn: z.nullable(count), field: z.string(), was: z.string(), is: z.string(), unequal_inputs: z.array(z.string()) }),
   ),

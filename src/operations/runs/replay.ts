@@ -2,6 +2,7 @@
  * `vp replay`: the same run again from its recording: every operation for real in the sandbox, no model, no network.
  * Trees are compared by id; the first divergence is named by task, turn and field. Nothing of it is kept.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runAgent } from '../../agent/loop.ts'
@@ -45,7 +46,8 @@ export interface Replayed {
   }[]
   readonly operations: number
   readonly gates: number
-  readonly sockets: 0
+  /** Connections that this process opened meanwhile. */
+  readonly sockets: number
   readonly divergence: Divergence | null
   readonly duration_ms: number
 }
@@ -66,6 +68,7 @@ export async function replayBundle({ kit, caller, signal }: Pick<Scene, 'kit' | 
   const store = openSqlite(join(directory, 'replay.db'))
   const scratch: Kit = { ...kit, store }
   // A set-up is no part of the run: a yes to it, and its receipt, are this machine's own.
+  const connections = countConnections()
   const environment: TreeRequest['environment'] = (tree, now) => environmentFor(kit, tree, caller.confirm ? { confirm: caller.confirm } : {}, now)
   try {
     const run = await unpack(scratch, bundle, directory, home)
@@ -101,13 +104,27 @@ export async function replayBundle({ kit, caller, signal }: Pick<Scene, 'kit' | 
       trees,
       operations,
       gates,
-      sockets: 0,
+      sockets: connections.count,
       divergence,
       duration_ms: Math.round(kit.clock.monotonic() - startedAt),
     }
   } finally {
+    connections.end()
     store.close()
     rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** As Node itself tells them. Source: Node's diagnostics_channel documentation, `net.client.socket`. */
+function countConnections(): { readonly count: number; end(): void } {
+  let count = 0
+  const onSocket = () => void count++
+  subscribe('net.client.socket', onSocket)
+  return {
+    get count() {
+      return count
+    },
+    end: () => void unsubscribe('net.client.socket', onSocket),
   }
 }
 
