@@ -21,12 +21,20 @@ export async function capTasks(tasks: number): Promise<() => void> {
   if (group === null) return () => {}
   const change = (by: number) => {
     promised += by
-    // What a bomb leaves counts until the machine has reaped it, and must not keep vp itself from starting anything.
-    const left = promised === 0 ? Number(readFileSync(join(group, 'pids.current'), 'latin1')) : 0
-    writeFileSync(join(group, 'pids.max'), String(OWN_TASKS + promised + left))
+    try {
+      write(group)
+    } catch {
+      // It was taken away: the watchdog stands alone, and a run's result is worth more than its cap.
+    }
   }
   change(tasks)
   return () => change(-tasks)
+}
+
+function write(group: string): void {
+  // What a bomb leaves counts until the machine has reaped it, and must not keep vp itself from starting anything.
+  const left = promised === 0 ? Number(readFileSync(join(group, 'pids.current'), 'latin1')) : 0
+  writeFileSync(join(group, 'pids.max'), String(OWN_TASKS + promised + left))
 }
 
 async function enter(): Promise<string | null> {
@@ -63,7 +71,8 @@ function ownGroup(): string | null {
 function sweep(parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = /^vp-(\d+)(?:-|$)/.exec(name)?.[1]
-    if (pid === undefined || existsSync(`/proc/${pid}`)) continue
+    // One of this very number is from before: this process is in none yet.
+    if (pid === undefined || (Number(pid) !== process.pid && existsSync(`/proc/${pid}`))) continue
     try {
       rmdirSync(join(parent, name))
     } catch {
