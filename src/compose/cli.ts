@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { resolvedStateDirectory } from '../config/paths.ts'
+import { resolvedStateDirectory } from '../config/state-directory.ts'
 import { nodeCrypto } from '../core/node-crypto.ts'
 import { asVpError, CODES, VpError } from '../core/errors.ts'
 import type { Caller } from '../operations/operation.ts'

@@ -2,7 +2,7 @@
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { pathsFrom, type Environment } from '../config/paths.ts'
-import { makeDirectory } from '../store/directory.ts'
+import { makeDirectory } from '../store/make-directory.ts'
 
 export function cacheCompiled(env: Environment): void {
   const directory = join(pathsFrom(env).cache, 'compile')

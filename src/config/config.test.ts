@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { isVpError } from '../core/errors.ts'
 import { loadConfig } from './config.ts'
-import { pathsFrom, resolvedStateDirectory, settledEnvironment } from './paths.ts'
+import { pathsFrom, settledEnvironment } from './paths.ts'
+import { resolvedStateDirectory } from './state-directory.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'vp-config-'))
 after(() => rmSync(directory, { recursive: true, force: true }))

@@ -2,9 +2,7 @@
  * Where things lie on this machine. Built-ins only: the fast path needs it. Source: the XDG base directory
  * specification; architecture, "State on disk".
  */
-import { existsSync } from 'node:fs'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { VpError } from '../core/errors.ts'
+import { isAbsolute, join } from 'node:path'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -16,21 +14,6 @@ export function settledEnvironment(env: Environment): Environment {
   return Object.fromEntries(
     Object.entries(env).filter(([name, value]) => !OURS.test(name) || (value !== '' && (!/^XDG_.*_(HOME|DIR)$/.test(name) || isAbsolute(value ?? '')))),
   )
-}
-
-/**
- * A relative `VP_STATE_DIR` is taken from `cwd`, and only where that is in no repository: what vp keeps there is neither for
- * the agent's eyes nor for a commit. Throws `usage.flag`.
- */
-export function resolvedStateDirectory(env: Environment, cwd: string): Environment {
-  const named = env['VP_STATE_DIR']
-  if (named === undefined || isAbsolute(named)) return env
-  const state = resolve(cwd, named)
-  for (let at = state; ; at = dirname(at)) {
-    if (existsSync(join(at, '.git')))
-      throw new VpError('usage.flag', `VP_STATE_DIR=${named} lies in the repository ${at}; the ledger and its key never do`, { next: ['unset VP_STATE_DIR'] })
-    if (dirname(at) === at) return { ...env, VP_STATE_DIR: state }
-  }
 }
 
 export interface Paths {

@@ -7,7 +7,7 @@ import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, statSyn
 import { dirname } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
-import { makeDirectory } from '../store/directory.ts'
+import { makeDirectory } from '../store/make-directory.ts'
 
 export interface SigningKey {
   /** First 16 hex digits of SHA-256 over the SPKI bytes. */

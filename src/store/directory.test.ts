@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { isVpError } from '../core/errors.ts'
-import { inDirectory, makeDirectory } from './directory.ts'
+import { inDirectory } from './directory.ts'
+import { makeDirectory } from './make-directory.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'vp-directory-'))
 after(() => rmSync(root, { recursive: true, force: true }))
