@@ -1,8 +1,12 @@
 /** The operator's own git as a process among others. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { gitRunner, gitText } from './git.ts'
+import { gitRunner, gitText, readRef } from './git.ts'
+import { commitTree, moveRef } from './run-repository.ts'
 
 /** Field 5 of /proc/PID/stat. Source: proc(5). */
 const groupOf = (stat: string) => stat.split(' ')[4]
@@ -11,4 +15,18 @@ test('what the terminal sends to the process group of vp does not reach git', as
   const stat = await gitText(gitRunner('git'), ['-c', 'alias.own-stat=!cat /proc/self/stat', 'own-stat'])
   assert.match(groupOf(stat) ?? '', /^\d+$/)
   assert.notEqual(groupOf(stat), groupOf(readFileSync('/proc/self/stat', 'utf8')))
+})
+
+test('a ref that is there already is moved by all who want it there, and by nobody who wants it elsewhere', async (t) => {
+  const gitDir = mkdtempSync(join(tmpdir(), 'vp-ref-'))
+  t.after(() => rmSync(gitDir, { recursive: true, force: true }))
+  execFileSync('git', ['init', '--quiet', '--bare', gitDir])
+  const git = gitRunner('git')
+  const tree = await gitText(git, ['mktree'], { gitDir, input: '' })
+  const commit = (message: string) => commitTree(git, gitDir, { tree, parents: [], message, author: { name: 'A', email: 'a@example.org' }, epochMs: 0 })
+  const [one, other] = [await commit('one\n'), await commit('other\n')]
+  const ref = 'refs/vp/base/r-1'
+  await Promise.all(Array.from({ length: 6 }, () => moveRef(git, gitDir, ref, one, null)))
+  await assert.rejects(moveRef(git, gitDir, ref, other, null), { code: 'workspace.git' })
+  assert.equal(await readRef(git, gitDir, ref), one)
 })

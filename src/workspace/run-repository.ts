@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path'
 import { signedCommit, type SignBytes } from './commit-object.ts'
 import { refuseLinkedRef } from './git-directory.ts'
-import { gitText, nulList, type Identity, type RunGit } from './git.ts'
+import { gitText, nulList, readRef, type Identity, type RunGit } from './git.ts'
 
 /** Whose objects are borrowed. */
 export interface Lender {
@@ -142,10 +142,17 @@ export async function commitTree(git: RunGit, gitDir: string, draft: CommitDraft
   })
 }
 
-/** Moves a ref only if it still stands where the caller saw it (`from` null: it must not exist). Throws `workspace.git` otherwise. */
+/**
+ * Moves a ref only if it still stands where the caller saw it (`from` null: it must not exist), or stands at `to` by now:
+ * two that drive one run do the same. Throws `workspace.git` otherwise.
+ */
 export async function moveRef(git: RunGit, gitDir: string, ref: string, to: string, from: string | null): Promise<void> {
   refuseLinkedRef(gitDir, ref)
-  await git(['update-ref', ref, to, from ?? '0'.repeat(to.length)], { gitDir })
+  try {
+    await git(['update-ref', ref, to, from ?? '0'.repeat(to.length)], { gitDir })
+  } catch (error) {
+    if ((await readRef(git, gitDir, ref)) !== to) throw error
+  }
 }
 
 export async function treeOf(git: RunGit, gitDir: string, commit: string): Promise<string> {
