@@ -198,6 +198,7 @@ export const undone = z.object({
   refused: count,
   applied: z.boolean(),
   diff: z.string(),
+  diff_omitted: count,
 })
 
 const verdict = {

@@ -39,6 +39,14 @@ export function makeFileDiff(path: string, before: TextFile | null, after: TextF
   return makeUnifiedDiff(path, text(before), text(after), { ...options, blobs: [id(before), id(after)] })
 }
 
+/** How many lines such a diff would take away and add, without writing it. */
+export function countChanges(before: TextFile | null, after: TextFile | null): { add: number; del: number } {
+  const lines = (file: TextFile | null): string[] => (file === null ? [] : splitLf((file.bom ? '\uFEFF' : '') + joinLines(file)))
+  const edits = editsOf(lines(before), lines(after))
+  const count = (kind: Edit['kind']): number => edits.reduce((sum, edit) => (edit.kind === kind ? sum + 1 : sum), 0)
+  return { add: count('+'), del: count('-') }
+}
+
 /** The patch that undoes `patch`. A rename goes back, a creation becomes a deletion. */
 export function reverse(patch: FilePatch): FilePatch {
   const { kind, oldPath, newPath, mode, oldMode, oldBlob, newBlob } = patch

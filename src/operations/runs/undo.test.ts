@@ -68,3 +68,22 @@ test('undo gives back what may not be written, and one file that cannot be given
   )
   for (const path of ['a.txt', '.envrc', '.env', '.claude/settings.json']) assert.equal(readFileSync(join(tree.root, path), 'utf8'), 'old\n', path)
 })
+
+test('undo of more than is read tells the hunks that fit, whole files of them, and counts the lines of all', async (t) => {
+  const body = (word: string) => Array.from({ length: 2500 }, (_, line) => `${word} ${line} ${'x'.repeat(100)}\n`).join('')
+  const names = ['a.txt', 'b.txt', 'c.txt']
+  const { kit, tree } = openRealKit(t, Object.fromEntries(names.map((name) => [name, `first\n${body('new')}`])))
+  const state = (text: string) => ({ sha: keepBlob(kit, Buffer.from(text)), mode: 0o644 })
+  const written = names.map((path) => ({ path, before: state(`first\n${body('old')}`), after: state(`first\n${body('new')}`) }))
+  const made = await invoke(kit, fsWrite, { path: 'd.txt', content: 'd\n' }, HUMAN, tree)
+  await kit.store.transaction((tx) => recordImages(tx, `${made.receipt}#T1`, tree.root, written))
+  const answer = await invoke(kit, runUndo, { id: 'T1', apply: true }, HUMAN, tree)
+  assert.ok(answer.ok)
+  const done = answer.result as Undone
+  assert.deepEqual([done.restored, done.diff_omitted, done.diff.length <= 1024 * 1024], [3, 2, true])
+  assert.equal(done.diff.match(/^diff --git/gm)?.length, 1)
+  for (const [index, name] of names.entries()) {
+    assert.deepEqual([done.files[index]?.add, done.files[index]?.del], [2500, 2500], name)
+    assert.equal(readFileSync(join(tree.root, name), 'utf8'), `first\n${body('old')}`)
+  }
+})

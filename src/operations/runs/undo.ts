@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path'
 import { isVpError, VpError } from '../../core/errors.ts'
 import { namesReceipt } from '../../core/ids.ts'
 import { sha256 } from '../../core/json.ts'
-import { isBinary } from '../../patch/text-file.ts'
+import { countChanges } from '../../patch/make.ts'
+import { decode, isBinary } from '../../patch/text-file.ts'
 import type { Tx } from '../../store/contract.ts'
 import { openWorkspace, type FileChange, type Workspace } from '../../workspace/files.ts'
 import { writeFiles } from '../before-images.ts'
@@ -37,8 +38,14 @@ export interface Undone {
   readonly restored: number
   readonly refused: number
   readonly applied: boolean
+  /** Of whole files in their order, at most `MAX_DIFF` characters. */
   readonly diff: string
+  /** Files whose hunks did not fit into `diff`; their lines are counted all the same. */
+  readonly diff_omitted: number
 }
+
+/** Who reads more than this reads it in the files; each character is looked through for secrets. */
+const MAX_DIFF = 1024 * 1024
 
 /** `id` is a receipt, `T7`, a run or any unique part of one; absent: the last change of this checkout. Throws `undo.not_found`. */
 export async function undo(scene: Scene, id: string | null, apply: boolean): Promise<Undone> {
@@ -63,7 +70,7 @@ async function undoIn(scene: Scene, workspace: Workspace, { id, apply }: { reado
   )
   const files: UndoFile[] = []
   const changes: FileChange[] = []
-  const diffs: string[] = []
+  const diffs = createDiffs()
   for (const row of rows) {
     const found = safeRead(workspace, row.path)
     const stuck = whyStuck(workspace, row.path)
@@ -76,14 +83,7 @@ async function undoIn(scene: Scene, workspace: Workspace, { id, apply }: { reado
     else {
       const bytes = row.before_sha === null ? null : readBlob(kit, row.before_sha)
       const current = now === 'refused' ? null : now
-      const diff = diffOf(row.path, current, bytes)
-      diffs.push(diff)
-      files.push({
-        path: row.path,
-        outcome: apply ? 'restored' : 'would_restore',
-        reason: null,
-        ...(isBinary(current ?? EMPTY) || isBinary(bytes ?? EMPTY) ? { add: null, del: null } : countLines(diff)),
-      })
+      files.push({ path: row.path, outcome: apply ? 'restored' : 'would_restore', reason: null, ...diffs.add(row.path, current, bytes) })
       changes.push({
         path: row.path,
         bytes,
@@ -99,7 +99,28 @@ async function undoIn(scene: Scene, workspace: Workspace, { id, apply }: { reado
     restored: changes.length,
     refused: files.filter((file) => file.outcome === 'refused').length,
     applied: apply && changes.length > 0,
-    diff: diffs.join(''),
+    ...diffs.told(),
+  }
+}
+
+/** Hunks as long as there is room for them, the count of lines always. */
+function createDiffs() {
+  const parts: string[] = []
+  let length = 0
+  let omitted = 0
+  return {
+    add(path: string, before: Buffer | null, after: Buffer | null): Pick<UndoFile, 'add' | 'del'> {
+      const isText = !isBinary(before ?? EMPTY) && !isBinary(after ?? EMPTY)
+      const diff = omitted === 0 ? diffOf(path, before, after) : null
+      if (diff === null || length + diff.length > MAX_DIFF) omitted++
+      else {
+        parts.push(diff)
+        length += diff.length
+      }
+      if (!isText) return { add: null, del: null }
+      return diff === null ? countChanges(before && decode(before), after && decode(after)) : countLines(diff)
+    },
+    told: () => ({ diff: parts.join(''), diff_omitted: omitted }),
   }
 }
 

@@ -209,10 +209,9 @@ export const undoCommand: Command = {
   flags: { apply: { type: 'boolean', help: 'as --yes' } },
   needsKit: true,
   exits: [0, 2, 5, 7],
-  json: 'files[]{path,outcome,reason,add,del}, restored, refused',
+  json: 'files[]{path,outcome,reason,add,del}, restored, refused, diff, diff_omitted',
   async run(context) {
     const id = context.positionals[0] === undefined ? {} : { id: context.positionals[0] }
-    const preview = (await context.call(runUndo, { ...id, apply: false })).result as Undone
     const viewOf = (undone: Undone, dry: boolean, receipt: string | null) => ({
       files: undone.files
         .filter((file) => file.outcome !== 'unchanged')
@@ -230,7 +229,9 @@ export const undoCommand: Command = {
       next: receipt ? [`vp undo ${receipt}`] : [],
     })
     const yes = context.caller.yes === true || context.flags['apply'] === true
-    if (!yes && preview.restored > 0) {
+    // With a yes in advance nobody reads what would be done, and it need not be worked out twice.
+    const preview = yes ? null : ((await context.call(runUndo, { ...id, apply: false })).result as Undone)
+    if (preview && preview.restored > 0) {
       if (!context.interactive)
         return {
           result: preview,
@@ -247,7 +248,7 @@ export const undoCommand: Command = {
       if (!(await context.ask(undoQuestion(viewOf(preview, true, null)))))
         return { result: preview, screen: () => ({ stdout: [], stderr: ['note  nothing was changed'] }) }
     }
-    const answer = await context.call(runUndo, { id: preview.id, apply: true })
+    const answer = await context.call(runUndo, { ...(preview ? { id: preview.id } : id), apply: true })
     const result = answer.result as Undone
     const refused =
       result.refused > 0
