@@ -142,7 +142,12 @@ export async function detect(kit: Kit, root: string): Promise<Detection> {
     throw new VpError('workspace.no_commits', 'the repository has no commit yet, so there is nothing to start from', {
       next: ['git add -A && git commit -m "start"'],
     })
-  const list = await treePaths(kit.git, human.view, head)
+  // Each is a process, and none waits for another: this lies before the first request of `vp do`.
+  const [list, hook, history] = await Promise.all([
+    treePaths(kit.git, human.view, head),
+    hookAt(kit, human, head),
+    commitsOf(kit.git, human, { to: head, max: 100 }),
+  ])
   const read = (path: string): string | null => {
     if (!list.includes(path)) return null
     try {
@@ -151,6 +156,5 @@ export async function detect(kit: Kit, root: string): Promise<Detection> {
       return null // deleted in the checkout: not there for the person either
     }
   }
-  const [hook, history] = await Promise.all([hookAt(kit, human, head), commitsOf(kit.git, human, { to: head, max: 100 })])
   return { detected: detectProject({ list, read }), count: list.length, hook, commits: detectConvention(history) }
 }
