@@ -2,7 +2,7 @@
  * Bundles src/main.ts into dist/. Chunks are written beside the old ones and the entry is renamed over
  * last, so a reader sees the old program or the new one, and two builders at once do no harm.
  */
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -82,7 +82,7 @@ const later = (places) => ({
  * What looks is in the third layer once more; its modules keep no state, so that two copies agree.
  */
 async function outputs() {
-  const rest = { rest: 'src/surfaces/cli/commands/rest.ts', edges: 'src/compose/edges.ts', help: 'src/surfaces/cli/help.ts' }
+  const rest = { rest: 'src/surfaces/cli/commands/rest.ts', edges: 'src/compose/edges.ts', help: 'src/surfaces/cli/help.ts', outlet: 'src/compose/outlet.ts' }
   const work = await build({ ...OPTIONS, entryPoints: rest, entryNames: 'chunks/[name]-[hash]', splitting: true })
   const names = Object.fromEntries(Object.keys(rest).map((name) => [name, basename(placeOf(work.outputFiles, name))]))
   const look = await build({ ...OPTIONS, entryPoints: { cli: 'src/compose/cli.ts' }, entryNames: 'chunks/[name]-[hash]', plugins: [oneLanguage, later(names)] })
@@ -96,7 +96,9 @@ try {
   const wanted = new Set(outputFiles.map(({ path }) => basename(path)))
   mkdirSync(join(fresh, 'chunks'))
   mkdirSync(join(dist, 'chunks'), { recursive: true })
-  for (const { path, text } of outputFiles) writeFileSync(path, withRequire(withLazyCommonJs(withLazyBuiltins(text))))
+  // Short names last, since the steps before know the long ones: a quarter less to read at every start.
+  const short = (text) => transform(text, { format: 'esm', platform: 'node', target: OPTIONS.target, minify: true, legalComments: 'none' })
+  await Promise.all(outputFiles.map(async ({ path, text }) => writeFileSync(path, (await short(withRequire(withLazyCommonJs(withLazyBuiltins(text))))).code)))
   for (const name of readdirSync(join(fresh, 'chunks'))) renameSync(join(fresh, 'chunks', name), join(dist, 'chunks', name))
   // The entry's time is that of the start of the build: a file saved meanwhile makes it stale again.
   utimesSync(join(fresh, 'vp.mjs'), startedAt, startedAt)

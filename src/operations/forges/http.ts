@@ -2,9 +2,8 @@
  * One request to a forge and its answer as JSON. The token goes to the API that was named and nowhere else: a
  * redirect is an error that says where it led. Every status is an error of the one table, with a next step.
  */
-import { request as requestHttp, Agent as HttpAgent } from 'node:http'
-import { request as requestHttps, Agent as HttpsAgent } from 'node:https'
 import { VpError, type ErrorCode } from '../../core/errors.ts'
+import { nodeHttp } from '../../core/node-http.ts'
 
 export interface ForgeAnswer {
   readonly status: number
@@ -49,9 +48,8 @@ interface RawAnswer {
 
 function exchange(connection: ForgeConnection, method: string, path: string, body: Buffer | null): Promise<RawAnswer> {
   const url = `${connection.api}${path}`
-  const isTls = url.startsWith('https:')
-  const options = { proxyEnv: connection.proxyEnv }
-  const [send, agent] = isTls ? [requestHttps, new HttpsAgent(options)] : [requestHttp, new HttpAgent(options)]
+  const { request: send, Agent } = nodeHttp(url)
+  const agent = new Agent({ proxyEnv: connection.proxyEnv })
   const headers = {
     accept: 'application/json',
     'user-agent': connection.userAgent,
