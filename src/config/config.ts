@@ -32,7 +32,7 @@ const schema = z.strictObject({
   allow_unknown_price: z.optional(z.boolean()),
   prices: z.optional(z.record(z.string(), price)),
   bell: z.optional(z.enum(['on', 'off'])),
-  secrets: z.optional(z.strictObject({ files: z.optional(z.array(z.string()).check(z.maxLength(32))) })),
+  secrets: z.optional(z.strictObject({ files: z.optional(z.array(z.string()).check(z.maxLength(32))), on_hit: z.optional(z.enum(['mask', 'halt'])) })),
   forges: z.optional(z.array(forge)),
   git: z.optional(z.strictObject({ sign: z.optional(z.enum(['merge', 'each', 'never'])), signoff: z.optional(z.boolean()) })),
 })
@@ -53,8 +53,12 @@ export interface Config {
   /** Model name → USD per million tokens, in and out. */
   readonly prices: Readonly<Record<string, z.infer<typeof price>>>
   readonly bell: 'on' | 'off'
-  /** Files like a `.env` whose values are masked wherever they stand: `/…` or `~/…`. */
-  readonly secrets: { readonly files: readonly string[] }
+  readonly secrets: {
+    /** Like a `.env`; their values are masked wherever they stand: `/…` or `~/…`. */
+    readonly files: readonly string[]
+    /** What a masked value in a request to a model means: it is sent, masked, or the call stops for a person's yes. */
+    readonly on_hit: 'mask' | 'halt'
+  }
   /** Where pull requests are opened besides the well-known forges; a token goes nowhere else. */
   readonly forges: readonly z.infer<typeof forge>[]
   /** `sign` null: `merge` where the person has a key, else `never`. */
@@ -78,7 +82,7 @@ const DEFAULTS: Config = {
   allow_unknown_price: false,
   prices: {},
   bell: 'on',
-  secrets: { files: [] },
+  secrets: { files: [], on_hit: 'mask' },
   forges: [],
   git: { sign: null, signoff: false },
 }

@@ -43,6 +43,8 @@ export interface Mask {
 export interface MeterPorts extends Omit<RetryPorts, 'onFailure'> {
   monotonic(): number
   readonly mask: Mask
+  /** Stops a masked request that may not leave as it is, by throwing. Absent: all may. */
+  readonly gate?: ((request: ModelRequest) => Promise<void>) | undefined
   /** The answer already recorded for this place and request, or null. */
   recall(place: CallPlace, sha: string): Promise<ModelAnswer | null>
   /** Holds the worst case; throws `budget.cap` when it does not fit. Returns what `settle` gives back. */
@@ -69,6 +71,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
       const sha = requestSha(outbound)
       const known = await ports.recall(place, sha)
       if (known) return known
+      await ports.gate?.(outbound)
       if (!options.price && !options.allowUnknownPrice)
         throw new VpError('budget.price_unknown', `the price of ${provider.name}:${provider.model} is unknown, so no budget could hold`, {
           next: [`add "prices" for ${provider.model} to the user configuration (vp config show)`, 'vp model list'],

@@ -3,7 +3,7 @@
  * attempt numbers its placeholders, so that a model can tell values apart and a command may be given one back.
  */
 import { VpError } from '../core/errors.ts'
-import { createRedactor, hasPlaceholder, maskedIn, PLACEHOLDER, redactJson, type Redactor } from '../policy/redact.ts'
+import { createRedactor, hasPlaceholder, labelOf, maskedIn, PLACEHOLDER, redactJson, type Redactor } from '../policy/redact.ts'
 import type { KnownSecret } from '../policy/redact-known.ts'
 
 export interface Masking {
@@ -46,7 +46,7 @@ export function createMasking(options: MaskingOptions): Masking {
     json: (value) => redactJson(value, redactor),
     reveal(placeholder) {
       const value = redactor.valueOf(placeholder)
-      if (value !== undefined) redactor.learn({ label: labelIn(placeholder), value })
+      if (value !== undefined) redactor.learn({ label: labelOf(placeholder), value })
       return value
     },
   }
@@ -84,8 +84,4 @@ export function maskedCounts(value: unknown): Readonly<Record<string, number>> |
   const text = JSON.stringify(value) ?? ''
   const counts = maskedIn(text)
   return Object.keys(counts).length > 0 ? counts : null
-}
-
-function labelIn(placeholder: string): string {
-  return /^\[REDACTED:([A-Z0-9_]+)/.exec(placeholder)?.[1] ?? 'SECRET'
 }

@@ -160,12 +160,16 @@ function placeholders(text: string): Span[] {
   }))
 }
 
+export function labelOf(placeholder: string): string {
+  return /^\[REDACTED:([A-Z0-9_]*[A-Z_][A-Z0-9_]*)/.exec(placeholder)?.[1] ?? 'SECRET'
+}
+
 /** Placeholders in a text, by label. */
 export function maskedIn(text: string): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {}
   if (!hasPlaceholder(text)) return counts
   for (const [placeholder] of text.matchAll(PLACEHOLDER)) {
-    const label = /^\[REDACTED:([A-Z0-9_]*[A-Z_][A-Z0-9_]*)/.exec(placeholder)?.[1] ?? 'SECRET'
+    const label = labelOf(placeholder)
     counts[label] = (counts[label] ?? 0) + 1
   }
   return counts

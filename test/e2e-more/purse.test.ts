@@ -42,7 +42,10 @@ test('eight askers of one purse of $1.00 spend at most $1.00, whatever breaks', 
   const { spec } = chooseModel({ VP_MODEL: 'openai_compatible:x', VP_MODEL_BASE_URL: server.baseUrl }, null)
   const provider = await openProvider(spec, { stallMs: 5000 })
   const mask = { text: (text: string) => text, json: (value: unknown) => value }
-  const ports = { ...meterPorts(kit, { kind: 'project', project_id: id, cap_micro_usd: CAP }, { provider, mask }), sleep: async () => {} }
+  const ports = {
+    ...meterPorts(kit, { kind: 'project', project_id: id, cap_micro_usd: CAP }, { provider, mask, asker: {}, project: id }),
+    sleep: async () => {},
+  }
   const model = meteredProvider(ports, provider, { price: PRICE, tier: 'API-Premium', allowUnknownPrice: false })
 
   const asker = async (task: string) => {

@@ -268,3 +268,33 @@ test('raw shows bytes to a client with secrets.read and to no other; neither rec
   )
   assert.equal(ledger.includes(value), false)
 })
+
+test('with on_hit = halt nothing that holds a masked secret leaves without a yes, and a yes is for these secrets', async (t) => {
+  const server = await startScriptedServer((request) => {
+    const told = request.messages.filter((message) => message.role === 'tool').length
+    return [
+      call('read', { path: 'src/add.js' }),
+      call('read', { path: 'src/settings.js' }),
+      FIX,
+      call('test', {}),
+      call('submit', { title: 'fix: add', summary: 'It subtracted.' }),
+    ][told] as ScriptedAnswer
+  })
+  t.after(() => void server.close())
+  const place = makePlace(t, FILES, server)
+  const config = join(place.env['HOME'] as string, '.config', 'vp')
+  mkdirSync(config, { recursive: true })
+  writeFileSync(join(config, 'config.json'), JSON.stringify({ secrets: { on_hit: 'halt' } }))
+  const halted = await vpJson(place, ['do', 'fix the failing test', '--yes'])
+  assert.equal(halted.code, 5)
+  assert.equal(server.requests.length, 2, 'the third would have held what the second call read')
+  const status = (await vpJson(place, ['status'])).doc.result as Record<string, unknown> | undefined
+  const [pending] = (status?.['approvals'] ?? []) as { approval: string; wants: string }[]
+  assert.match(pending?.wants ?? '', /with secrets masked: ENV_SECRET/)
+  const approved = await vp(place, ['approve', pending?.approval ?? '', '--for', 'run'])
+  assert.equal(approved.code, 0, approved.stdout + approved.stderr)
+  const resumed = await vp(place, ['resume'])
+  assert.equal(resumed.code, 0, resumed.stdout + resumed.stderr)
+  assert.match(git(place, 'log', '-2', '--format=%s'), /fix: add/)
+  for (const request of server.requests) clean('a request', JSON.stringify(request))
+})

@@ -194,7 +194,9 @@ async function planner(
     cap_micro_usd: Math.round(kit.config.before_approval_usd * 1e6),
   } as const
   const provider = meteredProvider(
-    meterPorts(kit, purse, { provider: model.provider, mask: tree.masking() }, (retry) => caller.live?.watcher.onRetry?.(retry, null)),
+    meterPorts(kit, purse, { provider: model.provider, mask: tree.masking(), asker: caller, project: project.project_id }, (retry) =>
+      caller.live?.watcher.onRetry?.(retry, null),
+    ),
     model.provider,
     {
       price,

@@ -22,7 +22,7 @@ import type { Caller } from '../operation.ts'
 import { signingOf, trySigning } from '../signing.ts'
 import { keepBase, recordEnd } from './end.ts'
 import { openRunScene } from './run-scene.ts'
-import { runPorts, type RunPortsOptions } from './ports.ts'
+import { askerOf, runPorts, type RunPortsOptions } from './ports.ts'
 import { meterPorts, releaseDeadHolds } from './spend.ts'
 import { sweepTrees } from './trees.ts'
 import type { Watcher } from './watcher.ts'
@@ -100,11 +100,20 @@ export async function portsOptions(kit: Kit, request: DriveRequest): Promise<Run
       const purse = { kind: 'run', run_id: request.state.run_id, task_id: task.task_id, attempt: task.attempt } as const
       const allowUnknownPrice = kit.config.allow_unknown_price || request.state.caps.micro_usd === null
       const onRetry = (retry: Retry) => request.watcher.onRetry?.(retry, task)
-      return meteredProvider(meterPorts(kit, purse, { provider: request.provider, mask }, onRetry), request.provider, {
-        price,
-        tier: request.tier,
-        allowUnknownPrice,
-      })
+      return meteredProvider(
+        meterPorts(
+          kit,
+          purse,
+          { provider: request.provider, mask, asker: askerOf(request, request.state, task), project: request.project.project_id },
+          onRetry,
+        ),
+        request.provider,
+        {
+          price,
+          tier: request.tier,
+          allowUnknownPrice,
+        },
+      )
     },
   }
 }

@@ -136,7 +136,7 @@ function told<Args extends readonly unknown[], Result>(kit: Kit, port: (...args:
 }
 
 /** Whoever is asked in the course of a run. */
-function askerOf(options: MeasureOptions, state: RunState, task: TaskState | null): Asker {
+export function askerOf(options: Pick<MeasureOptions, 'confirm' | 'yes'>, state: RunState, task: TaskState | null): Asker {
   return {
     runId: state.run_id,
     ...(task ? { taskId: task.task_id } : {}),

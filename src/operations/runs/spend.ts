@@ -18,6 +18,8 @@ import { appendEvents, requireRun } from '../../pas/embedded/run-store.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { Kit } from '../kit.ts'
 import { maskedCounts } from '../masking.ts'
+import type { Asker } from '../wrapper/approval.ts'
+import { haltAtSecrets } from './halt.ts'
 import { requireProject, saveProject } from '../projects/project.ts'
 
 /** Whose money: a run's, or a project's before it has been approved. */
@@ -25,7 +27,13 @@ export type Purse =
   | { readonly kind: 'run'; readonly run_id: RunId; readonly task_id: TaskId; readonly attempt: number }
   | { readonly kind: 'project'; readonly project_id: number; readonly cap_micro_usd: number }
 
-export function meterPorts(kit: Kit, purse: Purse, outlet: Pick<Outlet, 'provider' | 'mask'>, onRetry?: (retry: Retry) => void): MeterPorts {
+export interface MeterOutlet extends Pick<Outlet, 'provider' | 'mask'> {
+  /** Who is asked where a request may not leave without a yes. */
+  readonly asker: Asker
+  readonly project: number | null
+}
+
+export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?: (retry: Retry) => void): MeterPorts {
   const { provider, mask } = outlet
   const scope = purse.kind === 'run' ? purse.run_id : `project:${purse.project_id}`
   return {
@@ -33,6 +41,7 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: Pick<Outlet, 'provide
     chance: () => (kit.random.bytes(1)[0] ?? 128) / 255,
     sleep: (ms, signal) => kit.sleep(ms, signal),
     mask,
+    gate: kit.config.secrets.on_hit === 'halt' ? (request) => haltAtSecrets(kit, outlet, request) : undefined,
     recall: (place, sha) => recall(kit, scope, place, sha),
     hold: (worst) =>
       kit.store.transaction(async (tx) => {
