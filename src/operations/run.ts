@@ -17,14 +17,14 @@ import type { Breach } from './guarded.ts'
 import { executeHeld } from './held-tree.ts'
 import { detectCommands } from './projects/new.ts'
 import { programOf } from './program.ts'
-import { operation, type Ask, type Decision, type Scene } from './operation.ts'
+import { asksRaw, showing, type Ask, type Decision, type Scene } from './operation.ts'
 import { revealArgv, type Revealed } from './reveal.ts'
 
 const argvShape = z.array(z.string().check(z.maxLength(100_000))).check(z.maxLength(1000))
 const laneShape = z.optional(z.string())
 const breachesShape = z.array(z.object({ path: z.string(), kind: z.string(), outcome: z.enum(['removed', 'restored', 'left']) }))
 
-export const runExec = operation({
+export const runExec = showing({
   name: 'run.exec',
   summary: 'run one allowed program in the sandbox',
   params: z.strictObject({
@@ -88,7 +88,7 @@ const testResult = z.object({
   breaches: breachesShape,
 })
 
-export const runTest = operation({
+export const runTest = showing({
   name: 'run.test',
   summary: "run the project's tests in the sandbox",
   params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
@@ -99,7 +99,11 @@ export const runTest = operation({
   async handler(params, scene) {
     const command = await projectCommand(scene, 'test')
     const { argv: args, kind } = argvToRun(['', ...(params.args ?? [])], params.lane, scene)
-    const { measurement, receipt, reused } = await measureTests(scene, command, { ...params, args: args.slice(1), isKept: kind === 'plain' })
+    const { measurement, receipt, reused } = await measureTests(scene, command, {
+      ...params,
+      args: args.slice(1),
+      isKept: kind === 'plain' && !asksRaw(params),
+    })
     const { passed, failed, skipped, exit_code, output, pass_rate } = measurement
     return {
       pass_rate,
@@ -116,7 +120,7 @@ export const runTest = operation({
   say: (params, result) => `${['test', ...(params.args ?? [])].join(' ')} · ${result.passed} passed, ${result.failed} failed`,
 })
 
-export const runLint = operation({
+export const runLint = showing({
   name: 'run.lint',
   summary: "run the project's linter in the sandbox",
   params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
@@ -126,7 +130,7 @@ export const runLint = operation({
   decide: (params, scene) => projectRule(scene, 'lint', params.lane),
   async handler(params, scene) {
     const command = await projectCommand(scene, 'lint')
-    const { measurement, receipt } = await measureLint(scene, command, params)
+    const { measurement, receipt } = await measureLint(scene, command, { ...params, isKept: !asksRaw(params) })
     return {
       ok: measurement.pass === true,
       report_path: `receipt:${receipt}`,
@@ -138,7 +142,7 @@ export const runLint = operation({
   say: (_params, result) => (result.ok ? 'clean' : (result.output.split('\n')[0] ?? 'failed')),
 })
 
-export const runBuild = operation({
+export const runBuild = showing({
   name: 'run.build',
   summary: "run the project's build in the sandbox",
   params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
@@ -262,9 +266,13 @@ export async function measureTests(
   })
 }
 
-export async function measureLint(scene: Scene, command: ProjectCommand, { args = [], lane = scene.tree.lane }: How = {}): Promise<Measured<LintMeasurement>> {
+export async function measureLint(
+  scene: Scene,
+  command: ProjectCommand,
+  { args = [], lane = scene.tree.lane, isKept = true }: How = {},
+): Promise<Measured<LintMeasurement>> {
   const argv = [...command.argv, ...args]
-  return measured(scene, argv, async () => {
+  return measured(scene, isKept ? argv : null, async () => {
     const { run, breaches } = await executeHeld(scene, { argv, lane, runId: scene.caller.runId })
     note(scene, run)
     return { ...readLintRun(maskedRun(run, scene.tree.masking().plain)), ...told(breaches) }

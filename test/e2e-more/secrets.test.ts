@@ -248,17 +248,35 @@ test('a configured file that is not there is said, and nothing runs', async (t) 
 
 test('raw shows bytes to a client with secrets.read and to no other; neither receipt nor log has them', async (t) => {
   const value = 'abcdefghijkl1234567'
-  const place = makePlace(t, { 'src/conf.js': `export const API_TOKEN = '${value}'\n` })
+  const place = makePlace(t, {
+    'package.json': `${JSON.stringify({ name: 'conf', type: 'module', scripts: { test: 'node --test', lint: 'node tools/say.js' } })}\n`,
+    'src/conf.js': `export const API_TOKEN = '${value}'\n`,
+    'tools/say.js': "import { API_TOKEN } from '../src/conf.js'\nconsole.log('API_TOKEN=' + API_TOKEN)\n",
+    'test/conf.test.js':
+      "import assert from 'node:assert/strict'\nimport { test } from 'node:test'\nimport { API_TOKEN } from '../src/conf.js'\ntest('conf', () => assert.fail('API_TOKEN=' + API_TOKEN))\n",
+  })
   const raw = { path: 'src/conf.js', raw: true }
   const without = openRpc(t, place)
   const refused = await without.request('fs.read', raw)
   assert.deepEqual([refused.error?.data.code, refused.error?.data['rule']], ['policy.scope', 'scope/secrets.read'])
   assert.match(JSON.stringify((await without.request('fs.read', { path: 'src/conf.js' })).result), /REDACTED/)
-  const client = openRpc(t, place, { args: ['--scope', 'fs.read', '--scope', 'search', '--scope', 'secrets.read', '--scope', 'git.read'] })
+  const client = openRpc(t, place, {
+    args: ['--scope', 'fs.read', '--scope', 'search', '--scope', 'secrets.read', '--scope', 'git.read', '--scope', 'run.exec'],
+  })
   assert.equal((await client.request('fs.read', raw)).result?.['content'], `export const API_TOKEN = '${value}'\n`)
   assert.match(JSON.stringify((await client.request('search.code', { query: 'API_TOKEN', raw: true })).result), new RegExp(value))
   assert.match(JSON.stringify((await client.request('git.show', { ref: 'HEAD', raw: true })).result), new RegExp(value))
   assert.match(JSON.stringify((await client.request('fs.read', { path: 'src/conf.js' })).result), /REDACTED/, 'only where it is asked for')
+  for (const [method, params] of [
+    ['run.exec', { argv: ['node', 'tools/say.js'] }],
+    ['run.lint', {}],
+    ['run.test', {}],
+  ] as const) {
+    const answer = async (more: object) => JSON.stringify((await client.request(method, { ...params, ...more })).result)
+    assert.match(await answer({ raw: true }), new RegExp(value), method)
+    assert.match(await answer({}), /API_TOKEN=\[REDACTED/, `${method}: what raw measured is not kept for others`)
+    assert.match(await answer({ raw: true }), new RegExp(value), `${method}: nor are others answered to raw`)
+  }
   await client.end()
   const ledger = Buffer.concat(
     ['ledger.db', 'ledger.db-wal']
