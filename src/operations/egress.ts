@@ -4,12 +4,13 @@
  */
 import * as z from 'zod/mini'
 import { sha256 } from '../core/json.ts'
-import { parseReceipt, type Receipt } from '../ledger/receipts.ts'
+import { MACHINE_CHAIN, parseReceipt, type Receipt } from '../ledger/receipts.ts'
 import type { ModelRequest } from '../models/contract.ts'
 import type { RunState } from '../pas/embedded/reducer/state.ts'
 import { maskedCounts, type Masking } from './masking.ts'
 import { operation } from './operation.ts'
 import { chosenState } from './runs/chosen-run.ts'
+import { scopeOf } from './runs/spend.ts'
 
 const count = z.int()
 const callShape = z.object({
@@ -55,11 +56,18 @@ export const egressShow = operation({
   async handler(params, scene) {
     const { kit, tree } = scene
     const state = await chosenState(scene, params.run)
-    const { exchanges, receipts } = await kit.store.read(async (tx) => ({
-      exchanges: await tx.all<Exchanged>('SELECT task, attempt, turn, request_sha, request FROM exchanges WHERE run_id = ?', state.run_id),
-      receipts: (await tx.all<{ body: string }>("SELECT body FROM receipts WHERE run_id = ? AND op = 'model.call' ORDER BY n", state.run_id)).map(parseReceipt),
-    }))
-    return { run_id: state.run_id, ...summed(egressCalls(state, exchanges, receipts, tree.masking())) }
+    const { project_id } = state
+    const [run, plan] = await kit.store.read(async (tx) => {
+      const ofScope = async (scope: string, chain: string) => ({
+        exchanges: await tx.all<Exchanged>('SELECT task, attempt, turn, request_sha, request FROM exchanges WHERE run_id = ?', scope),
+        receipts: (await tx.all<{ body: string }>("SELECT body FROM receipts WHERE run_id = ? AND op = 'model.call' ORDER BY n", chain)).map(parseReceipt),
+      })
+      return [await ofScope(state.run_id, state.run_id), await ofScope(scopeOf({ kind: 'project', project_id }), MACHINE_CHAIN)]
+    })
+    const ofProject = plan.receipts.filter((one) => (one.detail as { project?: number } | undefined)?.project === project_id)
+    // A plan that was made after the run is of a later run.
+    const before = egressCalls(state, plan.exchanges, ofProject, tree.masking()).filter(({ ts }) => ts === null || ts <= state.created_at)
+    return { run_id: state.run_id, ...summed([...before, ...egressCalls(state, run.exchanges, run.receipts, tree.masking())]) }
   },
   say: (_params, egress) => `${egress.requests} requests, ${egress.bytes} bytes`,
 })
@@ -79,7 +87,8 @@ export function egressCalls(
   receipts: readonly Receipt[],
   masking: Pick<Masking, 'spans'>,
 ): EgressCall[] {
-  const taskOf = ({ task_id }: Receipt): string => `T${Object.values(state.tasks).find((task) => task.task_id === task_id)?.card.payload.n ?? '?'}`
+  const taskOf = ({ task_id }: Receipt): string =>
+    task_id === undefined ? PLAN : `T${Object.values(state.tasks).find((task) => task.task_id === task_id)?.card.payload.n ?? '?'}`
   const placeOf = (task: string, attempt: number | undefined, turn: number | undefined): string => `${task}#${attempt ?? 0}#${turn ?? 0}`
   const tries = Map.groupBy(
     receipts.filter((one) => one.outcome === 'retry'),
@@ -119,6 +128,9 @@ export function egressCalls(
   }))
   return [...calls, ...unknown]
 }
+
+/** As calls that make a plan name their task. */
+const PLAN = 'plan'
 
 const NO_BYTES = { bytes: null, masked: 0, unmasked: 0, proved: true, request: null }
 

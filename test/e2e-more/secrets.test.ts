@@ -316,3 +316,41 @@ test('with on_hit = halt nothing that holds a masked secret leaves without a yes
   assert.match(git(place, 'log', '-2', '--format=%s'), /fix: add/)
   for (const request of server.requests) clean('a request', JSON.stringify(request))
 })
+
+test('what a plan was made of left too, and is shown before the calls of its run', async (t) => {
+  const server = await startScriptedServer((request) => {
+    const asked = request.messages.at(-1)?.content ?? ''
+    if (asked.startsWith('Which questions')) return { text: '{"questions":[]}' }
+    if (asked.startsWith('Split the work'))
+      return { text: '{"tasks":[{"title":"Fix add","lane":"Code-Impl","complexity":"simple","deps":[],"files":["src/add.js"]}]}' }
+    const told = request.messages.filter((message) => message.role === 'tool').length
+    return [FIX, call('test', {}), call('submit', { title: 'fix: add', summary: 'It subtracted.' })][told] as ScriptedAnswer
+  })
+  t.after(() => void server.close())
+  const place = makePlace(t, { ...FILES, 'PRD.md': `# Cart\n\nadd() must add. The key is ${IN_GOAL}\n` }, server)
+  for (const args of [
+    ['new', '--name', 'cart'],
+    ['plan', '--from-prd', 'PRD.md'],
+    ['plan', '--from-prd', 'PRD.md'],
+    ['estimate'],
+    ['approve', '--budget-usd', '1', '--no-input'],
+    ['start'],
+  ])
+    assert.equal((await vp(place, args)).code, 0, args.join(' '))
+  const shown = await vpJson(place, ['egress', 'show'])
+  const calls = ((shown.doc.result as Record<string, unknown> | undefined)?.['calls'] ?? []) as {
+    task: string
+    bytes: number | null
+    masked: number
+    proved: boolean
+  }[]
+  assert.equal(shown.code, 0)
+  assert.deepEqual(
+    calls.map(({ task, bytes }) => [task, bytes !== null]),
+    [...Array(server.requests.length - 3 - 2).fill(['plan', false]), ['plan', true], ['plan', true], ['T1', true], ['T1', true], ['T1', true]],
+    'of a plan that was made again the hash is left',
+  )
+  assert.ok(calls.every(({ proved }) => proved))
+  assert.ok(calls.filter(({ task, bytes }) => task === 'plan' && bytes !== null).every(({ masked }) => masked > 0))
+  clean('the bytes', JSON.stringify(shown.doc))
+})

@@ -35,7 +35,7 @@ export interface MeterOutlet extends Pick<Outlet, 'provider' | 'mask'> {
 
 export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?: (retry: Retry) => void): MeterPorts {
   const { provider, mask } = outlet
-  const scope = purse.kind === 'run' ? purse.run_id : `project:${purse.project_id}`
+  const scope = scopeOf(purse)
   return {
     monotonic: () => kit.clock.monotonic(),
     chance: () => (kit.random.bytes(1)[0] ?? 128) / 255,
@@ -81,6 +81,7 @@ async function writeFailedTry(tx: Tx, kit: Kit, { purse, provider, mask }: Outle
     error: { code: error.code, message: mask.text(error.message) },
     summary: `${provider.model} · ${error.code}, again in ${Math.round(failed.delay_ms / 100) / 10}s`,
     detail: {
+      ...projectOf(purse),
       try: failed.attempt,
       delay_ms: failed.delay_ms,
       provider: provider.name,
@@ -149,8 +150,22 @@ function overCap(message: string, state: RunState, shortfall: Shortfall, tokens:
   })
 }
 
-function receiptPlace(purse: Purse, place: CallPlace): { run_id?: string; task_id?: string; attempt?: number; turn: number } {
-  return purse.kind === 'run' ? { run_id: purse.run_id, task_id: purse.task_id, attempt: purse.attempt, turn: place.turn } : { turn: place.turn }
+function receiptPlace(purse: Purse, place: CallPlace): { run_id?: string; task_id?: string; attempt: number; turn: number } {
+  return purse.kind === 'run'
+    ? { run_id: purse.run_id, task_id: purse.task_id, attempt: purse.attempt, turn: place.turn }
+    : { attempt: place.attempt, turn: place.turn }
+}
+
+/** Calls before there is a run are found by their project. */
+function projectOf(purse: Purse): { project?: number } {
+  return purse.kind === 'project' ? { project: purse.project_id } : {}
+}
+
+/** Where exchanges and holds of a purse are kept. */
+export function scopeOf(
+  purse: Pick<Extract<Purse, { kind: 'run' }>, 'kind' | 'run_id'> | Pick<Extract<Purse, { kind: 'project' }>, 'kind' | 'project_id'>,
+): string {
+  return purse.kind === 'run' ? purse.run_id : `project:${purse.project_id}`
 }
 
 interface Outlet {
@@ -175,6 +190,7 @@ async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask 
   )
   if (answer || settlement.usage_source) await writeSpent(tx, kit, purse, usage)
   const detail: Json = {
+    ...projectOf(purse),
     provider: provider.name,
     model: provider.model,
     host: provider.endpoint.host,
