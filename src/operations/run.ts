@@ -344,6 +344,7 @@ async function measurementKey(scene: Scene, tree: string, argv: readonly string[
       toolchain: [file, statSync(file).mtimeMs],
       backend: backend.name,
       environment: environmentDigest(scene.tree, home),
+      ...(scene.tree.shownGit ? { commit: scene.tree.shownGit.commit } : {}),
     }),
   )
 }

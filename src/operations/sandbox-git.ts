@@ -1,16 +1,17 @@
 /**
- * What git sees of a person's checkout from inside the sandbox: their refs, objects and index, a configuration of ours, no
- * hooks and no attributes of `.git/info`. Attempts have no git directory at all. On Landlock, which mounts nothing, this
- * holds for a command that is git itself; a test that starts git sees the repository's own directory there.
+ * What git sees from inside the sandbox, always with a configuration of ours, without hooks and attributes of `.git/info`.
+ * Of a person's checkout: their refs, objects and index; on Landlock, which mounts nothing, this holds for a command that is
+ * git itself, and a test that starts git sees the repository's own directory there. Of an attempt: nothing, or, where the
+ * project's tests ask git (`needs_git`), what a clone of depth one would hold, as a build server has it: HEAD alone.
  */
-import { appendFileSync, copyFileSync, existsSync, lstatSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { appendFileSync, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { isVpError } from '../core/errors.ts'
 import type { BackendName, Mount } from '../sandbox/contract.ts'
 import { copyIndex } from '../workspace/human-reading.ts'
 import { openHumanRepository, type HumanRepository } from '../workspace/human-repository.ts'
 import type { Kit } from './kit.ts'
-import type { TreeScene } from './scene.ts'
+import type { ShownGit, TreeScene } from './scene.ts'
 
 export interface SandboxGit {
   readonly mounts: readonly Mount[]
@@ -30,6 +31,7 @@ export async function sandboxGit(
   tree: TreeScene,
   call: { readonly backend: BackendName; readonly program: string; readonly at: string },
 ): Promise<SandboxGit> {
+  if (tree.shownGit) return attemptGit(kit, tree.shownGit, call)
   if (tree.inAttempt || !lstatSync(join(tree.root, '.git'), { throwIfNoEntry: false })?.isDirectory()) return NOTHING
   const repository = await opened(kit, tree)
   if (call.backend === 'landlock') {
@@ -48,6 +50,29 @@ export async function sandboxGit(
   if (existsSync(repository.index)) copyIndex(repository.index, join(call.at, 'index'))
   const theirs = ['objects', 'refs'].map((name): Mount => ({ hostPath: join(repository.commonDir, name), sandboxPath: `/workspace/.git/${name}` }))
   return { mounts: [over, ...theirs], env: ALWAYS }
+}
+
+/** The run's own objects are few and are linked; those it borrows are shown where the human's lie. */
+async function attemptGit(kit: Kit, shown: ShownGit, call: { readonly backend: BackendName; readonly at: string }): Promise<SandboxGit> {
+  const { at } = call
+  const lent = join(shown.human, 'objects')
+  const isMounted = call.backend !== 'landlock'
+  mkdirSync(join(at, 'objects', 'info'), { recursive: true })
+  for (const name of ['lent', 'info', 'refs']) mkdirSync(join(at, name))
+  const own = join(shown.gitDir, 'objects')
+  for (const entry of readdirSync(own, { recursive: true, withFileTypes: true })) {
+    const place = join(at, 'objects', relative(own, join(entry.parentPath, entry.name)))
+    if (entry.isDirectory()) mkdirSync(place, { recursive: true })
+    else if (entry.name !== 'alternates') linkSync(join(entry.parentPath, entry.name), place)
+  }
+  writeFileSync(join(at, 'objects', 'info', 'alternates'), `${isMounted ? '/workspace/.git/lent' : lent}\n`)
+  writeFileSync(join(at, 'config'), `${readFileSync(join(shown.gitDir, 'config'), 'utf8').replace('bare = true', 'bare = false')}${SUBMODULES}`)
+  writeFileSync(join(at, 'HEAD'), `${shown.commit}\n`)
+  // History, tags and branches stay out: they are not in a bundle, and a replay has to see the same.
+  writeFileSync(join(at, 'shallow'), `${shown.commit}\n`)
+  await kit.git(['read-tree', shown.from], { gitDir: shown.gitDir, index: join(at, 'index') })
+  const over: Mount = { hostPath: at, sandboxPath: '/workspace/.git' }
+  return { mounts: [over, { hostPath: lent, sandboxPath: isMounted ? '/workspace/.git/lent' : lent }], env: ALWAYS }
 }
 
 /** Null for a directory that vp does not take as a repository: then git finds none in the sandbox either. */

@@ -7,6 +7,17 @@ import type { Workspace } from '../workspace/files.ts'
 import type { Breach } from './guarded.ts'
 import type { Masking } from './masking.ts'
 
+export interface ShownGit {
+  /** Of the run: the objects of its commits. */
+  readonly gitDir: string
+  /** Of the human, whose objects the run borrows. */
+  readonly human: string
+  /** Where HEAD stands. */
+  readonly commit: string
+  /** Commit or tree that the index holds. */
+  readonly from: string
+}
+
 export interface TreeScene {
   /** Absolute; '' where there is no tree (operations on the machine). */
   readonly root: string
@@ -27,6 +38,8 @@ export interface TreeScene {
   restore(treeId: string): Promise<readonly string[]>
   /** Submodules of the tree: shown to commands read-only, since nothing of them is recorded. */
   readonly foreignFolders: readonly string[]
+  /** Git data that commands of an attempt see, read-only; null: none, as most tests need none. */
+  readonly shownGit: ShownGit | null
   /** Keeps what a command of this tree wrote and may not. */
   breached(breaches: readonly Breach[]): void
   breaches(): readonly Breach[]

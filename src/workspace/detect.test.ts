@@ -85,3 +85,13 @@ for (const [title, files, setup, locks] of setups)
     const { environment } = detectProject({ list: Object.keys(files), read: (path) => files[path] ?? null })
     assert.deepEqual([environment.setup.map((argv) => argv.join(' ')), environment.lock_files], [setup, locks])
   })
+
+const askers: [title: string, files: Record<string, string>, needs: boolean][] = [
+  ['a script that calls git', { 'package.json': '{"scripts":{"test":"git diff --exit-code && node --test"}}' }, true],
+  ['a version that comes from git', { 'pyproject.toml': '[build-system]\nrequires = ["setuptools-scm>=8"]\n' }, true],
+  ['a word that is not git', { 'package.json': '{"scripts":{"test":"node --test test/git hub.js"}}' }, false],
+  ['nothing of the kind', { 'package.json': '{"scripts":{"test":"node --test"}}' }, false],
+]
+for (const [title, files, needs] of askers)
+  test(`finds whether the tests ask git: ${title}`, () =>
+    assert.equal(detectProject({ list: Object.keys(files), read: (path) => files[path] ?? null }).needs_git, needs))

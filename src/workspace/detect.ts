@@ -82,7 +82,18 @@ export function detectProject(files: ProjectFiles): Detected {
     found(makeTarget(files, 'build'), 'build', 'Makefile') ??
     found(has('go.mod') ? { argv: ['go', 'build', './...'], runner: 'go', report_args: [], report: EXIT } : null, 'build', 'go.mod') ??
     found(has('Cargo.toml') ? { argv: ['cargo', 'build', '--offline'], runner: 'cargo', report_args: [], report: EXIT } : null, 'build', 'Cargo.toml')
-  return { test, lint, build, environment, needs_git: false, evidence }
+  const asker = gitAsker(files, scripts?.test)
+  if (asker !== null) evidence.push(`git for the tests, read-only (${asker})`)
+  return { test, lint, build, environment, needs_git: asker !== null, evidence }
+}
+
+/** Python packages whose version is read from the history when they are imported or installed. */
+const VERSION_FROM_GIT = /\b(setuptools[_-]scm|hatch[_-]vcs|versioneer|poetry-dynamic-versioning|dunamai|pbr\s*=\s*true)\b/i
+
+/** What says that the tests ask git, or null: most never do, and those that make repositories of their own need none. */
+function gitAsker(files: ProjectFiles, test: string | undefined): string | null {
+  if (test !== undefined && /(^|[;&|(]\s*|\s)git\s+[a-z-]+/.test(test)) return 'package.json'
+  return ['pyproject.toml', 'setup.cfg', 'setup.py'].find((name) => VERSION_FROM_GIT.test(files.read(name) ?? '')) ?? null
 }
 
 function packageScripts(files: ProjectFiles): { test?: string; lint?: string; build?: string } | null {

@@ -37,6 +37,7 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
     record: async () => null,
     restore: async () => [],
     foreignFolders: [],
+    shownGit: null,
     breached: (found) => void breaches.push(...found),
     breaches: () => breaches,
     touched: () => void world++,
