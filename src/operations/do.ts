@@ -9,7 +9,7 @@ import { planTask } from '../plms/embedded/plan.ts'
 import type { Caps, RunState } from '../pas/embedded/reducer/state.ts'
 import { redactTexts } from '../policy/redact.ts'
 import { detectProject } from '../workspace/detect.ts'
-import { gitText } from '../workspace/git.ts'
+import { readCommit } from '../workspace/tree-objects.ts'
 import { openModel } from './models.ts'
 import type { Kit } from './kit.ts'
 import { operation, type Scene } from './operation.ts'
@@ -139,7 +139,7 @@ function goalOf(state: RunState): string {
 }
 
 async function subjectOf(kit: Kit, state: RunState): Promise<string> {
-  return gitText(kit.git, ['log', '-1', '--format=%s', state.head], { gitDir: join(runDirectory(kit, state.run_id), 'repository.git') })
+  return (await readCommit(kit.git.objects(join(runDirectory(kit, state.run_id), 'repository.git')), state.head)).subject
 }
 
 function capWords(params: { budget_usd?: number | undefined; budget_tokens?: number | undefined }): string {

@@ -1,5 +1,5 @@
 /** What the `git.*` operations and `fs.diff` share: the human's repository opened, and which of its paths may be shown. */
-import { treePaths } from '../workspace/git.ts'
+import { entryAt } from '../workspace/tree-objects.ts'
 import { VpError } from '../core/errors.ts'
 import { hex } from '../core/ids.ts'
 import { denyPath } from '../policy/paths.ts'
@@ -37,11 +37,9 @@ export function requireReadable(paths: readonly string[]): readonly string[] {
 /** The pre-commit hook of a repository as it is at a commit. */
 export function hookAt(kit: Kit, repository: HumanRepository, commit: string): Promise<Hook | null> {
   const tracked = async (path: string): Promise<string | null> => {
-    // The whole listing has been asked for already and is remembered: most repositories need no process more.
-    if (!(await treePaths(kit.git, repository.view, commit)).includes(path)) return null
-    const { stdout } = await kit.git(['ls-tree', '-z', commit, '--', `:(top,literal)${path}`], { gitDir: repository.view })
-    const [mode = '', , id = ''] = stdout.toString('utf8').split(/[ \t]/)
-    return mode.startsWith('100') ? (await kit.git(['cat-file', 'blob', id], { gitDir: repository.view })).stdout.toString('utf8') : null
+    const objects = kit.git.objects(repository.view)
+    const entry = await entryAt(objects, commit, path)
+    return entry?.mode.startsWith('100') ? (await objects.read(entry.id)).body.toString('utf8') : null
   }
   return findHook(kit.git, repository, { tracked, hide: isHidden })
 }

@@ -3,21 +3,21 @@
  * since it would take program and key from whatever configuration it sees. Source: gitformat-signature(5), git's ident.c.
  */
 import { VpError } from '../core/errors.ts'
-import { gitText, type Identity, type RunGit } from './git.ts'
+import type { Identity, RunGit } from './git.ts'
 import type { CommitDraft } from './run-repository.ts'
 
 /** The armoured signature of these bytes. Throws `sign.failed`, `cancelled`. */
 export type SignBytes = (payload: Buffer) => Promise<string>
 
-/** The id of the signed object; nothing points to it yet. */
-export async function signedCommit(git: RunGit, gitDir: string, draft: CommitDraft, sign: SignBytes): Promise<string> {
-  const bytes = commitBytes(draft)
-  const signed = withSignature(bytes, await sign(bytes), draft.tree.length === 64 ? 'gpgsig-sha256' : 'gpgsig')
-  return gitText(git, ['hash-object', '-t', 'commit', '-w', '--stdin'], { gitDir, input: signed })
+/** A commit's bytes with the person's signature of them. */
+export async function withSignatureOf(sign: SignBytes, bytes: Buffer, { tree }: Pick<CommitDraft, 'tree'>): Promise<Buffer> {
+  return withSignature(bytes, await sign(bytes), tree.length === 64 ? 'gpgsig-sha256' : 'gpgsig')
 }
 
 /** What `git commit-tree` writes for the draft. Throws `usage.identity` for a name that git would not take. */
 export function commitBytes({ tree, parents, author, epochMs, message }: CommitDraft): Buffer {
+  const wrong = [tree, ...parents].find((id) => !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(id))
+  if (wrong !== undefined) throw new VpError('internal', `${wrong.slice(0, 80)} is no id of a git object`)
   const who = `${identText(author)} ${Math.floor(epochMs / 1000)} +0000`
   const lines = [`tree ${tree}`, ...[...new Set(parents)].map((parent) => `parent ${parent}`), `author ${who}`, `committer ${who}`]
   return Buffer.from(`${lines.join('\n')}\n\n${message}${message.endsWith('\n') ? '' : '\n'}`)
@@ -40,8 +40,6 @@ export function withSignature(commit: Buffer, signature: string, header: 'gpgsig
 
 /** How many of the commits carry a signature; whose it is, and whether it holds, is for `git verify-commit`. */
 export async function countSigned(git: RunGit, gitDir: string, commits: readonly string[]): Promise<number> {
-  const headers = await Promise.all(
-    commits.map(async (id) => (await git(['cat-file', 'commit', id], { gitDir })).stdout.toString('latin1').split('\n\n', 1)[0] ?? ''),
-  )
+  const headers = await Promise.all(commits.map(async (id) => (await git.objects(gitDir).read(id)).body.toString('latin1').split('\n\n', 1)[0] ?? ''))
   return headers.filter((header) => /^gpgsig(-sha256)? /m.test(header)).length
 }

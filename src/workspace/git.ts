@@ -7,6 +7,9 @@ import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../core/errors.ts'
+import { objectBatch } from './object-batch.ts'
+import { openObjects, type Objects } from './objects.ts'
+import { filesBelow } from './tree-objects.ts'
 
 export interface GitCall {
   readonly gitDir?: string
@@ -28,7 +31,11 @@ export interface GitAnswer {
   readonly stderr: string
 }
 
-export type RunGit = (args: readonly string[], call?: GitCall) => Promise<GitAnswer>
+export interface RunGit {
+  (args: readonly string[], call?: GitCall): Promise<GitAnswer>
+  /** Objects of a repository that vp knows, without a program for each. */
+  objects(gitDir: string): Objects
+}
 
 /** Commits that vp makes have an author, a committer and a time that vp chose. */
 export interface Identity {
@@ -54,20 +61,35 @@ const CLEAN_ENV = {
 
 /** `program` is git's absolute path, found once outside the workspace. Throws `workspace.git` on an unexpected exit. */
 export function gitRunner(program: string): RunGit {
-  return (args, call = {}) =>
+  const start = (args: readonly string[], call: GitCall = {}) => {
+    const env: Record<string, string | undefined> = { ...CLEAN_ENV, ...call.env }
+    if (call.gitDir) env['GIT_DIR'] = call.gitDir
+    if (call.workTree) env['GIT_WORK_TREE'] = call.workTree
+    if (call.index) env['GIT_INDEX_FILE'] = call.index
+    return spawn(program, ['-c', 'core.hooksPath=/dev/null', '-c', 'gc.auto=0', '-c', 'protocol.allow=never', ...args], {
+      env,
+      cwd: call.workTree ?? '/',
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // Out of the terminal's reach: Ctrl-C is vp's to read, and must not cut a write of git in two.
+      detached: true,
+      ...(call.signal ? { signal: call.signal } : {}),
+    })
+  }
+  const opened = new Map<string, Objects>()
+  const objects = (gitDir: string): Objects => {
+    const known = opened.get(gitDir)
+    if (known) return known
+    const made = openObjects(
+      gitDir,
+      objectBatch(() => start(['cat-file', '--batch'], { gitDir })),
+    )
+    if (opened.size >= MAX_OPENED) opened.clear()
+    opened.set(gitDir, made)
+    return made
+  }
+  const run = (args: readonly string[], call: GitCall = {}): Promise<GitAnswer> =>
     new Promise((resolve, reject) => {
-      const env: Record<string, string | undefined> = { ...CLEAN_ENV, ...call.env }
-      if (call.gitDir) env['GIT_DIR'] = call.gitDir
-      if (call.workTree) env['GIT_WORK_TREE'] = call.workTree
-      if (call.index) env['GIT_INDEX_FILE'] = call.index
-      const child = spawn(program, ['-c', 'core.hooksPath=/dev/null', '-c', 'gc.auto=0', '-c', 'protocol.allow=never', ...args], {
-        env,
-        cwd: call.workTree ?? '/',
-        stdio: ['pipe', 'pipe', 'pipe'],
-        // Out of the terminal's reach: Ctrl-C is vp's to read, and must not cut a write of git in two.
-        detached: true,
-        ...(call.signal ? { signal: call.signal } : {}),
-      })
+      const child = start(args, call)
       const out: Buffer[] = []
       let err = ''
       let size = 0
@@ -86,7 +108,11 @@ export function gitRunner(program: string): RunGit {
       child.stdin.on('error', () => undefined) // git may close its input early; its exit code says why
       child.stdin.end(call.input ?? '')
     })
+  return Object.assign(run, { objects })
 }
+
+/** Repositories whose objects are at hand; a long-lived process meets many. */
+const MAX_OPENED = 64
 
 const OBJECT = /^[0-9a-f]{40}([0-9a-f]{24})?(\^\{(tree|commit)\}|:.*)?$/
 const ABOUT_OBJECTS = new Set(['ls-tree', 'diff-tree', 'rev-parse', 'cat-file'])
@@ -100,7 +126,7 @@ const REMEMBERED_BYTES = 4 * 1024 * 1024
 export function rememberingGit(git: RunGit): RunGit {
   const known = new Map<string, Promise<GitAnswer>>()
   let bytes = 0
-  return (args, call = {}) => {
+  const remembering = (args: readonly string[], call: GitCall = {}): Promise<GitAnswer> => {
     const key = call.input === undefined && call.workTree === undefined && call.index === undefined ? keyOf(args) : null
     if (key === null) return git(args, call)
     const earlier = known.get(key)
@@ -120,6 +146,7 @@ export function rememberingGit(git: RunGit): RunGit {
     )
     return answer
   }
+  return Object.assign(remembering, { objects: git.objects })
 }
 
 /** What the question depends on; null when it may be answered differently tomorrow. */
@@ -171,11 +198,7 @@ export interface TreeEntry {
 
 /** Every file of a commit or tree, in git's order. */
 export async function treeEntries(git: RunGit, gitDir: string, treeish: string): Promise<TreeEntry[]> {
-  return nulList((await git(['ls-tree', '-r', '-z', '--full-tree', treeish], { gitDir })).stdout).map((line) => {
-    const tab = line.indexOf('\t')
-    const [mode = '', , id = ''] = line.slice(0, tab).split(' ')
-    return { mode, id, path: line.slice(tab + 1) }
-  })
+  return filesBelow(git.objects(gitDir), treeish)
 }
 
 /** Their paths in code-unit order. */

@@ -2,10 +2,13 @@
  * A run's own repository: bare, ours, its objects borrowed from the human's. Trees of task attempts are plain
  * directories with an index of their own, so there is no `.git` in them to protect, to rename or to forget.
  */
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { signedCommit, type SignBytes } from './commit-object.ts'
+import { commitBytes, withSignatureOf, type SignBytes } from './commit-object.ts'
 import { refuseLinkedRef } from './git-directory.ts'
+import { countLines, type LineCount } from './line-counts.ts'
+import { putLoose } from './objects.ts'
+import { diffTrees, DIRECTORY, parseTree, readCommit, treeIdOf, type TreeChange } from './tree-objects.ts'
 import { gitText, nulList, readRef, type Identity, type RunGit } from './git.ts'
 
 /** Whose objects are borrowed. */
@@ -91,16 +94,9 @@ export async function restoreTree(git: RunGit, repository: RunRepository, at: At
   return changes.map(({ path }) => path)
 }
 
-export interface TreeChange {
-  readonly path: string
-  readonly status: 'A' | 'M' | 'D' | 'T'
-  readonly oldMode: string
-  readonly newMode: string
-}
-
 /** Changed paths from one tree to another, renames as delete and add, in path order. */
 export async function treeChanges(git: RunGit, gitDir: string, from: string, to: string): Promise<TreeChange[]> {
-  return rawChanges((await git(['diff-tree', '-r', '-z', '--no-renames', '--raw', from, to], { gitDir })).stdout)
+  return diffTrees(git.objects(gitDir), from, to)
 }
 
 /** What `--raw -z --no-renames` prints. Source: git-diff-tree(1), raw output format. */
@@ -115,31 +111,14 @@ export function rawChanges(raw: Buffer): TreeChange[] {
 }
 
 /** Added and removed lines per path; null for binary files. */
-export async function lineCounts(git: RunGit, gitDir: string, from: string, to: string): Promise<{ path: string; add: number | null; del: number | null }[]> {
-  return nulList((await git(['diff-tree', '-r', '-z', '--no-renames', '--numstat', from, to], { gitDir })).stdout).map((line) => {
-    const [add = '-', del = '-', path = ''] = line.split('\t')
-    return { path, add: add === '-' ? null : Number(add), del: del === '-' ? null : Number(del) }
-  })
+export async function lineCounts(git: RunGit, gitDir: string, from: string, to: string): Promise<LineCount[]> {
+  return countLines(git.objects(gitDir), from, to)
 }
 
 /** Same draft, same id, unless it is signed: a commit repeated after a crash is the same commit. */
 export async function commitTree(git: RunGit, gitDir: string, draft: CommitDraft): Promise<string> {
-  if (draft.sign) return signedCommit(git, gitDir, draft, draft.sign)
-  // With `@` git takes any second, also those that would read as a year.
-  const date = `@${Math.floor(draft.epochMs / 1000)} +0000`
-  const { name, email } = draft.author
-  return gitText(git, ['commit-tree', draft.tree, ...draft.parents.flatMap((parent) => ['-p', parent]), '-F', '-'], {
-    gitDir,
-    input: draft.message,
-    env: {
-      GIT_AUTHOR_NAME: name,
-      GIT_AUTHOR_EMAIL: email,
-      GIT_AUTHOR_DATE: date,
-      GIT_COMMITTER_NAME: name,
-      GIT_COMMITTER_EMAIL: email,
-      GIT_COMMITTER_DATE: date,
-    },
-  })
+  const bytes = commitBytes(draft)
+  return git.objects(gitDir).write('commit', draft.sign ? await withSignatureOf(draft.sign, bytes, draft) : bytes)
 }
 
 /**
@@ -156,7 +135,7 @@ export async function moveRef(git: RunGit, gitDir: string, ref: string, to: stri
 }
 
 export async function treeOf(git: RunGit, gitDir: string, commit: string): Promise<string> {
-  return gitText(git, ['rev-parse', '--verify', `${commit}^{tree}`], { gitDir })
+  return treeIdOf(git.objects(gitDir), commit)
 }
 
 export type MergeOutcome = { readonly kind: 'merged'; readonly tree: string } | { readonly kind: 'conflict'; readonly paths: readonly string[] }
@@ -201,19 +180,50 @@ export async function mergeWithMarkers(git: RunGit, gitDir: string, sides: { bas
   return { tree, paths: [...new Set(paths)], words: words.map((text) => text.trim()) }
 }
 
-/** Copies the commits after `base` up to `head` into the human's object store. */
+/**
+ * Copies what the run made of the commits after `base` up to `head` into the human's object store. A run's objects are loose,
+ * and what it did not make it borrows from there: whatever has no file of its own is whole already.
+ */
 export async function handOver(
   git: RunGit,
   repository: RunRepository,
-  human: { readonly view: string },
+  human: { readonly commonDir: string },
   commits: { base: string; head: string },
 ): Promise<void> {
-  if (commits.base === commits.head) return
-  const pack = (
-    await git(['pack-objects', '--revs', '--stdout', '-q', '--delta-base-offset'], {
-      gitDir: repository.gitDir,
-      input: `${commits.head}\n^${commits.base}\n`,
-    })
-  ).stdout
-  await git(['unpack-objects', '-q'], { gitDir: human.view, input: pack })
+  const objects = git.objects(repository.gitDir)
+  const store = join(human.commonDir, 'objects')
+  const done = new Set([commits.base])
+  // Last what points at the others: a crash leaves no object that lacks one.
+  const copy = async (id: string, mode: string): Promise<void> => {
+    const file = done.has(id) ? null : objects.looseFile(id)
+    done.add(id)
+    if (file === null || mode === GITLINK) return
+    if (mode === COMMIT) {
+      const { tree, parents } = await readCommit(objects, id)
+      for (const parent of parents) await copy(parent, COMMIT)
+      await copy(tree, DIRECTORY)
+    } else if (mode === DIRECTORY) for (const entry of parseTree((await objects.read(id)).body, id.length / 2)) await copy(entry.id, entry.mode)
+    putLoose(store, id, readFileSync(file))
+  }
+  await copy(commits.head, COMMIT)
+}
+
+const COMMIT = 'commit'
+const GITLINK = '160000'
+
+/** Commits that `to` has and none of `without` has: found here along a line, by git where there are merges. */
+export async function commitsAfter(git: RunGit, gitDir: string, to: string, without: readonly string[]): Promise<string[]> {
+  const objects = git.objects(gitDir)
+  const found: string[] = []
+  for (let at = to; !without.includes(at);) {
+    const { parents } = await readCommit(objects, at)
+    const [parent] = parents
+    if (parent === undefined || parents.length > 1) {
+      const listed = await gitText(git, ['rev-list', to, ...without.map((one) => `^${one}`)], { gitDir })
+      return listed.split('\n').filter(Boolean)
+    }
+    found.push(at)
+    at = parent
+  }
+  return found
 }

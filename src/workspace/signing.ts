@@ -48,7 +48,7 @@ async function signingConfig(git: RunGit, { env, root }: Person): Promise<Map<st
     : [join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'git', 'config'), join(home, '.gitconfig')]
   const files = [...(env['GIT_CONFIG_NOSYSTEM'] ? [] : [env['GIT_CONFIG_SYSTEM'] ?? '/etc/gitconfig']), ...users]
   const set = new Map<string, string>()
-  for (const file of files.filter((one) => isAbsolute(one) && existsSync(one) && !isWithin(root, one))) {
+  for (const file of files.filter((one) => isAbsolute(one) && !isWithin(root, one) && mayName(one))) {
     const { stdout } = await git(['config', '--file', file, '--includes', '--show-origin', '-z', '--get-regexp', WANTED], { accept: [1], env: { HOME: home } })
     const parts = nulList(stdout)
     for (let at = 0; at + 1 < parts.length; at += 2) {
@@ -58,6 +58,15 @@ async function signingConfig(git: RunGit, { env, root }: Person): Promise<Map<st
     }
   }
   return set
+}
+
+/** A file in which none of these words stands says nothing of signing, and git need not be asked. */
+function mayName(file: string): boolean {
+  try {
+    return /gpg|sign|include/i.test(readFileSync(file, 'latin1'))
+  } catch {
+    return existsSync(file) // git says why it cannot be read
+  }
 }
 
 const WAY_OUT = ['vp config show', 'git config --global --get-regexp "gpg|signingkey"']

@@ -10,7 +10,7 @@ import type { ProjectCommand, ProjectFile } from '../../plms/contract/types.ts'
 import { conventionWords, detectConvention, type CommitConvention } from '../../workspace/commit-convention.ts'
 import { detectProject, type Detected } from '../../workspace/detect.ts'
 import { treePaths } from '../../workspace/git.ts'
-import { commitsOf } from '../../workspace/human-reading.ts'
+import { historyOf } from '../../workspace/tree-objects.ts'
 import { humanState, openHumanRepository } from '../../workspace/human-repository.ts'
 import type { Hook } from '../../workspace/hooks.ts'
 import type { Kit } from '../kit.ts'
@@ -142,11 +142,10 @@ export async function detect(kit: Kit, root: string): Promise<Detection> {
     throw new VpError('workspace.no_commits', 'the repository has no commit yet, so there is nothing to start from', {
       next: ['git add -A && git commit -m "start"'],
     })
-  // Each is a process, and none waits for another: this lies before the first request of `vp do`.
   const [list, hook, history] = await Promise.all([
     treePaths(kit.git, human.view, head),
     hookAt(kit, human, head),
-    commitsOf(kit.git, human, { to: head, max: 100 }),
+    historyOf(kit.git.objects(human.view), head, 100),
   ])
   const read = (path: string): string | null => {
     if (!list.includes(path)) return null

@@ -3,10 +3,9 @@
  * the human's branch, index and tree move together, or nothing does. What it adds (that commit, and the merge where
  * there is one) is signed with the human's key as `git.sign` says; a key that does not sign leaves all as it was.
  */
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
-import { hex } from '../../core/ids.ts'
 import { sha256 } from '../../core/json.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
 import { commitMessage, printDocument, type ArtifactManifest, type Passport } from '../../ledger/passport.ts'
@@ -17,11 +16,13 @@ import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
-import { gitText, readRef } from '../../workspace/git.ts'
+import { readRef } from '../../workspace/git.ts'
 import { countSigned } from '../../workspace/commit-object.ts'
 import { isTestPath } from '../../workspace/detect.ts'
 import { fastForward, humanState } from '../../workspace/human-repository.ts'
-import { commitTree, handOver, mergeCommits, moveRef, treeChanges, treeOf, type TreeChange } from '../../workspace/run-repository.ts'
+import { commitsAfter, commitTree, handOver, mergeCommits, moveRef, treeChanges } from '../../workspace/run-repository.ts'
+import { diffTrees, fileAt, withFiles, type TreeChange } from '../../workspace/tree-objects.ts'
+import { makeUnifiedDiff } from '../../patch/make.ts'
 import { recordImages } from '../before-images.ts'
 import { keepBlob } from '../blobs.ts'
 import type { Kit } from '../kit.ts'
@@ -114,7 +115,7 @@ export async function completeRun(scene: Scene, asked: RunState, project: Projec
     await sealChain(tx, kit.clock, kit.key(), state.run_id)
   })
   const gates = runTally(state)
-  const commits = (await gitText(kit.git, ['rev-list', to, `^${state.base}`, `^${from}`], { gitDir: run.human.view })).split('\n').filter(Boolean)
+  const commits = await commitsAfter(kit.git, run.human.view, to, [state.base, from])
   const signed = await countSigned(kit.git, run.human.view, commits)
   scene.notes['signed'] = signed
   const completed: Completed = {
@@ -170,8 +171,14 @@ async function testsAt(kit: Kit, run: RunScene, state: RunState, commit: string)
 }
 
 async function diffHunks(kit: Kit, run: RunScene, from: string, to: string): Promise<FileHunk[]> {
-  const options = ['-r', '-p', '-U0', '--no-renames', '--no-ext-diff', '--no-textconv', '--no-color']
-  return hunksOf((await kit.git(['diff-tree', ...options, from, to], { gitDir: run.human.view })).stdout.toString('utf8'))
+  const objects = kit.git.objects(run.human.view)
+  const text = async (id: string | null, mode: string) => (id === null || mode === '160000' ? null : (await objects.read(id)).body.toString('latin1'))
+  const diffs = (await diffTrees(objects, from, to)).map(async ({ path, oldId, newId, oldMode, newMode }) => {
+    const [before, after] = await Promise.all([text(oldId, oldMode), text(newId, newMode)])
+    const isBinary = [before, after].some((one) => one?.slice(0, 8000).includes('\0'))
+    return isBinary ? `diff --git a/${path} b/${path}\nBinary files differ\n` : makeUnifiedDiff(path, before, after, { context: 0 })
+  })
+  return hunksOf((await Promise.all(diffs)).join(''))
 }
 
 /** Of the run's passport, `name:model`. */
@@ -209,40 +216,24 @@ async function commitPapers(kit: Kit, run: RunScene, state: RunState, signing: S
   const head = await kit.store.read((tx) => tx.get<{ n: number; key: string }>('SELECT n, key FROM heads WHERE run_id = ?', state.run_id))
   if (at !== state.head) return { commit: at, head: head?.key ?? '' }
   const manifest = await makeManifest(kit, run, state, head ?? { n: 0, key: '' })
-  const index = join(run.directory, `index-${hex(kit.random, 3)}`)
-  try {
-    await git(['read-tree', state.head], { gitDir, index })
-    const passport = readFileSync(join(run.directory, 'replay_passport.json'))
-    for (const [name, bytes] of [
-      ['replay_passport.json', passport],
-      ['artifact_manifest.json', Buffer.from(printDocument(redactTexts(manifest, kit.redactText)))],
-    ] as const) {
-      const blob = await gitText(git, ['hash-object', '-w', '--stdin', '-t', 'blob'], { gitDir, input: bytes })
-      await git(['update-index', '--add', '--cacheinfo', `100644,${blob},.vp/runs/${state.run_id}/${name}`], {
-        gitDir,
-        index,
-      })
-    }
-    const tree = await gitText(git, ['write-tree'], { gitDir, index })
-    const message = commitMessage(`chore(vp): passport and manifest of ${state.run_id}`, gatesHeld(runTally(state).held), {
-      run: state.run_id,
-      task: null,
-      ledger: { receipts: head?.n ?? 0, head: head?.key ?? '0'.repeat(64) },
-      signoff: signoffOf(kit, run),
-    })
-    const commit = await commitTree(git, gitDir, {
-      tree,
-      parents: [state.head],
-      message,
-      author: run.identity,
-      epochMs: kit.clock.now(),
-      sign: signing.sign,
-    })
-    await moveRef(git, gitDir, run.branch, commit, state.head)
-    return { commit, head: head?.key ?? '' }
-  } finally {
-    rmSync(index, { force: true })
-  }
+  const folder = `.vp/runs/${state.run_id}`
+  const tree = await withFiles(
+    git.objects(gitDir),
+    state.head,
+    new Map([
+      [`${folder}/replay_passport.json`, readFileSync(join(run.directory, 'replay_passport.json'))],
+      [`${folder}/artifact_manifest.json`, Buffer.from(printDocument(redactTexts(manifest, kit.redactText)))],
+    ]),
+  )
+  const message = commitMessage(`chore(vp): passport and manifest of ${state.run_id}`, gatesHeld(runTally(state).held), {
+    run: state.run_id,
+    task: null,
+    ledger: { receipts: head?.n ?? 0, head: head?.key ?? '0'.repeat(64) },
+    signoff: signoffOf(kit, run),
+  })
+  const commit = await commitTree(git, gitDir, { tree, parents: [state.head], message, author: run.identity, epochMs: kit.clock.now(), sign: signing.sign })
+  await moveRef(git, gitDir, run.branch, commit, state.head)
+  return { commit, head: head?.key ?? '' }
 }
 
 async function makeManifest(kit: Kit, run: RunScene, state: RunState, head: { n: number; key: string }): Promise<ArtifactManifest> {
@@ -283,7 +274,9 @@ function kindOf(change: TreeChange): string {
 }
 
 async function blobOf(kit: Kit, run: RunScene, commit: string, path: string): Promise<Buffer> {
-  return (await kit.git(['cat-file', 'blob', `${commit}:${path}`], { gitDir: run.repository.gitDir })).stdout
+  const bytes = await fileAt(kit.git.objects(run.repository.gitDir), commit, path)
+  if (bytes === null) throw new VpError('workspace.git', `${path} is not in commit ${commit}`)
+  return bytes
 }
 
 /** Throws `workspace.moved` where a person has committed on the run's branch: moving it on would take that away. */
@@ -344,16 +337,13 @@ async function imagesBetween(
   from: string,
   to: string,
 ): Promise<{ path: string; before: { sha: string; mode: number } | null; after: { sha: string; mode: number } | null }[]> {
-  const gitDir = run.human.view
   const images = []
-  for (const change of await treeChanges(kit.git, gitDir, await treeOf(kit.git, gitDir, from), await treeOf(kit.git, gitDir, to))) {
-    if (change.path.startsWith('.vp/')) continue
-    const side = async (commit: string, mode: string) => {
-      if (mode === '000000' || !mode.startsWith('100')) return null
-      const bytes = (await kit.git(['cat-file', 'blob', `${commit}:${change.path}`], { gitDir })).stdout
-      return { sha: keepBlob(kit, bytes), mode: mode === '100755' ? 0o755 : 0o644 }
-    }
-    images.push({ path: change.path, before: await side(from, change.oldMode), after: await side(to, change.newMode) })
+  const objects = kit.git.objects(run.human.view)
+  const side = async (id: string | null, mode: string) =>
+    id === null || !mode.startsWith('100') ? null : { sha: keepBlob(kit, (await objects.read(id)).body), mode: mode === '100755' ? 0o755 : 0o644 }
+  for (const { path, oldId, newId, oldMode, newMode } of await diffTrees(objects, from, to)) {
+    if (path.startsWith('.vp/')) continue
+    images.push({ path, before: await side(oldId, oldMode), after: await side(newId, newMode) })
   }
   return images
 }

@@ -15,6 +15,7 @@ import { appendEvents } from '../../pas/embedded/run-store.ts'
 import { transition } from '../../plms/embedded/lifecycle.ts'
 import { redactTexts } from '../../policy/redact.ts'
 import { gitText, readRef, type RunGit } from '../../workspace/git.ts'
+import { fileAt } from '../../workspace/tree-objects.ts'
 import { mergeWithMarkers, moveRef, treeChanges, treeOf, type MarkedMerge } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
@@ -202,6 +203,5 @@ export async function markersLeft(git: RunGit, gitDir: string, merge: MergeOfSid
 }
 
 async function linesAt(git: RunGit, gitDir: string, treeish: string, path: string): Promise<string[]> {
-  const { code, stdout } = await git(['cat-file', 'blob', `${treeish}:${path}`], { gitDir, accept: [128] })
-  return code === 0 ? stdout.toString('utf8').split('\n') : []
+  return (await fileAt(git.objects(gitDir), treeish, path))?.toString('utf8').split('\n') ?? []
 }

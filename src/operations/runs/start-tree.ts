@@ -6,6 +6,7 @@
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { RunGit } from '../../workspace/git.ts'
 import { conflictedTree } from './repair.ts'
+import { readCommit } from '../../workspace/tree-objects.ts'
 import { mergeTrees, scratchCommit, treeOf } from '../../workspace/run-repository.ts'
 
 /** What is checked out for the next attempt, and the commit it counts as grown from. */
@@ -27,7 +28,8 @@ async function startCommit(git: RunGit, gitDir: string, state: RunState, task: T
   const landed = (await git(['rev-list', '--reverse', `${state.base}..${state.head}`], { gitDir })).stdout.toString().split('\n')
   let at = state.base
   for (const commit of landed.filter((one) => commits.has(one))) {
-    const sides = { base: `${commit}^`, ours: await treeOf(git, gitDir, at), theirs: await treeOf(git, gitDir, commit) }
+    const { tree: theirs, parents } = await readCommit(git.objects(gitDir), commit)
+    const sides = { base: parents[0] ?? state.base, ours: await treeOf(git, gitDir, at), theirs }
     const outcome = await mergeTrees(git, gitDir, sides)
     // It cannot be told apart from what it stands on: then the task gets all of it.
     if (outcome.kind === 'conflict') return state.head

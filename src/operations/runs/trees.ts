@@ -6,7 +6,7 @@ import { hex } from '../../core/ids.ts'
 import type { WorkTree } from '../../pas/embedded/attempt.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import { foreignContent, outermost } from '../../workspace/foreign.ts'
-import { checkOut, recordTree, restoreTree } from '../../workspace/run-repository.ts'
+import { checkOut, recordTree, restoreTree, treeOf } from '../../workspace/run-repository.ts'
 import type { Breach } from '../guarded.ts'
 import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
@@ -47,6 +47,15 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
   const breaches: Breach[] = []
   let files: Workspace | null = null
   let masking: Masking | null = null
+  // What is checked out is that tree; git looks at the files again where something has written since.
+  let recorded = { world, tree: await treeOf(git, run.repository.gitDir, request.from) }
+  const record = async (): Promise<string> => {
+    if (recorded.world !== world) {
+      const now = world
+      recorded = { world: now, tree: await recordTree(git, run.repository, at, excluded) }
+    }
+    return recorded.tree
+  }
   const scene: TreeScene = {
     root: at.directory,
     home: run.human.root,
@@ -55,8 +64,14 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     environmentHome: (now) => request.environment(scene, now),
     files: () => (files ??= kit.openFiles(at.directory, { lane: request.lane, lanesAt: run.human.root, fixed: foreign.map(({ path }) => path) })),
     masking: () => (masking ??= kit.masking([at.directory, run.human.root])),
-    record: () => recordTree(git, run.repository, at, excluded),
-    restore: (treeId) => restoreTree(git, run.repository, at, treeId, excluded),
+    record,
+    restore: async (treeId) => {
+      if (recorded.world === world && recorded.tree === treeId) return []
+      const now = world
+      const changed = await restoreTree(git, run.repository, at, treeId, excluded)
+      recorded = { world: now, tree: treeId }
+      return changed
+    },
     foreignFolders: fixed.filter(({ kind }) => kind === 'submodule').map(({ path }) => path),
     shownGit: run.project.needs_git ? { gitDir: run.repository.gitDir, human: run.human.commonDir, commit: request.base, from: request.from } : null,
     breached: (found) => void breaches.push(...found),
@@ -87,7 +102,7 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     from: request.from,
     scene,
     attempt: () => (attempt ??= asAgent()),
-    record: () => recordTree(git, run.repository, at, excluded),
+    record,
     dispose,
   }
 }
