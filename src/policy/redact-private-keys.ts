@@ -19,6 +19,9 @@ const BODY_LINE = new RegExp(`^${LEAD}[A-Za-z0-9+/]{40,100}={0,2}${TAIL}`)
 /** The last one may be short. */
 const LAST_LINE = new RegExp(`^${LEAD}[A-Za-z0-9+/]{1,100}={0,2}${TAIL}`)
 const MAX_LINE = 140
+/** A whole one: half of one, as a text may bring it, hides nothing. */
+const MASKED = /^\[REDACTED(?::[A-Z0-9_]{1,64})?(?::\d{1,9})?\]/
+const MAX_PLACEHOLDER = 90
 const MAX_LINES_BACK = 400
 
 interface Range {
@@ -105,7 +108,7 @@ function lineSpans(text: string, { from, to }: Range): Span[] {
     while (start < end && ' \t+->|#*"\''.includes(text[start] ?? '') && !text.startsWith('-----', start)) start++
     let stop = end
     while (stop > start && ' \t\r",\'\\'.includes(text[stop - 1] ?? '')) stop--
-    if (stop > start && !text.startsWith('[REDACTED', start)) spans.push({ from: start, to: stop, label: LABEL })
+    if (stop > start && !MASKED.test(text.slice(start, start + MAX_PLACEHOLDER))) spans.push({ from: start, to: stop, label: LABEL })
     at = end + 1
   }
   return spans

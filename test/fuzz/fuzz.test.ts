@@ -30,5 +30,6 @@ const FOUND: readonly (readonly [target: string, input: string])[] = [
   ['redactor', `password:-----BEGIN${'PRIVATE KEY'}-----BEGIN${'PRIVATE KEY'}-----`],
   ['redactor', 'secret=========================================Y======='],
   ['redactor', `-----BEGIN ${'PRIVATE KEY'}-----x postgres://u:${'p'.repeat(40)}@h/ ${'.'.repeat(80)} ${'A1b2C3d4'.repeat(6)}`],
+  ['redactor', `-----BEGIN${'PRIVATE KEY'}-----\n[REDACTED-----BEGIN${'PRIVATE KEY'}-----`],
 ]
 for (const [name, input] of FOUND) test(`${name}: ${JSON.stringify(input).slice(0, 60)}`, () => targetNamed(name).check(input))
