@@ -2,7 +2,7 @@
  * Where things lie on this machine. Built-ins only: the fast path needs it. Source: the XDG base directory
  * specification; architecture, "State on disk".
  */
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -27,6 +27,8 @@ export interface Paths {
   readonly environments: string
   readonly cache: string
   readonly configFile: string
+  /** The model policy that a person set: `vp model set FILE`. */
+  readonly modelPolicy: string
   /** The user's own lane files. */
   readonly lanes: string
 }
@@ -49,6 +51,7 @@ export function pathsFrom(env: Environment): Paths {
     environments: join(state, 'environments'),
     cache: join(base('XDG_CACHE_HOME', '.cache'), 'vp'),
     configFile: env['VP_CONFIG'] ?? join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'config.json'),
+    modelPolicy: join(dirname(env['VP_CONFIG'] ?? join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'config.json')), 'model-policy.json'),
     lanes: join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'lanes'),
   }
 }

@@ -4,6 +4,8 @@
  */
 import { VpError } from '../core/errors.ts'
 import type { Endpoint } from './contract.ts'
+import { presetOf } from './policy/presets.ts'
+import type { NamedModel } from './policy/schema.ts'
 
 export type ProviderName = 'openai_compatible' | 'openai' | 'anthropic' | 'google'
 
@@ -13,7 +15,8 @@ export interface ModelSpec {
   readonly baseUrl: string
   readonly apiKey: string | null
   readonly endpoint: Endpoint
-  readonly tier: 'Local-Small' | 'Local-Medium' | 'API-Premium'
+  /** `Local-Small`, `Local-Medium`, `API-Premium`, or another of the policy. */
+  readonly tier: string
   /** Where the choice came from, for `vp config show`. */
   readonly source: string
 }
@@ -23,6 +26,7 @@ export type Choice =
   | { readonly kind: 'offered'; readonly spec: ModelSpec; readonly variable: string }
 
 export const OLLAMA_URL = 'http://127.0.0.1:11434/v1'
+const LLAMA_CPP_URL = 'http://127.0.0.1:8080/v1'
 /** The two local options of the requirements: Qwen-Coder and Phi. */
 export const LOCAL_PRESETS: readonly ModelSpec[] = [preset('qwen2.5-coder:7b', 'Local-Small'), preset('phi4:14b', 'Local-Medium')]
 
@@ -52,7 +56,7 @@ const ALIASES: Readonly<Record<string, ProviderName>> = {
   google: 'google',
 }
 
-function preset(model: string, tier: ModelSpec['tier']): ModelSpec {
+function preset(model: string, tier: string): ModelSpec {
   return {
     provider: 'openai_compatible',
     model,
@@ -90,7 +94,7 @@ export function offeredModels(env: Environment): Choice[] {
 }
 
 function specFromSetting(setting: string, env: Environment): ModelSpec {
-  const at = setting.indexOf(':')
+  const at = setting.search(/[:/]/)
   const provider = ALIASES[at < 0 ? setting : setting.slice(0, at)]
   const model = at < 0 ? '' : setting.slice(at + 1)
   if (!provider || !model)
@@ -103,6 +107,16 @@ function specFromSetting(setting: string, env: Environment): ModelSpec {
   return specFor(provider, model, baseUrl, key, 'VP_MODEL')
 }
 
+/** Where a model of a policy is reached, and with which key of the environment. Throws `usage.flag` on an endpoint that is no URL. */
+export function specOf(named: NamedModel, tier: string, env: Environment, source: string): ModelSpec {
+  const provider = ALIASES[named.provider]
+  if (!provider) throw new VpError('usage.flag', `vp cannot open ${named.provider} yet`, { next: ['vp model list'] })
+  const vendor = VENDORS.find((one) => one.provider === provider)
+  const baseUrl = named.endpoint ?? vendor?.baseUrl ?? (named.provider === 'llama_cpp' ? LLAMA_CPP_URL : OLLAMA_URL)
+  const key = vendor?.variables.map((name) => env[name]).find(Boolean) ?? null
+  return { ...specFor(provider, named.model, baseUrl, key, source), tier }
+}
+
 function specFor(provider: ProviderName, model: string, baseUrl: string, apiKey: string | null, source: string): ModelSpec {
   const endpoint = endpointOf(baseUrl)
   return {
@@ -111,7 +125,7 @@ function specFor(provider: ProviderName, model: string, baseUrl: string, apiKey:
     baseUrl: baseUrl.replace(/\/+$/, ''),
     apiKey,
     endpoint,
-    tier: endpoint.loopback ? 'Local-Small' : 'API-Premium',
+    tier: endpoint.loopback ? (presetOf(model)?.tier ?? 'Local-Small') : 'API-Premium',
     source,
   }
 }

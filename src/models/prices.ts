@@ -14,7 +14,12 @@ export interface Price {
   /** Micro-USD per million tokens = USD per token × 1e12; kept as USD per million. */
   readonly in_per_million_usd: number
   readonly out_per_million_usd: number
+  /** Absent: thinking is billed as output. */
+  readonly think_per_million_usd?: number
 }
+
+/** The day on which the offline table was published; `prices.test.ts` holds it to the package. */
+export const PRICES_OF = '2026-09-23'
 
 export type PriceOf = (provider: string, model: string) => Promise<Price | null>
 
@@ -39,7 +44,8 @@ export const FREE: Price = { in_per_million_usd: 0, out_per_million_usd: 0 }
 /** Micro-USD, rounded up; thinking is billed as output, the cache is assumed cold. */
 export function costMicroUsd(price: Price | null, usage: Pick<ModelUsage, 'tokens_in' | 'tokens_out' | 'tokens_think'>): number | null {
   if (!price) return null
-  return Math.ceil(usage.tokens_in * price.in_per_million_usd + (usage.tokens_out + usage.tokens_think) * price.out_per_million_usd)
+  const { in_per_million_usd: input, out_per_million_usd: output, think_per_million_usd: think = output } = price
+  return Math.ceil(usage.tokens_in * input + usage.tokens_out * output + usage.tokens_think * think)
 }
 
 /** kW of the devices of contracts/policy.md section 7: CPU as the low end, GPU as the high one. */

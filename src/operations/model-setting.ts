@@ -1,71 +1,30 @@
-/** model.list, model.set: which models there are, and the one that a person's configuration names. */
+/** model.set: the model that a person names for everything, or the policy by which one is chosen for each task. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
-import { chooseModel, LOCAL_PRESETS, offeredModels, type ModelSpec } from '../models/choose.ts'
-import { tablePrice } from '../models/prices.ts'
+import { chooseModel } from '../models/choose.ts'
+import { checkPolicy } from '../models/policy/load.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import type { Kit } from './kit.ts'
-import { chosenModel } from './models.ts'
+import { writePolicy } from './model-policy.ts'
 import { operation } from './operation.ts'
-
-const TIERS = ['Local-Small', 'Local-Medium', 'API-Premium'] as const
-const price = z.object({ in_per_million_usd: z.number(), out_per_million_usd: z.number() })
-const listed = z.object({
-  tiers: z.array(
-    z.object({
-      name: z.string(),
-      models: z.array(
-        z.object({
-          model: z.string(),
-          price: z.nullable(price),
-          /** null: not measured. */
-          window_tokens: z.nullable(z.int()),
-          tests: z.nullable(z.object({ passed: z.int(), of: z.int() })),
-        }),
-      ),
-    }),
-  ),
-  chosen: z.string(),
-  source: z.string(),
-})
-export type ModelList = z.infer<typeof listed>
-
-export const modelList = operation({
-  name: 'model.list',
-  summary: 'the models at hand by tier, their prices, and the one in force',
-  params: z.strictObject({}),
-  result: listed,
-  effect: 'read',
-  scope: 'projects.view',
-  async handler(_params, { kit }): Promise<ModelList> {
-    const { spec: chosen } = chosenModel(kit)
-    const presets = LOCAL_PRESETS.filter((preset) => preset.model !== chosen.model)
-    const rows = await Promise.all([chosen, ...presets, ...offeredModels(kit.env).map(({ spec }) => spec)].map((spec) => rowOf(kit, spec)))
-    const tiers = TIERS.map((name) => ({ name, models: rows.filter((row) => row.tier === name).map((row) => row.model) }))
-    return { tiers: tiers.filter((tier) => tier.models.length > 0), chosen: `${chosen.provider}:${chosen.model}`, source: chosen.source }
-  },
-})
-
-async function rowOf(kit: Kit, spec: ModelSpec) {
-  const provider = spec.provider === 'openai_compatible' && spec.endpoint.host === '127.0.0.1:11434' ? 'ollama' : spec.provider
-  const free = { in_per_million_usd: 0, out_per_million_usd: 0 }
-  const known = kit.config.prices[spec.model] ?? (spec.endpoint.loopback ? free : await tablePrice(spec.provider, spec.model))
-  return { tier: spec.tier, model: { model: `${provider}:${spec.model}`, price: known, window_tokens: null, tests: null } }
-}
 
 export const modelSet = operation({
   name: 'model.set',
-  summary: 'choose the model, in the user configuration',
-  params: z.strictObject({
-    /** `provider:model` */
-    model: z.string().check(z.minLength(3), z.maxLength(200)),
-    /** Where it answers; absent: the provider's own place. */
-    base_url: z.optional(z.string().check(z.maxLength(2000))),
-  }),
-  result: z.object({ model: z.string(), file: z.string() }),
+  summary: 'choose the model, or the policy that chooses it for each task',
+  params: z
+    .strictObject({
+      /** `provider:model`, for every task. */
+      model: z.optional(z.string().check(z.minLength(3), z.maxLength(200))),
+      /** Where it answers; absent: the provider's own place. */
+      base_url: z.optional(z.string().check(z.maxLength(2000))),
+      /** A model policy: docs/schema/model-policy.schema.json. It takes the place of a model that was named before. */
+      policy: z.optional(z.looseObject({ version: z.string() })),
+    })
+    .check(z.refine((one) => (one.model === undefined) !== (one.policy === undefined), { error: 'takes either a model or a policy' })),
+  result: z.object({ model: z.string(), file: z.string(), policy: z.optional(z.string()), warnings: z.array(z.string()) }),
   effect: 'write',
   scope: 'policy.set',
   // It says where code of every repository is sent: a person's word, whoever speaks for them.
@@ -73,23 +32,43 @@ export const modelSet = operation({
     caller.surface === 'cli' || caller.scopes.has('projects.approve')
       ? { effect: 'allow', rule: 'scope/policy.set', reason: 'a person set it' }
       : { effect: 'ask', rule: 'global/model-by-a-person', reason: 'what tasks need of your repositories is sent to the model that is set' },
-  ask: ({ model, base_url }) => ({
-    wants: `set the model to ${model}${base_url === undefined ? '' : ` at ${base_url}`}, for every repository`,
+  ask: ({ model, base_url, policy }) => ({
+    wants: `set the model ${model === undefined ? `policy ${policy?.version ?? ''} (${hostsOf(policy)})` : `to ${model}`}${base_url === undefined ? '' : ` at ${base_url}`}, for every repository`,
     reaches: 'your own configuration',
     undo: 'vp model set to the one before; not: what is sent to it meanwhile',
     fullyUndoable: false,
     maxExtent: 'call',
   }),
-  handler({ model, base_url }, { kit }) {
+  handler({ model, base_url, policy }, { kit }) {
+    if (model === undefined) return Promise.resolve(setPolicy(kit, policy))
     // A key is never part of it: keys stay in the environment.
     const { spec } = chooseModel({ VP_MODEL: model, ...(base_url === undefined ? {} : { VP_MODEL_BASE_URL: base_url }) }, null)
-    const entry = { provider: model.slice(0, model.indexOf(':')), model: spec.model, ...(base_url === undefined ? {} : { base_url }) }
+    const entry = { provider: model.slice(0, model.search(/[:/]/)), model: spec.model, ...(base_url === undefined ? {} : { base_url }) }
     const file = kit.paths.configFile
     writeConfig(kit, file, { ...readConfig(kit, file), model: entry })
-    return Promise.resolve({ model, file })
+    return Promise.resolve({ model, file, warnings: [] })
   },
-  say: ({ model }) => model,
+  say: ({ model, policy }) => model ?? `policy ${policy?.version ?? ''}`,
 })
+
+/** The file first: a policy that does not hold changes nothing. Then the model that was named before makes way for it. */
+function setPolicy(kit: Kit, value: unknown) {
+  const config = kit.paths.configFile
+  const { model: _, ...rest } = readConfig(kit, config) as { model?: unknown }
+  const { policy, file, warnings } = writePolicy(kit, value)
+  if (_ !== undefined) writeConfig(kit, config, rest)
+  const { provider, model } = policy.default_provider
+  return { model: `${provider}:${model}`, file: file ?? '', policy: policy.version, warnings: [...warnings] }
+}
+
+/** Where a policy lets code be sent, for the person who is asked. Throws `config.invalid`. */
+function hostsOf(value: unknown): string {
+  const { policy } = checkPolicy(value, 'the policy')
+  const tiers = Object.values(policy.tiers ?? {}).flatMap((tier) => tier.models)
+  const named = [policy.default_provider, ...Object.values(policy.lane_overrides), ...(policy.fallback_chain ?? []), ...tiers]
+  const places = named.map((one) => (one?.endpoint === undefined ? (one?.provider ?? '') : `${one.provider} at ${one.endpoint}`))
+  return [...new Set(places)].slice(0, 12).join(', ')
+}
 
 /** As it stands. Throws `config.invalid`: what cannot be read is not written over. */
 function readConfig(kit: Kit, file: string): object {

@@ -7,12 +7,14 @@ import { connect } from 'node:net'
 import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
-import { chooseModel, endpointOf, offeredModels, OLLAMA_URL, type Choice, type ModelSpec } from '../models/choose.ts'
+import { chooseModel, endpointOf, offeredModels, OLLAMA_URL, specOf, type Choice, type ModelSpec } from '../models/choose.ts'
 import type { Provider } from '../models/contract.ts'
+import { isLocal } from '../models/policy/load.ts'
 import { tablePrice } from '../models/prices.ts'
 import { openProvider } from '../models/providers/index.ts'
 import { parseRecording, recordedProvider } from '../models/recorded.ts'
 import type { Kit } from './kit.ts'
+import { policyInForce } from './model-policy.ts'
 import type { Caller } from './operation.ts'
 
 export interface OpenModel {
@@ -45,14 +47,17 @@ function openRecording(file: string): OpenModel {
   }
 }
 
-/** Named by the environment, else by the configuration as it is now, else the first preset. Throws `usage.flag`, `config.invalid`. */
+/** Named by the environment, else by the configuration as it is now, else the policy's default, else the first preset. Throws `usage.flag`, `config.invalid`. */
 export function chosenModel(kit: Pick<Kit, 'env' | 'paths'>): Choice {
   return chooseModel(kit.env, configured(kit))
 }
 
 function configured(kit: Pick<Kit, 'env' | 'paths'>): ModelSpec | null {
   const { model } = loadConfig(kit.paths.configFile, kit.env).config
-  if (!model) return null
+  if (!model) {
+    const { policy, file } = policyInForce(kit)
+    return file === null ? null : specOf(policy.default_provider, isLocal(policy.default_provider) ? 'Local-Small' : 'API-Premium', kit.env, 'policy')
+  }
   const env = {
     VP_MODEL: `${model.provider}:${model.model}`,
     ...(model.base_url ? { VP_MODEL_BASE_URL: model.base_url } : {}),

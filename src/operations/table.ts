@@ -11,7 +11,8 @@ import { gitPr } from './git-pr.ts'
 import type { Operation } from './operation.ts'
 import { plmsApprove, plmsCreate, plmsEstimate, plmsPlan, plmsSimulate, plmsStart } from './plms.ts'
 import { gitPush } from './publish.ts'
-import { modelList, modelSet } from './model-setting.ts'
+import { modelList, modelShow } from './model-list.ts'
+import { modelSet } from './model-setting.ts'
 import { runLogs, runStatusRead, runSubscribe } from './run-look.ts'
 import { runBuild, runExec, runLint, runTest } from './run.ts'
 import { ledgerAccept, runApprove, runComplete, runExport, runPause, runReplay, runResume, runTerminate, runUndo, runValidate, runVerify } from './runs.ts'
@@ -61,5 +62,6 @@ export const OPERATIONS: readonly Operation[] = [
   runReplay,
   egressShow,
   modelList,
+  modelShow,
   modelSet,
 ]

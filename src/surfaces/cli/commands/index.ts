@@ -32,6 +32,7 @@ const REST: Readonly<Record<string, (rest: typeof import('./rest.ts')) => Comman
   'run test': (rest) => rest.runTestCommand,
   'run exec': (rest) => rest.runExecCommand,
   'model list': (rest) => rest.modelListCommand,
+  'model show': (rest) => rest.modelShowCommand,
   'model set': (rest) => rest.modelSetCommand,
   'git branch': (rest) => rest.gitBranchCommand,
   'git commit': (rest) => rest.gitCommitCommand,

@@ -1,11 +1,10 @@
-/** `vp doctor`, `model list|set`, `config show`: the machine and what is set on it. */
-import { readFileSync, statfsSync, statSync } from 'node:fs'
+/** `vp doctor`, `config show`: the machine and what is set on it. */
+import { statfsSync, statSync } from 'node:fs'
 import { loadConfig } from '../../../config/config.ts'
 import { pathsFrom } from '../../../config/paths.ts'
 import { asVpError, CODES, nextSteps, VpError } from '../../../core/errors.ts'
 import { offeredModels } from '../../../models/choose.ts'
 import { answers, chosenModel } from '../../../operations/models.ts'
-import { modelList, modelSet, type ModelList } from '../../../operations/model-setting.ts'
 import { signingOf } from '../../../operations/signing.ts'
 import type { OpenKit } from '../../../operations/kit.ts'
 import { verifyError, verifyLedger } from '../../../operations/runs/verify.ts'
@@ -14,9 +13,8 @@ import { environmentSecrets } from '../../../policy/dotenv.ts'
 import { createRedactor, redactTexts } from '../../../policy/redact.ts'
 import { findRepositoryRoot, humanIdentity, openHumanRepository } from '../../../workspace/human-repository.ts'
 import type { Command, CommandContext, Outcome } from '../command.ts'
-import { configScreen, doneScreen } from '../screens/by-hand.ts'
+import { configScreen } from '../screens/by-hand.ts'
 import { doctorScreen, type DoctorCheck } from '../screens/doctor.ts'
-import { modelListScreen } from '../screens/models.ts'
 
 export const doctorCommand: Command = {
   name: 'doctor',
@@ -238,65 +236,6 @@ async function writesCheck(context: CommandContext): Promise<DoctorCheck[]> {
 
 function megabytes(bytes: number): string {
   return bytes >= 1e9 ? `${Math.round(bytes / 1e9)} GB` : `${Math.max(1, Math.round(bytes / 1e6))} MB`
-}
-
-export const modelListCommand: Command = {
-  name: 'model list',
-  group: 'models',
-  summary: 'tiers, models, prices',
-  usage: 'vp model list',
-  examples: ['vp model list', 'vp model list --json', 'vp model list | grep Local'],
-  flags: {},
-  needsKit: true,
-  exits: [0, 2],
-  json: 'tiers[]{name,models[]{model,price,window_tokens,tests}}, chosen, source',
-  async run(context) {
-    const answer = await context.call(modelList, {})
-    const result = answer.result as ModelList
-    return { result, receipt: answer.receipt, screen: (look) => modelListScreen({ tiers: result.tiers }, look) }
-  },
-}
-
-export const modelSetCommand: Command = {
-  name: 'model set',
-  group: 'models',
-  summary: 'choose the model, in the user configuration',
-  usage: 'vp model set PROVIDER:MODEL|POLICY.json',
-  takes: 1,
-  examples: ['vp model set ollama:qwen2.5-coder:7b', 'vp model set ollama:phi4:14b', 'vp model set policy.json'],
-  flags: { 'base-url': { type: 'string', help: 'where it answers' } },
-  needsKit: true,
-  exits: [0, 2],
-  json: 'model, file',
-  async run(context) {
-    const wanted = context.positionals[0]
-    if (wanted === undefined)
-      throw new VpError('usage.flag', 'vp model set takes a policy file or provider:model', {
-        next: ['vp model set ollama:qwen2.5-coder:7b'],
-      })
-    const named = wanted.endsWith('.json') ? fromPolicy(wanted) : wanted
-    const baseUrl = typeof context.flags['base-url'] === 'string' ? context.flags['base-url'] : undefined
-    const answer = await context.call(modelSet, { model: named, ...(baseUrl === undefined ? {} : { base_url: baseUrl }) })
-    return {
-      result: answer.result,
-      receipt: answer.receipt,
-      screen: (look) => doneScreen({ done: `model ${named}`, next: ['vp doctor'] }, look),
-    }
-  },
-}
-
-/** The default of a policy file in the upstream schema. Throws `config.invalid`. */
-function fromPolicy(file: string): string {
-  try {
-    const policy = JSON.parse(readFileSync(file, 'utf8')) as {
-      default_provider?: { provider?: unknown; model?: unknown }
-    }
-    const { provider, model } = policy.default_provider ?? {}
-    if (typeof provider !== 'string' || typeof model !== 'string') throw new TypeError('default_provider lacks provider or model')
-    return `${provider}:${model}`
-  } catch (cause) {
-    throw new VpError('config.invalid', `${file}: ${(cause as Error).message}`, { cause, where: { file } })
-  }
 }
 
 export const configShowCommand: Command = {

@@ -1,7 +1,7 @@
 /** `vp model list`: which model stands behind which tier, its price, its window, what it has passed. */
 import { duration, grouped } from '../format.ts'
 import { renderer } from '../finish.ts'
-import { dots, nextLines, table, type Column } from '../layout.ts'
+import { dots, labelled, nextLines, table, type Column } from '../layout.ts'
 
 export interface ModelView {
   readonly model: string
@@ -50,3 +50,41 @@ function priceText(price: ModelView['price']): string {
   if (price.in_per_million_usd === 0 && price.out_per_million_usd === 0) return '0'
   return `${price.in_per_million_usd.toFixed(2)}, ${price.out_per_million_usd.toFixed(2)}`
 }
+
+export interface ModelShownView {
+  readonly model: string
+  readonly tier: string
+  readonly local: boolean
+  readonly endpoint: string
+  readonly price: ModelView['price']
+  readonly price_from: string
+  readonly window_tokens: number | null
+  readonly preset: { readonly name: string; readonly dialect: string; readonly download_gb: number; readonly vram_gb: number; readonly licence: string } | null
+  readonly tools: readonly string[]
+  readonly limits: { readonly max_cost_per_min_usd: number; readonly max_tokens_per_min: number; readonly p50_ms: number; readonly p95_ms: number } | null
+  readonly policy: { readonly version: string }
+}
+
+export const modelShownScreen = renderer<ModelShownView>(({ model, preset, limits, ...view }) => ({
+  stdout: [
+    labelled('model', dots(model, view.tier, view.local ? 'this machine' : view.endpoint)),
+    labelled('price', view.price === null ? 'unknown' : dots(`${priceText(view.price)} $/1M in, out`, view.price_from)),
+    labelled('window', dots(view.window_tokens === null ? 'unknown' : `${grouped(view.window_tokens)} tokens`, preset && `${preset.dialect} calls`)),
+    ...(preset ? [labelled('needs', dots(`${preset.vram_gb} GB of VRAM`, `${preset.download_gb} GB to pull`, preset.licence))] : []),
+    ...(view.tools.length > 0 ? [labelled('for', view.tools.join(', '))] : []),
+    ...(limits
+      ? [
+          labelled(
+            'limits',
+            dots(
+              `${grouped(limits.max_tokens_per_min)} tokens/min`,
+              limits.max_cost_per_min_usd > 0 && `$${limits.max_cost_per_min_usd.toFixed(2)}/min`,
+              `p50 ${duration(limits.p50_ms)}, p95 ${duration(limits.p95_ms)}`,
+            ),
+          ),
+        ]
+      : []),
+    labelled('policy', view.policy.version),
+  ],
+  stderr: [],
+}))

@@ -1,0 +1,135 @@
+/**
+ * A policy file as it is read: an error names the field, a warning names what will have no effect. Nothing is read
+ * from a disk here. An unknown lane is an error; an unknown model of a known provider is only told.
+ */
+import { VpError } from '../../core/errors.ts'
+import { CAPABILITY_TESTS, DEFAULT_TIERS } from './default.ts'
+import { presetOf } from './presets.ts'
+import { KNOWN_FIELDS, policySchema, type NamedModel, type PolicyFile } from './schema.ts'
+
+/** No policy is larger. */
+export const MAX_POLICY_BYTES = 1 << 20
+
+export interface ReadPolicy {
+  readonly policy: PolicyFile
+  /** One sentence each, with the field first. */
+  readonly warnings: readonly string[]
+}
+
+/** Throws `config.invalid` with the field. `file` is for the words. */
+export function parsePolicy(text: string, file: string): ReadPolicy {
+  if (text.length > MAX_POLICY_BYTES) throw new VpError('config.invalid', 'the model policy is larger than 1 MiB', { where: { file } })
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new VpError('config.invalid', `the model policy is not JSON: ${(cause as Error).message}`, { cause, where: { file } })
+  }
+  return checkPolicy(value, file)
+}
+
+export function checkPolicy(value: unknown, file: string): ReadPolicy {
+  const parsed = policySchema.safeParse(value)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]
+    const field = issue?.path.join('.') ?? ''
+    throw new VpError('config.invalid', `${field === '' ? '' : `${field}: `}${issue?.message ?? 'invalid'}`, {
+      why: 'the policy before it stays in force',
+      where: { file },
+      next: ['vp model show', 'docs/models.md'],
+    })
+  }
+  const policy = parsed.data
+  checkNames(policy, file)
+  return { policy, warnings: [...unknownFields(value as PolicyFile), ...unknownModels(policy)] }
+}
+
+/** A test or a tier that is named and not there would silently let everything through, or nothing. */
+function checkNames(policy: PolicyFile, file: string): void {
+  const tests = new Set(Object.keys(testsOf(policy)))
+  const named: [string, readonly string[]][] = [
+    ...Object.entries(policy.task_requirements ?? {}).map(([kind, one]): [string, readonly string[]] => [
+      `task_requirements.${kind}.capability_tests`,
+      one.capability_tests,
+    ]),
+    ...Object.entries(policy.tiers ?? {}).map(([tier, one]): [string, readonly string[]] => [`tiers.${tier}.capabilities`, one.capabilities ?? []]),
+  ]
+  for (const [field, names] of named)
+    for (const one of names)
+      if (!tests.has(one))
+        throw new VpError('config.invalid', `${field}: there is no capability test ${JSON.stringify(one.slice(0, 60))}`, {
+          why: `tests: ${[...tests].join(', ')}`,
+          where: { file },
+        })
+  for (const [tier, one] of Object.entries(policy.tiers ?? {}))
+    for (const [index, model] of one.models.entries())
+      if (one.network === 'none' && !isLocal(model))
+        throw new VpError(
+          'config.invalid',
+          `tiers.${tier}.models.${index}: ${model.provider}:${model.model} is not on this machine, and the tier has network none`,
+          {
+            where: { file },
+          },
+        )
+}
+
+const LOCAL_PROVIDERS: ReadonlySet<string> = new Set(['ollama', 'local_llama', 'llama_cpp', 'openai_compatible', 'mock'])
+
+/** It answers on this machine. An `openai_compatible` one without an endpoint is Ollama's port. */
+export function isLocal({ provider, endpoint }: NamedModel): boolean {
+  if (!LOCAL_PROVIDERS.has(provider)) return false
+  return endpoint === undefined || /^https?:\/\/(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d+)?(\/|$)/.test(endpoint)
+}
+
+function unknownFields(value: PolicyFile): string[] {
+  const words = (place: string, prefix: string, one: object | undefined) =>
+    Object.keys(one ?? {})
+      .filter((key) => !KNOWN_FIELDS[place]?.includes(key))
+      .map((key) => `${prefix}${key}: no such field, it has no effect`)
+  return [
+    ...words('', '', value),
+    ...words('default_provider', 'default_provider.', value.default_provider),
+    ...Object.entries(value.lane_overrides).flatMap(([lane, one]) => [
+      ...words('lane_overrides', `lane_overrides.${lane}.`, one),
+      ...words('constraints', `lane_overrides.${lane}.constraints.`, one?.constraints),
+    ]),
+  ]
+}
+
+/** By the families that each provider has had; only a hint against a slip of the pen. */
+const FAMILIES: Partial<Record<NamedModel['provider'], RegExp>> = {
+  anthropic: /^(claude|sonnet|opus|haiku)\b/i,
+  openai: /^(gpt|o\d|chatgpt|codex)\b/i,
+  google: /^(gemini|gemma|learnlm)\b/i,
+}
+
+function unknownModels(policy: PolicyFile): string[] {
+  const named: [string, NamedModel][] = [
+    ['default_provider', policy.default_provider],
+    ...Object.entries(policy.lane_overrides).map(([lane, one]): [string, NamedModel] => [`lane_overrides.${lane}`, one as NamedModel]),
+    ...(policy.fallback_chain ?? []).map((one, index): [string, NamedModel] => [`fallback_chain.${index}`, one]),
+    ...Object.entries(policy.tiers ?? {}).flatMap(([tier, one]) =>
+      one.models.map((model, index): [string, NamedModel] => [`tiers.${tier}.models.${index}`, model]),
+    ),
+  ]
+  return named.flatMap(([field, one]) => {
+    const family = FAMILIES[one.provider]
+    if (family) return family.test(one.model) ? [] : [`${field}: ${one.model} is no model of ${one.provider} that vp knows`]
+    const isOllama = one.provider === 'ollama' || one.provider === 'local_llama'
+    return isOllama && presetOf(one.model) === null ? [`${field}: ${one.model} is none of the presets: its window and dialect are not known`] : []
+  })
+}
+
+export const testsOf = (policy: PolicyFile): NonNullable<PolicyFile['capability_tests']> => ({ ...CAPABILITY_TESTS, ...policy.capability_tests })
+
+/** An upstream file has no tiers: what it names stands in tiers of their own, with the limits of their kind. */
+export function tiersOf(policy: PolicyFile): NonNullable<PolicyFile['tiers']> {
+  if (policy.tiers) return policy.tiers
+  const { default_provider: one } = policy
+  const name = isLocal(one) ? 'Local-Small' : 'API-Premium'
+  const like = DEFAULT_TIERS[name]
+  const { provider, model, endpoint, api_key_command, region, project } = one
+  const reach = Object.fromEntries(Object.entries({ endpoint, api_key_command, region, project }).filter(([, value]) => value !== undefined))
+  // Upstream asks for no proof: whoever names a model there takes its word.
+  return { [name]: { ...like, tools: [...DEFAULT_TIERS['API-Premium'].tools], models: [{ provider, model, ...reach, assume_capable: true }] } }
+}

@@ -1,0 +1,27 @@
+/** Prices: the date of the table is the package's, what nobody knows is unknown, and thinking has its own price where a policy says so. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { costMicroUsd, PRICES_OF, tablePrice } from './prices.ts'
+
+test('a newer table has a newer date', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../node_modules/@pydantic/genai-prices/package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  assert.deepEqual([version, PRICES_OF], ['0.1.8', '2026-09-23'], 'when the package is raised: its day of publication (npm view @pydantic/genai-prices time)')
+})
+
+test('the table knows the models of the default policy, and no others', async () => {
+  const usd = async (provider: string, model: string) => Object.values((await tablePrice(provider, model)) ?? {})
+  assert.deepEqual(await usd('anthropic', 'claude-sonnet-4-5'), [3, 15])
+  assert.deepEqual(await usd('openai', 'gpt-5.1'), [1.25, 10])
+  assert.deepEqual(await usd('google', 'gemini-2.5-pro'), [1.25, 10])
+  assert.equal(await tablePrice('openai', 'a-model-nobody-made'), null)
+})
+
+test('cost: unknown is null, thinking counts as output unless it has a price', () => {
+  const usage = { tokens_in: 10, tokens_out: 100, tokens_think: 1000 }
+  assert.equal(costMicroUsd(null, usage), null)
+  assert.equal(costMicroUsd({ in_per_million_usd: 1, out_per_million_usd: 2 }, usage), 10 + 2200)
+  assert.equal(costMicroUsd({ in_per_million_usd: 1, out_per_million_usd: 2, think_per_million_usd: 0.5 }, usage), 10 + 200 + 500)
+})

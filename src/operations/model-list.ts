@@ -1,0 +1,200 @@
+/** model.list, model.show: which models the policy knows, and everything that is known of one. */
+import * as z from 'zod/mini'
+import { VpError } from '../core/errors.ts'
+import { specOf, type ModelSpec } from '../models/choose.ts'
+import { isLocal, tiersOf } from '../models/policy/load.ts'
+import { LOCAL_MODELS, presetOf } from '../models/policy/presets.ts'
+import type { Tier, TierModel } from '../models/policy/schema.ts'
+import { PRICES_OF, type Price } from '../models/prices.ts'
+import type { Kit } from './kit.ts'
+import { policyInForce, type PolicyInForce } from './model-policy.ts'
+import { priceOfModel, type PriceFrom } from './model-price.ts'
+import { chosenModel } from './models.ts'
+import { operation } from './operation.ts'
+
+const price = z.object({ in_per_million_usd: z.number(), out_per_million_usd: z.number() })
+const row = z.object({
+  model: z.string(),
+  price: z.nullable(price),
+  /** What the model was made for and the policy allows; null: nobody said. */
+  window_tokens: z.nullable(z.int()),
+  tests: z.nullable(z.object({ passed: z.int(), of: z.int() })),
+  p50_ms: z.nullable(z.number()),
+})
+const listed = z.object({
+  tiers: z.array(z.object({ name: z.string(), models: z.array(row) })),
+  chosen: z.string(),
+  source: z.string(),
+  policy: z.string(),
+  prices_of: z.string(),
+})
+export type ModelList = z.infer<typeof listed>
+
+export const modelList = operation({
+  name: 'model.list',
+  summary: 'the models at hand by tier, their prices, and the one in force',
+  params: z.strictObject({}),
+  result: listed,
+  effect: 'read',
+  scope: 'projects.view',
+  async handler(_params, { kit }): Promise<ModelList> {
+    const { spec: chosen } = chosenModel(kit)
+    const inForce = policyInForce(kit)
+    const known = knownModels(kit, inForce)
+    const own = known.some((one) => one.named.model === chosen.model) ? [] : [await rowOf(kit, chosenAsKnown(chosen))]
+    const rows = [...own, ...(await Promise.all(known.map((one) => rowOf(kit, one))))]
+    const tiers = [...new Set(rows.map((one) => one.tier))].map((name) => ({ name, models: rows.filter((one) => one.tier === name).map((one) => one.row) }))
+    return { tiers, chosen: `${chosen.provider}:${chosen.model}`, source: chosen.source, policy: inForce.policy.version, prices_of: PRICES_OF }
+  },
+})
+
+/** A model as a tier has it, or as a person named it. */
+interface KnownModel {
+  readonly tier: string
+  readonly limits: Tier | null
+  readonly named: TierModel
+}
+
+function knownModels(kit: Kit, { policy }: PolicyInForce): KnownModel[] {
+  const tiers = tiersOf(policy)
+  return Object.entries(tiers).flatMap(([tier, limits]) => limits.models.map((named) => ({ tier, limits, named })))
+}
+
+function chosenAsKnown(spec: ModelSpec): KnownModel {
+  return { tier: spec.tier, limits: null, named: { provider: providerWord(spec), model: spec.model, endpoint: spec.baseUrl } }
+}
+
+/** As a person names it: what answers on Ollama's port is Ollama. */
+export function providerWord(spec: ModelSpec): TierModel['provider'] {
+  return spec.provider === 'openai_compatible' && spec.endpoint.host === '127.0.0.1:11434' ? 'ollama' : spec.provider
+}
+
+async function rowOf(kit: Kit, known: KnownModel): Promise<{ tier: string; row: z.infer<typeof row> }> {
+  const { price: found } = await priceOfKnown(kit, known)
+  return {
+    tier: known.tier,
+    row: {
+      model: `${known.named.provider}:${known.named.model}`,
+      price: found,
+      window_tokens: windowOf(known),
+      tests: null,
+      p50_ms: known.limits?.expected_latency_ms.p50 ?? null,
+    },
+  }
+}
+
+function priceOfKnown(kit: Kit, { named, tier }: KnownModel): Promise<{ price: Price | null; from: PriceFrom }> {
+  const spec = specOf(named, tier, {}, 'policy')
+  return priceOfModel(kit, { provider: spec.provider, model: named.model, loopback: spec.endpoint.loopback }, named.price)
+}
+
+function windowOf({ limits, named }: KnownModel): number | null {
+  const own = presetOf(named.model)?.window_tokens ?? null
+  if (limits === null) return own
+  return own === null ? limits.context_limit_tokens : Math.min(own, limits.context_limit_tokens)
+}
+
+const shown = z.object({
+  model: z.string(),
+  tier: z.string(),
+  local: z.boolean(),
+  endpoint: z.string(),
+  price: z.nullable(price),
+  /** `policy`, `configuration`, `this machine` or the table with its date. */
+  price_from: z.string(),
+  window_tokens: z.nullable(z.int()),
+  preset: z.nullable(
+    z.object({
+      name: z.string(),
+      tag: z.string(),
+      aliases: z.array(z.string()),
+      window_tokens: z.int(),
+      max_output_tokens: z.int(),
+      dialect: z.string(),
+      download_gb: z.number(),
+      vram_gb: z.number(),
+      licence: z.string(),
+    }),
+  ),
+  tools: z.array(z.string()),
+  limits: z.nullable(
+    z.object({
+      max_cost_per_min_usd: z.number(),
+      max_tokens_per_min: z.int(),
+      p50_ms: z.number(),
+      p95_ms: z.number(),
+      network: z.string(),
+      device: z.nullable(z.string()),
+    }),
+  ),
+  policy: z.object({ version: z.string(), file: z.nullable(z.string()), warnings: z.array(z.string()) }),
+})
+export type ModelShown = z.infer<typeof shown>
+
+export const modelShow = operation({
+  name: 'model.show',
+  summary: 'everything that is known of one model',
+  params: z.strictObject({
+    /** `provider:model`, a model alone, or the name of a preset; absent: the one in force. */
+    model: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+  }),
+  result: shown,
+  effect: 'read',
+  scope: 'projects.view',
+  async handler({ model }, { kit }): Promise<ModelShown> {
+    const inForce = policyInForce(kit)
+    const known = findModel(kit, inForce, model)
+    const { named, limits, tier } = known
+    const { price: found, from } = await priceOfKnown(kit, known)
+    const preset = presetOf(named.model)
+    const spec = specOf(named, tier, {}, 'policy')
+    return {
+      model: `${named.provider}:${named.model}`,
+      tier,
+      local: isLocal(named),
+      endpoint: spec.endpoint.host,
+      price: found,
+      price_from: from,
+      window_tokens: windowOf(known),
+      preset: preset && {
+        name: preset.name,
+        tag: preset.tag,
+        aliases: [...preset.aliases],
+        window_tokens: preset.window_tokens,
+        max_output_tokens: preset.max_output_tokens,
+        dialect: preset.dialect,
+        download_gb: preset.download_gb,
+        vram_gb: preset.vram_gb,
+        licence: preset.licence,
+      },
+      tools: [...(limits?.tools ?? preset?.tools ?? [])],
+      limits: limits && {
+        max_cost_per_min_usd: limits.max_cost_per_min_usd,
+        max_tokens_per_min: limits.max_tokens_per_min,
+        p50_ms: limits.expected_latency_ms.p50,
+        p95_ms: limits.expected_latency_ms.p95,
+        network: limits.network,
+        device: limits.device ?? null,
+      },
+      policy: { version: inForce.policy.version, file: inForce.file, warnings: [...inForce.warnings] },
+    }
+  },
+})
+
+/** Throws `model.not_found`. */
+export function findModel(kit: Kit, inForce: PolicyInForce, wanted: string | undefined): KnownModel {
+  const { spec: chosen } = chosenModel(kit)
+  const known = knownModels(kit, inForce)
+  const own = known.find((one) => one.named.model === chosen.model) ?? chosenAsKnown(chosen)
+  if (wanted === undefined) return own
+  const preset = presetOf(wanted.replace(/^(ollama|local_llama)[:/]/, ''))
+  const isIt = ({ named }: KnownModel) =>
+    [`${named.provider}:${named.model}`, `${named.provider}/${named.model}`, named.model].includes(wanted) || (preset !== null && named.model === preset.tag)
+  const found = [own, ...known].find(isIt)
+  if (found) return found
+  if (preset) return { tier: preset.tier, limits: null, named: { provider: 'ollama', model: preset.tag } }
+  throw new VpError('model.not_found', `no tier of the policy has ${JSON.stringify(wanted.slice(0, 80))}`, {
+    why: `presets: ${LOCAL_MODELS.map((one) => one.name).join(', ')}`,
+    next: ['vp model list'],
+  })
+}
