@@ -144,7 +144,7 @@ test('sockets are opened in five places, and by the door that gives two of them 
     'models/providers/http.ts',
     'models/scripted-server.ts',
     'operations/forges/http.ts',
-    'operations/models.ts',
+    'operations/reach.ts',
     'sandbox/self-test.ts',
   ])
 })

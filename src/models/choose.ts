@@ -27,6 +27,8 @@ export type Choice =
 
 export const OLLAMA_URL = 'http://127.0.0.1:11434/v1'
 const LLAMA_CPP_URL = 'http://127.0.0.1:8080/v1'
+/** The source of what nobody chose. */
+export const PRESET = 'preset (Ollama)'
 /** The two local options of the requirements: Qwen-Coder and Phi. */
 export const LOCAL_PRESETS: readonly ModelSpec[] = [preset('qwen2.5-coder:7b', 'Local-Small'), preset('phi4:14b', 'Local-Medium')]
 
@@ -64,7 +66,7 @@ function preset(model: string, tier: string): ModelSpec {
     apiKey: null,
     endpoint: { host: '127.0.0.1:11434', loopback: true },
     tier,
-    source: 'preset (Ollama)',
+    source: PRESET,
   }
 }
 

@@ -47,8 +47,8 @@ export interface MeterPorts extends Omit<RetryPorts, 'onFailure'> {
   readonly gate?: ((request: ModelRequest) => Promise<void>) | undefined
   /** The answer already recorded for this place and request, or null. */
   recall(place: CallPlace, sha: string): Promise<ModelAnswer | null>
-  /** Holds the worst case; throws `budget.cap` when it does not fit. Returns what `settle` gives back. */
-  hold(worst: { tokens: number; micro_usd: number }): Promise<string>
+  /** Holds the worst case, after a wait where the minute is full; throws `budget.cap`, `limit.reached`. Returns what `settle` gives back. */
+  hold(worst: { tokens: number; micro_usd: number }, signal: AbortSignal): Promise<string>
   /** Gives the hold back, if there is one, and writes exchange, receipt and spend, in one transaction. */
   settle(hold: string | null, settlement: Settlement): Promise<void>
   /** A receipt. What was spent is written, and its hold given back, in the same transaction; else the hold stays. */
@@ -77,7 +77,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
           next: [`add "prices" for ${provider.model} to the user configuration (vp config show)`, 'vp model list'],
         })
       const worst = worstCase(outbound, options.price)
-      let hold: string | null = await ports.hold(worst)
+      let hold: string | null = await ports.hold(worst, signal)
       const startedAt = ports.monotonic()
       const done = (answer: ModelAnswer | null, error: VpError | null) => {
         const duration_ms = Math.round(ports.monotonic() - startedAt)
@@ -104,7 +104,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         const retry: RetryPorts = { sleep: ports.sleep, chance: ports.chance, onFailure: failed }
         const ask = async () => {
           // A try that cost something has given its hold back: the next one has to fit again.
-          hold ??= await ports.hold(worst)
+          hold ??= await ports.hold(worst, signal)
           return provider.answer(outbound, place, signal, onProgress)
         }
         const answer = await withRetry(retry, signal, ask, options.retryBaseMs)

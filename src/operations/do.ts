@@ -71,8 +71,13 @@ export const runDo = operation({
       throw new VpError('gate.unmeasured', 'no test command found, so “done” cannot be proved', {
         next: ['add --test "make check"'],
       })
-    const model = await openModel(kit, tree.root, caller)
     const task = oneTask(params.goal, params.lane)
+    const model = await openModel(kit, tree.root, caller, {
+      lane: task.pas_lane,
+      files: 0,
+      complexity: task.complexity,
+      left: { micro_usd: null, tokens: null },
+    })
     const plan = await kit.store.transaction((tx) =>
       savePlan(tx, record.id, { prd_sha: sha256(params.goal), tasks: [redactTexts(task, kit.redactText)] }, kit.clock.now()),
     )

@@ -3,38 +3,63 @@
  * the environment is offered; it is used after one recorded yes per repository.
  */
 import { readFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
-import { chooseModel, endpointOf, offeredModels, OLLAMA_URL, specOf, type Choice, type ModelSpec } from '../models/choose.ts'
+import { chooseModel, endpointOf, offeredModels, OLLAMA_URL, PRESET, specOf, type Choice, type ModelSpec } from '../models/choose.ts'
 import type { Provider } from '../models/contract.ts'
 import { isLocal } from '../models/policy/load.ts'
-import { tablePrice } from '../models/prices.ts'
+import { FREE, tablePrice, type Price } from '../models/prices.ts'
 import { openProvider } from '../models/providers/index.ts'
 import { parseRecording, recordedProvider } from '../models/recorded.ts'
+import type { Broker, Wanted } from './broker/broker.ts'
 import type { Kit } from './kit.ts'
 import { policyInForce } from './model-policy.ts'
+import { priceOfModel } from './model-price.ts'
 import type { Caller } from './operation.ts'
+import { answers } from './reach.ts'
 
 export interface OpenModel {
   readonly provider: Provider
   readonly tier: string
   readonly host: string
   readonly source: string
+  readonly price: Price | null
+  /** null: a person named the model, for every task. */
+  readonly broker: Broker | null
 }
 
-/** Throws `model.none`, `model.consent`, `model.offline`, `usage.flag`. */
-export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>): Promise<OpenModel> {
+/** What is known of the task when a model is first opened: one that a policy chooses is that of such a task. */
+const FIRST_TASK: Wanted = { lane: 'Code-Impl', files: 0, complexity: 'simple', left: { micro_usd: null, tokens: null } }
+
+/** Throws `model.none`, `model.no_eligible_tier`, `model.consent`, `model.offline`, `usage.flag`, `config.invalid`. */
+export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>, first: Wanted = FIRST_TASK): Promise<OpenModel> {
   const setting = kit.env['VP_MODEL']
   if (setting?.startsWith('recorded:')) return openRecording(setting.slice('recorded:'.length))
-  const spec = await consented(kit, root, caller, await reachable(kit, chosenModel(kit)))
+  const choice = chosenModel(kit)
+  if (choice.spec.source === 'policy' || (choice.spec.source === PRESET && (await answers(choice.spec.baseUrl)))) return openByPolicy(kit, root, caller, first)
+  const spec = await consented(kit, root, caller, await reachable(kit, choice))
   if (kit.offline && !spec.endpoint.loopback)
     throw new VpError('model.offline', `--offline, and ${spec.endpoint.host} is not this machine`, {
       next: ['vp without --offline', 'vp model list'],
     })
   const provider = await openProvider(spec, { stallMs: kit.config.stall_seconds * 1000 })
-  return { provider, tier: spec.tier, host: spec.endpoint.host, source: spec.source }
+  const { price } = await priceOfModel(kit, { provider: spec.provider, model: spec.model, loopback: spec.endpoint.loopback })
+  return { provider, tier: spec.tier, host: spec.endpoint.host, source: spec.source, price, broker: null }
+}
+
+async function openByPolicy(kit: Kit, root: string, caller: Pick<Caller, 'surface'>, first: Wanted): Promise<OpenModel> {
+  const { openBroker } = await import('./broker/broker.ts')
+  const inForce = policyInForce(kit)
+  const broker = openBroker(kit, inForce, root, {
+    open: async (spec) => {
+      // A person set the policy that names it: that is their yes, which is written down for this repository.
+      if (!spec.endpoint.loopback) await recordConsent(kit, root, caller, spec, 'policy')
+      return openProvider(spec, { stallMs: kit.config.stall_seconds * 1000 })
+    },
+  })
+  const { provider, tier, price } = await broker.choose(first)
+  return { provider, tier, host: provider.endpoint.host, source: inForce.file === null ? PRESET : 'policy', price, broker }
 }
 
 function openRecording(file: string): OpenModel {
@@ -44,6 +69,8 @@ function openRecording(file: string): OpenModel {
     tier: 'Local-Small',
     host: 'recording',
     source: 'VP_MODEL',
+    price: FREE,
+    broker: null,
   }
 }
 
@@ -72,28 +99,11 @@ function configured(kit: Pick<Kit, 'env' | 'paths'>): ModelSpec | null {
 
 /** Nothing chosen by a person and nothing on Ollama's port: what is offered, or the two shortest ways to a model. */
 async function reachable(kit: Kit, choice: Choice): Promise<Choice> {
-  if (choice.spec.source !== 'preset (Ollama)' || (await answers(choice.spec.baseUrl))) return choice
+  if (choice.spec.source !== PRESET || (await answers(choice.spec.baseUrl))) return choice
   const offered = offeredModels(kit.env)[0]
   if (offered) return offered
   throw new VpError('model.none', `nothing answers at ${endpointOf(OLLAMA_URL).host}, no API key in the environment`, {
     next: [`ollama pull ${choice.spec.model}                     local, free, 4.7 GB`, 'export VP_MODEL=anthropic:NAME VP_MODEL_API_KEY=KEY'],
-  })
-}
-
-/** A TCP connection within half a second. */
-export function answers(baseUrl: string): Promise<boolean> {
-  const url = new URL(baseUrl)
-  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
-  return new Promise((resolve) => {
-    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ''), port, timeout: 500 })
-    const end = (answer: boolean) => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket
-      .once('connect', () => end(true))
-      .once('error', () => end(false))
-      .once('timeout', () => end(false))
   })
 }
 
@@ -125,24 +135,31 @@ async function consented(kit: Kit, root: string, caller: Pick<Caller, 'confirm' 
         next: [`export VP_MODEL=${spec.provider}:${spec.model}`, 'vp do … in a terminal, and answer y'],
       })
   }
+  await recordConsent(kit, root, caller, spec, choice.kind === 'offered' ? 'prompt' : spec.source)
+  return spec
+}
+
+/** Once a repository and host. */
+async function recordConsent(kit: Kit, root: string, caller: Pick<Caller, 'surface'>, spec: ModelSpec, by: string): Promise<void> {
+  const subject = `model:${spec.endpoint.host}`
   await kit.store.transaction(
     async (tx) => {
-      await tx.run(
+      const isNew = await tx.run(
         'INSERT INTO consents (repository, subject, given_at) VALUES (?, ?, ?) ON CONFLICT (repository, subject) DO NOTHING',
         root,
         subject,
         kit.clock.now(),
       )
+      if (isNew === 0) return
       await appendReceipt(tx, kit, {
         op: 'model.consent',
         actor: 'human',
         surface: caller.surface,
         outcome: 'approved',
         summary: `${spec.endpoint.host}, ${spec.model}`,
-        detail: { host: spec.endpoint.host, model: spec.model, by: choice.kind === 'offered' ? 'prompt' : spec.source },
+        detail: { host: spec.endpoint.host, model: spec.model, by },
       })
     },
     { durable: true },
   )
-  return spec
 }

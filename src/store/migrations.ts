@@ -79,4 +79,17 @@ export const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE breaks (tx BIGINT PRIMARY KEY, kind TEXT NOT NULL, detail TEXT NOT NULL, receipt_id TEXT, ts BIGINT, accepted TEXT)`,
     ],
   },
+  {
+    version: 5,
+    sql: [
+      // Calls of the last hour, for what all processes share: rolling limits, health, latency. Not the ledger: rows go.
+      `CREATE TABLE model_calls (id TEXT PRIMARY KEY, tier TEXT NOT NULL, model TEXT NOT NULL, ts BIGINT NOT NULL, tokens BIGINT NOT NULL,
+         micro_usd BIGINT NOT NULL, ms BIGINT, outcome TEXT NOT NULL)`,
+      // What a model was seen to do in a capability test, by what the model was (its digest) and what was asked (the policy).
+      `CREATE TABLE capability_results (model TEXT NOT NULL, digest TEXT NOT NULL, policy TEXT NOT NULL, test TEXT NOT NULL, body TEXT NOT NULL,
+         created_at BIGINT NOT NULL, PRIMARY KEY (model, digest, policy, test))`,
+      // The last that a server said of a model: digest, template, parameters.
+      `CREATE TABLE model_facts (model TEXT PRIMARY KEY, body TEXT NOT NULL, seen_at BIGINT NOT NULL)`,
+    ],
+  },
 ]

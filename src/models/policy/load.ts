@@ -3,7 +3,7 @@
  * from a disk here. An unknown lane is an error; an unknown model of a known provider is only told.
  */
 import { VpError } from '../../core/errors.ts'
-import { CAPABILITY_TESTS, DEFAULT_TIERS } from './default.ts'
+import { CAPABILITY_TESTS, DEFAULT_TIERS, TASK_REQUIREMENTS } from './default.ts'
 import { presetOf } from './presets.ts'
 import { KNOWN_FIELDS, policySchema, type NamedModel, type PolicyFile } from './schema.ts'
 
@@ -120,6 +120,7 @@ function unknownModels(policy: PolicyFile): string[] {
   })
 }
 
+export const requirementsOf = (policy: PolicyFile): NonNullable<PolicyFile['task_requirements']> => ({ ...TASK_REQUIREMENTS, ...policy.task_requirements })
 export const testsOf = (policy: PolicyFile): NonNullable<PolicyFile['capability_tests']> => ({ ...CAPABILITY_TESTS, ...policy.capability_tests })
 
 /** An upstream file has no tiers: what it names stands in tiers of their own, with the limits of their kind. */

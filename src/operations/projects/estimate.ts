@@ -11,7 +11,6 @@ import { chooseSample, extrapolate, riskLevel, variation, type Risk } from '../.
 import type { Kit } from '../kit.ts'
 import { openModel, type OpenModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
-import { priceOf } from '../runs/drive.ts'
 import { driveSession, endError, prdContext } from '../runs/session.ts'
 import { startRun } from '../runs/start.ts'
 import { loadPlan, type StoredPlan } from './plans.ts'
@@ -60,7 +59,7 @@ const providerName = (model: OpenModel): string => `${model.provider.name}:${mod
 
 /** By what was learnt on this machine, else by the shipped priors. `known` false: the model's price is not. */
 export async function estimateWith(kit: Kit, plan: Pick<StoredPlan, 'tasks'>, model: OpenModel): Promise<{ estimate: PlanEstimate; known: boolean }> {
-  const price = await priceOf(kit, model.provider)
+  const { price } = model
   const priors = (await kit.store.read((tx) => tx.all<{ body: string }>('SELECT body FROM priors'))).map((row) => JSON.parse(row.body) as Prior)
   const power = model.tier === 'Local-Small' ? ([0.06, 0.12] as const) : model.tier === 'Local-Medium' ? ([0.08, 0.25] as const) : null
   const options: EstimateOptions = {

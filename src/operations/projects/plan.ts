@@ -19,7 +19,6 @@ import { openHumanRepository, requireBase } from '../../workspace/human-reposito
 import { openModel } from '../models.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import type { Scene } from '../operation.ts'
-import { priceOf } from '../runs/drive.ts'
 import { meterPorts } from '../runs/spend.ts'
 import { savePlan } from './plans.ts'
 import { writeOwnFile } from './own-files.ts'
@@ -187,14 +186,14 @@ async function planner(
 ): Promise<(request: ModelRequest, turn: number) => Promise<string>> {
   const { kit, tree, caller, signal } = scene
   const model = await openModel(kit, tree.root, caller)
-  const price = await priceOf(kit, model.provider)
+  const { price } = model
   const purse = {
     kind: 'project',
     project_id: project.project_id,
     cap_micro_usd: Math.round(kit.config.before_approval_usd * 1e6),
   } as const
   const provider = meteredProvider(
-    meterPorts(kit, purse, { provider: model.provider, mask: tree.masking(), asker: caller, project: project.project_id }, (retry) =>
+    meterPorts(kit, purse, { provider: model.provider, mask: tree.masking(), asker: caller, project: project.project_id, rates: null }, (retry) =>
       caller.live?.watcher.onRetry?.(retry, null),
     ),
     model.provider,

@@ -5,10 +5,7 @@
 import { VpError } from '../../core/errors.ts'
 import { canonicalJson, type Json } from '../../core/json.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
-import type { Provider } from '../../models/contract.ts'
-import { meteredProvider } from '../../models/meter.ts'
 import type { Retry } from '../../models/retry.ts'
-import { FREE, tablePrice, type Price } from '../../models/prices.ts'
 import { FINAL_RUN } from '../../pas/contract/types.ts'
 import { driveRun, type DriveEnd } from '../../pas/embedded/drive.ts'
 import { SEEN_MS, writeDriver } from '../../pas/embedded/drivers.ts'
@@ -18,20 +15,21 @@ import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
 import { killOrphanedCommands } from '../execution.ts'
 import type { Kit } from '../kit.ts'
+import type { OpenModel } from '../models.ts'
 import type { Caller } from '../operation.ts'
 import { signingOf, trySigning } from '../signing.ts'
+import { attemptProvider } from './attempt-model.ts'
 import { keepBase, recordEnd } from './end.ts'
 import { openRunScene } from './run-scene.ts'
 import { askerOf, runPorts, type RunPortsOptions } from './ports.ts'
-import { meterPorts, releaseDeadHolds } from './spend.ts'
+import { releaseDeadHolds } from './spend.ts'
 import { sweepTrees } from './trees.ts'
 import type { Watcher } from './watcher.ts'
 
 export interface DriveRequest {
   readonly state: RunState
   readonly project: ProjectFile
-  readonly provider: Provider
-  readonly tier: string
+  readonly model: OpenModel
   readonly gates: readonly GateOverride[]
   /** Words of the requirements that every task is given. */
   readonly prd: string | null
@@ -59,7 +57,7 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
   const signing = kit.config.git.sign === 'each' ? await signingOf(kit, { root: run.human.root, present: false, signal: request.stop }) : null
   if (signing?.when === 'each') await trySigning(signing)
   const sign = signing?.when === 'each' ? signing.sign : undefined
-  const ports = runPorts(kit, run, { ...(await portsOptions(kit, request)), sign })
+  const ports = runPorts(kit, run, { ...portsOptions(kit, request), sign })
   await kept
   const end = await asDriver(kit, run.runId, () =>
     driveRun(ports, request.state.run_id, {
@@ -87,8 +85,7 @@ async function asDriver<Result>(kit: Kit, runId: string, body: () => Promise<Res
   }
 }
 
-export async function portsOptions(kit: Kit, request: DriveRequest): Promise<RunPortsOptions> {
-  const price = await priceOf(kit, request.provider)
+function portsOptions(kit: Kit, request: DriveRequest): RunPortsOptions {
   return {
     gates: (lane) => gatesOf(lane, request.gates, request.project),
     prd: request.prd,
@@ -96,33 +93,14 @@ export async function portsOptions(kit: Kit, request: DriveRequest): Promise<Run
     onActivity: request.watcher.onActivity,
     ...(request.confirm ? { confirm: request.confirm } : {}),
     ...(request.yes ? { yes: true } : {}),
-    providerFor: async (task, mask) => {
-      const purse = { kind: 'run', run_id: request.state.run_id, task_id: task.task_id, attempt: task.attempt } as const
-      const allowUnknownPrice = kit.config.allow_unknown_price || request.state.caps.micro_usd === null
-      const onRetry = (retry: Retry) => request.watcher.onRetry?.(retry, task)
-      return meteredProvider(
-        meterPorts(
-          kit,
-          purse,
-          { provider: request.provider, mask, asker: askerOf(request, request.state, task), project: request.project.project_id },
-          onRetry,
-        ),
-        request.provider,
-        {
-          price,
-          tier: request.tier,
-          allowUnknownPrice,
-        },
-      )
-    },
+    providerFor: (task, mask) =>
+      attemptProvider(kit, request.state, task, mask, {
+        model: request.model,
+        asker: askerOf(request, request.state, task),
+        onRetry: (retry: Retry) => request.watcher.onRetry?.(retry, task),
+        onSwitch: (words) => request.watcher.onSwitch?.(words, task),
+      }),
   }
-}
-
-/** Configured, else free on this machine, else the table's; null when nobody knows. */
-export async function priceOf(kit: Kit, provider: Provider): Promise<Price | null> {
-  const configured = kit.config.prices[provider.model]
-  if (configured) return configured
-  return provider.endpoint.loopback ? FREE : tablePrice(provider.name, provider.model)
 }
 
 export function gatesOf(lane: keyof typeof LANE_GATES, overrides: readonly GateOverride[], project: Pick<ProjectFile, 'hooks'>): readonly Gate[] {

@@ -29,8 +29,7 @@ export async function driveSession(scene: Scene, session: Session): Promise<Driv
   return driveToEnd(kit, {
     state: session.state,
     project: session.project,
-    provider: session.model.provider,
-    tier: session.model.tier,
+    model: session.model,
     gates: session.gates,
     prd: session.prd,
     ...confirmOf(caller),

@@ -7,6 +7,7 @@ import { hex, type RunId, type TaskId } from '../../core/ids.ts'
 import { canonicalJson, type Json } from '../../core/json.ts'
 import type { Usage } from '../../core/usage.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
+import { waitFor, type RateLimits, type Use } from '../../models/broker/windows.ts'
 import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
 import type { FailedTry, Mask, MeterPorts, Settlement } from '../../models/meter.ts'
 import { answerSha } from '../../models/recorded.ts'
@@ -16,7 +17,9 @@ import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
 import type { RunState, Shortfall } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents, requireRun } from '../../pas/embedded/run-store.ts'
 import type { Tx } from '../../store/contract.ts'
+import { beginCall, callsSeen, endCall, modelKey } from '../broker/calls.ts'
 import type { Kit } from '../kit.ts'
+import { requireTime } from './lane-time.ts'
 import { maskedCounts } from '../masking.ts'
 import type { Asker } from '../wrapper/approval.ts'
 import { haltAtSecrets } from './halt.ts'
@@ -24,17 +27,25 @@ import { requireProject, saveProject } from '../projects/project.ts'
 
 /** Whose money: a run's, or a project's before it has been approved. */
 export type Purse =
-  | { readonly kind: 'run'; readonly run_id: RunId; readonly task_id: TaskId; readonly attempt: number }
+  | {
+      readonly kind: 'run'
+      readonly run_id: RunId
+      readonly task_id: TaskId
+      readonly attempt: number
+      /** What the lane allows this one task, by the policy. */
+      readonly task_cap?: { readonly micro_usd?: number; readonly tokens?: number }
+      readonly until?: { readonly monotonic: number; readonly ms: number }
+    }
   | { readonly kind: 'project'; readonly project_id: number; readonly cap_micro_usd: number }
 
-export interface MeterOutlet extends Pick<Outlet, 'provider' | 'mask'> {
+export interface MeterOutlet extends Pick<Outlet, 'provider' | 'mask' | 'rates'> {
   /** Who is asked where a request may not leave without a yes. */
   readonly asker: Asker
   readonly project: number | null
 }
 
 export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?: (retry: Retry) => void): MeterPorts {
-  const { provider, mask } = outlet
+  const { provider, mask, rates } = outlet
   const scope = scopeOf(purse)
   return {
     monotonic: () => kit.clock.monotonic(),
@@ -43,17 +54,30 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
     mask,
     gate: kit.config.secrets.on_hit === 'halt' ? (request) => haltAtSecrets(kit, outlet, request) : undefined,
     recall: (place, sha) => recall(kit, scope, place, sha),
-    hold: (worst) =>
-      kit.store.transaction(async (tx) => {
-        await refuseOverCap(tx, purse, scope, worst)
-        const id = hex(kit.random, 8)
-        await tx.run('INSERT INTO holds (id, scope, micro_usd, tokens, worker) VALUES (?, ?, ?, ?, ?)', id, scope, worst.micro_usd, worst.tokens, kit.worker)
-        return id
-      }),
+    hold: async (worst, signal) => {
+      if (purse.kind === 'run') requireTime(purse.until, kit.clock.monotonic())
+      for (;;) {
+        const held = await kit.store.transaction(async (tx) => {
+          const now = kit.clock.now()
+          const wait = await minuteIsFull(tx, rates, worst, now)
+          if (wait > 0) return wait
+          await refuseOverCap(tx, purse, scope, worst)
+          const id = hex(kit.random, 8)
+          await tx.run('INSERT INTO holds (id, scope, micro_usd, tokens, worker) VALUES (?, ?, ?, ?, ?)', id, scope, worst.micro_usd, worst.tokens, kit.worker)
+          await beginCall(tx, { id, tier: rates?.tier ?? '', model: modelKey(provider), now, ...worst })
+          return id
+        })
+        if (typeof held === 'string') return held
+        await kit.sleep(held, signal)
+      }
+    },
     settle: (hold, settlement) =>
       kit.store.transaction(async (tx) => {
         kit.point('model.settle')
-        if (hold !== null) await tx.run('DELETE FROM holds WHERE id = ?', hold)
+        if (hold !== null) {
+          await tx.run('DELETE FROM holds WHERE id = ?', hold)
+          await endCall(tx, hold, { ...callUse(settlement.usage), ms: settlement.duration_ms, error: settlement.error })
+        }
         await writeSettlement(tx, kit, { purse, scope, provider, mask }, settlement)
       }),
     failedTry: async (hold, failed) => {
@@ -61,6 +85,7 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
       await kit.store.transaction(async (tx) => {
         if (failed.spent) {
           await tx.run('DELETE FROM holds WHERE id = ?', hold)
+          await endCall(tx, hold, { ...callUse(failed.spent.usage), ms: 0, error: failed.error })
           await writeSpent(tx, kit, purse, failed.spent.usage)
         }
         await writeFailedTry(tx, kit, { purse, scope, provider, mask }, failed)
@@ -69,7 +94,26 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
   }
 }
 
-async function writeFailedTry(tx: Tx, kit: Kit, { purse, provider, mask }: Outlet, failed: FailedTry): Promise<void> {
+/** Ms until the tier's minute has room again; 0: it has. Throws `limit.reached` for a call that never fits. */
+async function minuteIsFull(tx: Tx, rates: Rates | null | undefined, worst: Use, now: number): Promise<number> {
+  if (!rates) return 0
+  const wait = waitFor(await callsSeen(tx, now), rates.tier, rates, worst, now)
+  if (wait !== null) return wait
+  throw new VpError(
+    'limit.reached',
+    `one call could take ${worst.tokens} tokens and cost $${(worst.micro_usd / 1e6).toFixed(2)}, ${rates.tier} allows less than that a minute`,
+    {
+      why: `${rates.max_tokens_per_min} tokens and $${(rates.max_micro_usd_per_min / 1e6).toFixed(2)} a minute`,
+      next: ['vp model show', 'raise max_tokens_per_min or max_cost_per_min_usd in the policy: vp model set POLICY.json'],
+    },
+  )
+}
+
+function callUse(usage: Usage): Use {
+  return { tokens: usage.tokens_in + usage.tokens_out + usage.tokens_think, micro_usd: usage.cost_micro_usd ?? 0 }
+}
+
+async function writeFailedTry(tx: Tx, kit: Kit, { purse, provider, mask }: Omit<Outlet, 'rates'>, failed: FailedTry): Promise<void> {
   const { error, spent } = failed
   await appendReceipt(tx, kit, {
     ...receiptPlace(purse, failed.place),
@@ -124,6 +168,7 @@ async function refuseOverCap(tx: Tx, purse: Purse, scope: string, worst: { token
     return
   }
   const state = await requireRun(tx, purse.run_id)
+  refuseOverLane(state, purse, worst)
   const { caps } = state
   const { earlier } = caps
   const freeUsd = caps.micro_usd === null ? Infinity : caps.micro_usd - state.micro_usd - (held?.usd ?? 0)
@@ -140,6 +185,20 @@ async function refuseOverCap(tx: Tx, purse: Purse, scope: string, worst: { token
     const cap: Shortfall = { cap: 'tokens', needs: needs(caps.tokens ?? 0, tokensOf(state) + (held?.tokens ?? 0), worst.tokens) }
     throw overCap(`the next call could take ${worst.tokens} tokens, ${Math.max(0, freeTokens)} of ${approved} are free`, state, cap, worst.tokens)
   }
+}
+
+function refuseOverLane({ tasks }: RunState, { task_id, task_cap = {} }: Extract<Purse, { kind: 'run' }>, worst: Use): void {
+  const task = tasks[task_id]
+  const next = ['raise the constraints of the lane in the policy: vp model set POLICY.json']
+  if (!task) return
+  if (task_cap.micro_usd !== undefined && task.micro_usd + worst.micro_usd > task_cap.micro_usd)
+    throw new VpError(
+      'budget.cap',
+      `the next call could bring this task to $${((task.micro_usd + worst.micro_usd) / 1e6).toFixed(2)}, its lane allows $${(task_cap.micro_usd / 1e6).toFixed(2)}`,
+      { next },
+    )
+  if (task_cap.tokens !== undefined && task.tokens + worst.tokens > task_cap.tokens)
+    throw new VpError('budget.cap', `the next call could bring this task to ${task.tokens + worst.tokens} tokens, its lane allows ${task_cap.tokens}`, { next })
 }
 
 function overCap(message: string, state: RunState, shortfall: Shortfall, tokens: number): VpError {
@@ -173,9 +232,15 @@ interface Outlet {
   readonly scope: string
   readonly provider: Provider
   readonly mask: Mask
+  /** Of the tier by whose policy the model is called; null for one that a person named. */
+  readonly rates: Rates | null
 }
 
-async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask }: Outlet, settlement: Settlement): Promise<void> {
+export interface Rates extends RateLimits {
+  readonly tier: string
+}
+
+async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask }: Omit<Outlet, 'rates'>, settlement: Settlement): Promise<void> {
   const { place, answer, error, usage } = settlement
   // What left is kept also where no answer came: `vp egress show`. Nobody recalls null.
   await tx.run(

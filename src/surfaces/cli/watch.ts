@@ -134,6 +134,12 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
     say({ t: clock.now(), ...of, event: 'again', text, fields: { text } })
     draw()
   }
+  const onSwitch: Watcher['onSwitch'] = (text, task) => {
+    doings.set(task.task_id, { words: text, note: '', newsAt: clock.monotonic() })
+    const of = { run: last ? shortOf(last) : '-', task: options.steps && isLive ? null : task.card.payload.n }
+    say({ t: clock.now(), ...of, event: 'again', text, fields: { text } })
+    draw()
+  }
   const timer = setInterval(() => {
     draw()
     if (!last || isLive || clock.monotonic() - lastSaid < ALIVE_MS) return
@@ -163,7 +169,7 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
         else draw()
       }))
   return {
-    live: { watcher: { onBegin, onPlan, onState, onActivity, onRetry }, pause: context.pause, ...(confirm ? { confirm } : {}) },
+    live: { watcher: { onBegin, onPlan, onState, onActivity, onRetry, onSwitch }, pause: context.pause, ...(confirm ? { confirm } : {}) },
     end: () => {
       clearInterval(timer)
       context.streams.stdin.off('data', onEnter)

@@ -1,0 +1,229 @@
+/**
+ * The broker: one model for one attempt of one task, by the policy, from what is known now. Each choice that a policy
+ * made has a receipt, and so has each switch to another; a model that a person named is not chosen here.
+ */
+import { isVpError, VpError } from '../../core/errors.ts'
+import type { Json } from '../../core/json.ts'
+import { appendReceipt } from '../../ledger/receipts.ts'
+import { select, type Candidate, type Drop, type Selecting, type Selection } from '../../models/broker/select.ts'
+import { requirementOf, sizeOf, taskKindOf, type TaskShape } from '../../models/broker/task-kind.ts'
+import type { ModelSpec } from '../../models/choose.ts'
+import type { Provider } from '../../models/contract.ts'
+import { requirementsOf } from '../../models/policy/load.ts'
+import type { NamedModel } from '../../models/policy/schema.ts'
+import type { Price } from '../../models/prices.ts'
+import type { Kit } from '../kit.ts'
+import type { PolicyInForce } from '../model-policy.ts'
+import type { Rates } from '../runs/spend.ts'
+import { knownNow } from './candidates.ts'
+
+export interface Wanted extends TaskShape {
+  /** null: no cap. */
+  readonly left: { readonly micro_usd: number | null; readonly tokens: number | null }
+  /** The tier of the attempt before, and whether it failed its gate there often enough. */
+  readonly before?: { readonly tier: string; readonly escalate: boolean } | undefined
+  /** Keys of models that failed in this attempt. */
+  readonly tried?: ReadonlySet<string>
+}
+
+/** A model that is taken: open, priced, limited. */
+export interface Chosen {
+  readonly key: string
+  readonly provider: Provider
+  readonly tier: string
+  readonly price: Price | null
+  readonly rates: Rates | null
+  readonly by: 'person' | 'lane_override' | 'tier' | 'fallback_chain' | 'default_provider'
+  readonly kind: string
+  readonly expected_micro_usd: number | null
+  readonly dropped: readonly Drop[]
+  readonly tests: Readonly<Record<string, boolean>>
+  /** What the lane allows one task. */
+  readonly task_cap: { readonly micro_usd?: number; readonly tokens?: number; readonly ms?: number }
+}
+
+export interface Broker {
+  readonly policy_version: string
+  readonly escalateAfter: number
+  readonly allowUnknownPrice: boolean
+  /** Throws `model.no_eligible_tier` with the reason of each tier. */
+  choose(wanted: Wanted): Promise<Chosen>
+}
+
+export interface BrokerPorts {
+  open(spec: ModelSpec, named: NamedModel): Promise<Provider>
+}
+
+export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports: BrokerPorts): Broker {
+  const { policy, file } = inForce
+  const isSet = file !== null
+  const providers = new Map<string, Promise<Provider>>()
+  const allowUnknownPrice = policy.allow_unknown_price ?? kit.config.allow_unknown_price
+  const namedOf = new Map<string, NamedModel>()
+  for (const tier of Object.values(policy.tiers ?? {})) for (const model of tier.models) namedOf.set(`${model.provider}:${model.model}`, model)
+  return {
+    policy_version: policy.version,
+    escalateAfter: policy.escalate_after_failed_gates ?? 2,
+    allowUnknownPrice,
+    async choose(wanted) {
+      const kind = taskKindOf(wanted)
+      const known = await knownNow(kit, policy, { root, isSet })
+      const lane = policy.lane_overrides[wanted.lane as keyof typeof policy.lane_overrides]
+      const size = sizeOf(kind)
+      const cap = policy.cost_optimization?.budget_cap_usd
+      const left = cap === undefined ? wanted.left : { ...wanted.left, micro_usd: Math.min(wanted.left.micro_usd ?? Infinity, cap * 1e6) }
+      const override = lane ? { candidate: await known.candidateFor(lane), constraints: lane.constraints ?? {} } : null
+      const asked: Selecting = {
+        requirement: requirementOf(requirementsOf(policy), kind),
+        tokens_in: size.request,
+        tokens_out: 4096,
+        task_tokens: size.task,
+        tiers: known.tiers,
+        override,
+        // Without a policy of their own nobody has said where else their code may go.
+        fallback: isSet ? await Promise.all((policy.fallback_chain ?? []).map((one) => known.candidateFor(one))) : [],
+        prefer_local: policy.cost_optimization?.prefer_local ?? false,
+        left,
+        network: kit.offline ? 'none' : 'outbound',
+        allow_unknown_price: allowUnknownPrice,
+        from: wanted.before?.tier,
+        ...(wanted.tried ? { tried: wanted.tried } : {}),
+      }
+      const higher = wanted.before?.escalate ? select({ ...asked, above: wanted.before.tier, from: undefined }) : null
+      const selection = higher?.kind === 'selected' ? higher : select(asked)
+      const taken =
+        selection.kind === 'selected'
+          ? selection
+          : await byDefault(selection, asked, policy.on_no_eligible_tier === 'default_provider' && !wanted.tried, () =>
+              known.candidateFor(policy.default_provider),
+            )
+      if (taken === null) throw noEligibleTier(kind, selection.dropped)
+      const { candidate } = taken
+      const spec = known.specs.get(candidate.key)
+      if (!spec) throw new VpError('internal', `no way to ${candidate.key}`)
+      const provider = providers.get(candidate.key) ?? ports.open(spec, namedOf.get(`${spec.provider}:${spec.model}`) ?? lane ?? policy.default_provider)
+      providers.set(candidate.key, provider)
+      const constraints = lane?.constraints ?? {}
+      return {
+        key: candidate.key,
+        provider: await provider,
+        tier: candidate.tier,
+        price: candidate.price,
+        rates: { tier: candidate.tier, ...candidate.limits },
+        by: taken.by,
+        kind,
+        expected_micro_usd: taken.expected_micro_usd,
+        dropped: selection.dropped,
+        tests: candidate.tests,
+        task_cap: {
+          ...(constraints.max_cost_per_task_usd === undefined ? {} : { micro_usd: constraints.max_cost_per_task_usd * 1e6 }),
+          ...(constraints.max_tokens_per_task === undefined ? {} : { tokens: constraints.max_tokens_per_task }),
+          ...(constraints.timeout_seconds === undefined ? {} : { ms: constraints.timeout_seconds * 1000 }),
+        },
+      }
+    },
+  }
+}
+
+interface Taken {
+  readonly candidate: Candidate
+  readonly by: Chosen['by']
+  readonly expected_micro_usd: number | null
+}
+
+/** The policy's own word on what happens where nothing has proved that it can; never what cannot be called or paid. */
+async function byDefault(selection: Selection, asked: Selecting, isAllowed: boolean, defaultOf: () => Promise<Candidate>): Promise<Taken | null> {
+  if (!isAllowed) return null
+  const candidate = await defaultOf()
+  const tier = { name: candidate.tier, models: [candidate] }
+  const alone = select({ ...asked, requirement: { tools: [], capability_tests: [] }, tiers: [tier], override: null, from: undefined, fallback: [] })
+  return alone.kind === 'selected' ? { ...alone, by: 'default_provider' } : null
+}
+
+function noEligibleTier(kind: string, dropped: readonly Drop[]): VpError {
+  const words = dropped.map(({ tier, model, reason }) => `${tier} ${model} ${reason}`)
+  const untested = dropped.find(({ reason }) => reason.startsWith('has not passed'))
+  return new VpError('model.no_eligible_tier', `no tier of the policy may and can do this ${kind.replaceAll('_', ' ')}`, {
+    why: words.length === 0 ? 'nothing comes after the tier that failed' : words.join('; '),
+    next: untested ? [`vp model test ${untested.model.replace(/@.*/, '')}`, 'vp model list'] : ['vp model list'],
+    data: { kind, dropped },
+  })
+}
+
+export interface Choice {
+  readonly run_id: string
+  readonly task_id: string
+  readonly attempt: number
+}
+
+/** `model.select` for the first of an attempt, `model.switch` for one that takes another's place. */
+export async function recordChoice(
+  kit: Kit,
+  at: Choice,
+  chosen: Chosen,
+  policyVersion: string,
+  from: { readonly key: string; readonly why: string } | null,
+): Promise<void> {
+  const detail: Json = {
+    tier: chosen.tier,
+    model: chosen.key,
+    by: chosen.by,
+    kind: chosen.kind,
+    expected_micro_usd: chosen.expected_micro_usd,
+    policy_version: policyVersion,
+    dropped: chosen.dropped.map((one) => ({ ...one })),
+    ...(from ? { from: from.key, why: from.why } : {}),
+  }
+  await kit.store.transaction((tx) =>
+    appendReceipt(tx, kit, {
+      op: from ? 'model.switch' : 'model.select',
+      actor: 'operator',
+      surface: 'engine',
+      ...at,
+      outcome: 'ok',
+      summary: from ? `${from.key} → ${chosen.key} · ${kit.redactText(from.why)}` : `${chosen.key} · ${chosen.tier}, ${chosen.by.replaceAll('_', ' ')}`,
+      detail,
+    }),
+  )
+}
+
+/** What another model may do better at: its server, its key, its quota. Not the request, the money or the person. */
+const PASSES_ON = /^model\.(unreachable|rate_limited|server|stalled|cut|protocol|auth|quota|not_found|truncated|too_large)$/
+
+export interface Switching {
+  readonly first: Chosen
+  /** The metered provider of a choice. */
+  meter(chosen: Chosen): Provider
+  /** Another, or null; writes its receipt. */
+  next(tried: ReadonlySet<string>, from: Chosen, error: VpError): Promise<Chosen | null>
+}
+
+/** Goes on with another model where one fails, within one attempt and by the policy's order. */
+export function switchingProvider({ first, meter, next }: Switching): Provider {
+  let current = { chosen: first, provider: meter(first) }
+  const tried = new Set<string>()
+  return {
+    get name() {
+      return current.provider.name
+    },
+    get model() {
+      return current.provider.model
+    },
+    get endpoint() {
+      return current.provider.endpoint
+    },
+    async answer(request, place, signal, onProgress) {
+      for (;;) {
+        try {
+          return await current.provider.answer(request, place, signal, onProgress)
+        } catch (error) {
+          if (!isVpError(error) || !PASSES_ON.test(error.code) || signal.aborted) throw error
+          tried.add(current.chosen.key)
+          const other = await next(tried, current.chosen, error)
+          if (other === null) throw error
+          current = { chosen: other, provider: meter(other) }
+        }
+      }
+    },
+  }
+}

@@ -1,0 +1,96 @@
+/** The metered model of one attempt: the one that a person named, or what the broker chooses, goes on from and escalates to. */
+import { isVpError } from '../../core/errors.ts'
+import { parseReceipt } from '../../ledger/receipts.ts'
+import type { Provider } from '../../models/contract.ts'
+import { meteredProvider } from '../../models/meter.ts'
+import type { Retry } from '../../models/retry.ts'
+import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
+import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
+import { requireRun } from '../../pas/embedded/run-store.ts'
+import type { Broker, Chosen, Wanted } from '../broker/broker.ts'
+import type { Kit } from '../kit.ts'
+import type { Masking } from '../masking.ts'
+import type { OpenModel } from '../models.ts'
+import type { Asker } from '../wrapper/approval.ts'
+import { meterPorts, type Purse } from './spend.ts'
+
+export interface AttemptModel {
+  readonly model: OpenModel
+  /** Who is asked where a request may not leave without a yes. */
+  readonly asker: Asker
+  readonly onRetry: (retry: Retry) => void
+  readonly onSwitch?: ((words: string) => void) | undefined
+}
+
+export async function attemptProvider(kit: Kit, { run_id, project_id, caps }: RunState, task: TaskState, mask: Masking, how: AttemptModel): Promise<Provider> {
+  const { model, onRetry } = how
+  const purse = { kind: 'run', run_id, task_id: task.task_id, attempt: task.attempt } as const
+  const meter = (chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'task_cap'>, mayBeUnknown: boolean) =>
+    meteredProvider(
+      meterPorts(
+        kit,
+        withCap(purse, chosen.task_cap, kit.clock.monotonic()),
+        { provider: chosen.provider, mask, rates: chosen.rates, asker: how.asker, project: project_id },
+        onRetry,
+      ),
+      chosen.provider,
+      {
+        price: chosen.price,
+        tier: chosen.tier,
+        allowUnknownPrice: mayBeUnknown || caps.micro_usd === null,
+      },
+    )
+  const { broker } = model
+  if (broker === null) return meter({ ...model, rates: null, task_cap: {} }, kit.config.allow_unknown_price)
+  const { recordChoice, switchingProvider } = await import('../broker/broker.ts')
+  const at = { run_id, task_id: task.task_id, attempt: task.attempt }
+  const first = await broker.choose(await wantedFor(kit, run_id, task, broker))
+  await recordChoice(kit, at, first, broker.policy_version, null)
+  return switchingProvider({
+    first,
+    meter: (chosen) => meter(chosen, broker.allowUnknownPrice),
+    next: async (tried, from, error) => {
+      try {
+        const next = await broker.choose({ ...(await wantedFor(kit, run_id, task, broker)), before: undefined, tried })
+        const why = `${error.code}: ${error.message}`
+        await recordChoice(kit, at, next, broker.policy_version, { key: from.key, why })
+        how.onSwitch?.(`${next.provider.model} at ${next.provider.endpoint.host} goes on: ${error.code}`)
+        return next
+      } catch (thrown) {
+        // Nobody else may or can: the error of the one that was asked stands.
+        if (isVpError(thrown) && thrown.code === 'model.no_eligible_tier') return null
+        throw thrown
+      }
+    },
+  })
+}
+
+function withCap(purse: Extract<Purse, { kind: 'run' }>, cap: Chosen['task_cap'], begun: number): Extract<Purse, { kind: 'run' }> {
+  const { ms, ...task_cap } = cap
+  return { ...purse, task_cap, ...(ms === undefined ? {} : { until: { monotonic: begun + ms, ms } }) }
+}
+
+/** What the task is and what is left for it, now. */
+async function wantedFor(kit: Kit, runId: RunState['run_id'], task: TaskState, broker: Broker): Promise<Wanted> {
+  const { state, last } = await kit.store.read(async (tx) => ({
+    state: await requireRun(tx, runId),
+    last: await tx.get<{ body: string }>(
+      "SELECT body FROM receipts WHERE run_id = ? AND task_id = ? AND op IN ('model.select', 'model.switch') ORDER BY seq DESC LIMIT 1",
+      runId,
+      task.task_id,
+    ),
+  }))
+  const detail = last ? (parseReceipt(last).detail as { tier?: unknown } | undefined) : undefined
+  const tier = typeof detail?.tier === 'string' ? detail.tier : null
+  const failed = task.why === 'gate' ? task.attempt - 1 : 0
+  return {
+    lane: task.card.lane,
+    files: task.card.payload.files.length,
+    complexity: task.card.payload.complexity,
+    left: {
+      micro_usd: state.caps.micro_usd === null ? null : state.caps.micro_usd - state.micro_usd,
+      tokens: state.caps.tokens === null ? null : state.caps.tokens - tokensOf(state),
+    },
+    before: tier !== null && failed > 0 ? { tier, escalate: broker.escalateAfter > 0 && failed % broker.escalateAfter === 0 } : undefined,
+  }
+}
