@@ -1,0 +1,144 @@
+/** The broker in whole runs: real servers of several models, one policy; what is chosen, what goes on when one fails, and what is never done. */
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { startScriptedServer, type ScriptedAnswer, type ScriptedServer, type WireRequest } from '../../src/models/scripted-server.ts'
+import { call, git, makePlace, receiptsOf, turnOf, vp, vpJson, type Place } from '../e2e/kit.ts'
+
+const FILES = {
+  'package.json': `${JSON.stringify({ name: 'sum', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } })}\n`,
+  'src/add.js': 'export const add = (a, b) => a - b\n',
+  'test/add.test.js':
+    "import assert from 'node:assert/strict'\nimport { test } from 'node:test'\nimport { add } from '../src/add.js'\n\ntest('adds', () => assert.equal(add(1, 2), 3))\n",
+}
+
+/** Reads, writes `body`, submits. */
+function mends(request: WireRequest, body = 'a + b'): ScriptedAnswer {
+  const steps = [
+    call('read', { path: 'src/add.js' }),
+    call('write', { path: 'src/add.js', content: `export const add = (a, b) => ${body}\n` }),
+    call('submit', { title: 'fix(add): add', summary: 'Adds.' }),
+  ]
+  return steps[turnOf(request).turn - 1] ?? { text: 'done' }
+}
+
+function breakAgain(place: Place): void {
+  writeFileSync(join(place.repository, 'src/add.js'), FILES['src/add.js'])
+  git(place, 'commit', '-qam', 'broken again')
+}
+
+async function serve(t: TestContext, answer: (request: WireRequest, n: number) => ScriptedAnswer): Promise<ScriptedServer> {
+  const server = await startScriptedServer(answer)
+  t.after(() => server.close())
+  return server
+}
+
+const LIMITS = {
+  max_cost_per_min_usd: 100,
+  max_tokens_per_min: 1_000_000,
+  expected_latency_ms: { p50: 1000, p95: 9000 },
+  context_limit_tokens: 32_768,
+  tools: ['code-edit'],
+}
+const local = (server: ScriptedServer, model: string, change: object = {}) => ({ provider: 'openai_compatible', model, endpoint: server.baseUrl, ...change })
+
+function policyAt(place: Place, change: object): void {
+  const file = join(place.env['HOME'] as string, '.config/vp/model-policy.json')
+  mkdirSync(dirname(file), { recursive: true })
+  const policy = { version: '2026-11-29-101', default_provider: { provider: 'ollama', model: 'qwen2.5-coder:7b' }, lane_overrides: {}, ...change }
+  writeFileSync(file, JSON.stringify(policy))
+}
+
+const chosen = async (place: Place) =>
+  (await receiptsOf(place))
+    .filter(({ op }) => op === 'model.select' || op === 'model.switch')
+    .map((receipt) => {
+      const { tier, model, by, why } = receipt.detail as unknown as { tier: string; model: string; by: string; why?: string }
+      return [receipt.op, tier, /:(\w+)@/.exec(model)?.[1], by, ...(why === undefined ? [] : [why.split(':')[0]])].join(' ')
+    })
+
+test('the cheapest tier that may: chosen by lane and task, with a receipt; the other is never asked', async (t) => {
+  const [small, big] = [await serve(t, (request) => mends(request)), await serve(t, (request) => mends(request))]
+  const place = makePlace(t, FILES)
+  policyAt(place, {
+    tiers: {
+      'API-Big': { ...LIMITS, network: 'outbound', models: [local(big, 'big', { price: { in_per_1k_usd: 0.01, out_per_1k_usd: 0.01 } })] },
+      'Local-Small': { ...LIMITS, network: 'none', models: [local(small, 'small')] },
+    },
+  })
+  const done = await vpJson(place, ['do', 'make add add'])
+  assert.equal(done.code, 0, done.stderr)
+  assert.deepEqual(await chosen(place), ['model.select Local-Small small tier'])
+  assert.equal(big.requests.length, 0)
+  // The lane's own model comes first.
+  policyAt(place, {
+    lane_overrides: { 'Code-Impl': local(big, 'big', { constraints: { max_tokens_per_task: 200_000 } }) },
+    tiers: { 'Local-Small': { ...LIMITS, network: 'none', models: [local(small, 'small')] } },
+  })
+  breakAgain(place)
+  const again = await vp(place, ['do', 'make add add'])
+  assert.equal(again.code, 0, again.stderr + again.stdout)
+  assert.match((await chosen(place)).at(-1) ?? '', /big lane_override/)
+  assert.ok(big.requests.length > 0)
+})
+
+test('a model that breaks in the middle: the next one goes on with the same words, and both have receipts', async (t) => {
+  const first = await serve(t, (request, n) => (n === 1 ? mends(request) : { fault: 'status', status: 404 }))
+  const second = await serve(t, (request) => mends(request))
+  const place = makePlace(t, FILES)
+  policyAt(place, { tiers: { 'Local-Small': { ...LIMITS, network: 'none', models: [local(first, 'one'), local(second, 'two')] } } })
+  const done = await vp(place, ['do', 'make add add'])
+  assert.equal(done.code, 0, done.stderr)
+  assert.deepEqual(await chosen(place), ['model.select Local-Small one tier', 'model.switch Local-Small two tier model.not_found'])
+  assert.deepEqual(second.requests[0]?.messages, first.requests[1]?.messages, 'the conversation goes on where it was')
+  assert.match(done.stderr, /two at 127\.0\.0\.1:\d+ goes on: model\.not_found/)
+  // Less than 30 s ago: it is not even asked.
+  const asked = first.requests.length
+  breakAgain(place)
+  assert.equal((await vp(place, ['do', 'make add add'])).code, 0)
+  assert.equal(first.requests.length, asked)
+})
+
+test('a gate that failed twice brings the next tier, once; one that failed once does not', async (t) => {
+  const weak = await serve(t, (request) => mends(request, 'a * b'))
+  const strong = await serve(t, (request) => mends(request))
+  const place = makePlace(t, FILES)
+  const tiers = {
+    'Local-Small': { ...LIMITS, network: 'none', models: [local(weak, 'weak')] },
+    'Local-Medium': { ...LIMITS, expected_latency_ms: { p50: 5000, p95: 9000 }, network: 'none', models: [local(strong, 'strong')] },
+  }
+  policyAt(place, { tiers })
+  const done = await vp(place, ['do', 'make add add'])
+  assert.equal(done.code, 0, done.stderr)
+  assert.deepEqual(await chosen(place), ['model.select Local-Small weak tier', 'model.select Local-Small weak tier', 'model.select Local-Medium strong tier'])
+})
+
+test('nothing may and can: an error with the reason of each tier, nothing is asked, nothing falls back', async (t) => {
+  const small = await serve(t, (request) => mends(request))
+  const spare = await serve(t, (request) => mends(request))
+  const place = makePlace(t, FILES)
+  policyAt(place, {
+    tiers: {
+      'Local-Small': { ...LIMITS, network: 'none', models: [local(small, 'small')] },
+      'API-Premium': { ...LIMITS, network: 'outbound', models: [{ provider: 'anthropic', model: 'claude-sonnet-4-5' }] },
+    },
+    task_requirements: { single_edit: { tools: ['code-edit'], capability_tests: ['unified_diff'] } },
+    fallback_chain: [local(spare, 'spare')],
+  })
+  const { code, doc } = await vpJson(place, ['do', 'make add add'])
+  assert.deepEqual([code, doc.error?.code], [8, 'model.no_eligible_tier'])
+  const why = JSON.stringify(doc.error)
+  assert.match(why, /Local-Small .*small@.* has not passed the capability test unified_diff/)
+  assert.match(why, /API-Premium anthropic:claude-sonnet-4-5@api.anthropic.com has not passed/)
+  assert.deepEqual(doc.error?.next[0], ['vp', 'model', 'test', 'openai_compatible:small'])
+  assert.equal(small.requests.length + spare.requests.length, 0)
+})
+
+test('a call that never fits into its tier’s minute is refused', async (t) => {
+  const server = await serve(t, (request) => mends(request))
+  const place = makePlace(t, FILES)
+  policyAt(place, { tiers: { 'Local-Small': { ...LIMITS, max_tokens_per_min: 8500, network: 'none', models: [local(server, 'small')] } } })
+  const done = await vpJson(place, ['do', 'a goal of many words '.repeat(900)])
+  assert.deepEqual(done.code === 0 ? 'done' : JSON.stringify(done.doc.error ?? done.doc.result).match(/limit\.reached|no_eligible_tier/)?.[0], 'limit.reached')
+})
