@@ -24,3 +24,40 @@ export function poster(baseUrl: string, proxyEnv?: Readonly<Record<string, strin
       outgoing.end(bytes)
     })
 }
+
+const MAX_ANSWER = 8_000_000
+
+export interface JsonQuestion {
+  readonly url: string
+  /** Absent: a GET. */
+  readonly body?: object | undefined
+  readonly signal: AbortSignal
+}
+
+/** One JSON document of a server on this machine. Rejects on any other answer, and on more than 8 MB. */
+export function askJson({ url, body, signal }: JsonQuestion): Promise<unknown> {
+  const bytes = body === undefined ? null : Buffer.from(JSON.stringify(body))
+  const send = url.startsWith('https:') ? requestHttps : requestHttp
+  return new Promise((resolve, reject) => {
+    const headers = bytes === null ? {} : { 'content-type': 'application/json', 'content-length': bytes.length }
+    const outgoing = send(url, { method: bytes === null ? 'GET' : 'POST', headers, signal, agent: false }, (response) => {
+      const parts: Buffer[] = []
+      let size = 0
+      response.on('error', reject)
+      response.on('data', (part: Buffer) => {
+        parts.push(part)
+        if ((size += part.length) > MAX_ANSWER) outgoing.destroy(new Error('the answer is larger than 8 MB'))
+      })
+      response.on('end', () => {
+        try {
+          if (response.statusCode !== 200) throw new Error(`status ${response.statusCode ?? 0}`)
+          resolve(JSON.parse(Buffer.concat(parts).toString('utf8')))
+        } catch (error) {
+          reject(error as Error)
+        }
+      })
+    })
+    outgoing.on('error', reject)
+    outgoing.end(bytes ?? undefined)
+  })
+}

@@ -1,0 +1,89 @@
+/**
+ * What a local server says of the model behind a name: which bytes it is (digest), its template, its parameters. A name
+ * like `qwen2.5-coder:7b` may be another file tomorrow. Sources: Ollama's API (`/api/tags`, `/api/show`), llama.cpp's
+ * server (`/props`). Others say nothing, and that is said: null.
+ */
+import { canonicalJson, sha256, type Json } from '../core/json.ts'
+import type { ModelSpec } from './choose.ts'
+import { askJson } from './providers/http.ts'
+
+export interface ModelFacts {
+  readonly server: 'ollama' | 'llama_cpp' | null
+  /** Of the file; where a server has none, of all that it says of the model. */
+  readonly digest: string | null
+  readonly template_sha: string | null
+  /** As the server has them set: `num_ctx 4096`. */
+  readonly parameters: Readonly<Record<string, string>>
+  readonly quantization: string | null
+  readonly size: string | null
+}
+
+export const NO_FACTS: ModelFacts = { server: null, digest: null, template_sha: null, parameters: {}, quantization: null, size: null }
+const PATIENCE_MS = 2000
+
+/** Never throws: a server that does not answer has said nothing. Only servers on this machine are asked. */
+export async function modelFacts(spec: Pick<ModelSpec, 'baseUrl' | 'model' | 'endpoint'>, signal: AbortSignal): Promise<ModelFacts> {
+  if (!spec.endpoint.loopback) return NO_FACTS
+  const root = spec.baseUrl.replace(/\/v1$/, '')
+  const until = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)])
+  const ask = (path: string, body?: object) => askJson({ url: `${root}${path}`, body, signal: until }).catch(() => null)
+  const [tags, shown, props] = await Promise.all([ask('/api/tags'), ask('/api/show', { model: spec.model }), ask('/props')])
+  return factsOf(spec.model, { tags, shown, props })
+}
+
+interface Said {
+  readonly tags: unknown
+  readonly shown: unknown
+  readonly props: unknown
+}
+
+/** Pure: from what was answered, whatever it was. */
+export function factsOf(model: string, { tags, shown, props }: Said): ModelFacts {
+  const named = list(field(tags, 'models')).find((one) => [model, `${model}:latest`].includes(text(field(one, 'name')) ?? text(field(one, 'model')) ?? ''))
+  if (named !== undefined || field(shown, 'template') !== undefined) {
+    const details = field(named, 'details') ?? field(shown, 'details')
+    return {
+      server: 'ollama',
+      digest: digestText(field(named, 'digest')),
+      template_sha: shaOf(field(shown, 'template')),
+      parameters: parametersOf(text(field(shown, 'parameters')) ?? ''),
+      quantization: text(field(details, 'quantization_level')),
+      size: text(field(details, 'parameter_size')),
+    }
+  }
+  const path = text(field(props, 'model_path'))
+  if (path === null) return NO_FACTS
+  const window = field(field(props, 'default_generation_settings'), 'n_ctx')
+  const build = text(field(props, 'build_info'))
+  // The file itself is not named by its digest there: what the server says of it stands for it, but for where it lies.
+  const said = {
+    file: path.split('/').at(-1) ?? '',
+    template: text(field(props, 'chat_template')),
+    bos: text(field(props, 'bos_token')),
+    eos: text(field(props, 'eos_token')),
+  }
+  return {
+    server: 'llama_cpp',
+    digest: sha256(canonicalJson(said as Json)),
+    template_sha: shaOf(field(props, 'chat_template')),
+    parameters: { ...(typeof window === 'number' ? { n_ctx: String(window) } : {}), ...(build === null ? {} : { build }) },
+    quantization: /[._-]((?:I?Q\d\w*)|F16|F32|BF16)\.gguf$/i.exec(path)?.[1] ?? null,
+    size: null,
+  }
+}
+
+const field = (value: unknown, name: string): unknown => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined)
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+const text = (value: unknown): string | null => (typeof value === 'string' ? value.slice(0, 1_000_000) : null)
+const shaOf = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? sha256(value) : null)
+const digestText = (value: unknown): string | null =>
+  typeof value === 'string' && /^(sha256:)?[0-9a-f]{12,64}$/.test(value) ? value.replace('sha256:', '') : null
+
+/** `num_ctx                        4096` a line; quotes stay. */
+function parametersOf(lines: string): Record<string, string> {
+  const pairs = lines.split('\n').flatMap((line) => {
+    const [, name, value] = /^(\w{1,60})\s+(.{1,200})$/.exec(line.trim()) ?? []
+    return name !== undefined && value !== undefined ? [[name, value] as const] : []
+  })
+  return Object.fromEntries(pairs.slice(0, 50))
+}
