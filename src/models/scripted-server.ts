@@ -41,12 +41,18 @@ export interface ScriptedServer {
   close(): Promise<void>
 }
 
-/** `answer` gets the request and its number from 1. */
-export async function startScriptedServer(answer: (request: WireRequest, n: number) => ScriptedAnswer): Promise<ScriptedServer> {
+/** `answer` gets the request and its number from 1; `tell` says what other paths answer, as Ollama's `/api/tags`. */
+export async function startScriptedServer(
+  answer: (request: WireRequest, n: number) => ScriptedAnswer,
+  tell: (url: string) => object | undefined = () => undefined,
+): Promise<ScriptedServer> {
   const requests: WireRequest[] = []
   const server = createServer((incoming, response) => {
     void readBody(incoming).then((body) => {
       if (incoming.url?.endsWith('/models')) return json(response, { object: 'list', data: [{ id: 'scripted', object: 'model' }] })
+      const told = tell(incoming.url ?? '')
+      if (told !== undefined) return json(response, told)
+      if (!incoming.url?.endsWith('/chat/completions')) return void response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found')
       const request = JSON.parse(body) as WireRequest
       requests.push(request)
       return respond(response, request, answer(request, requests.length))

@@ -1,12 +1,19 @@
 /** model.list, model.show: which models the policy knows, and everything that is known of one. */
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
+import { isoUtc } from '../core/ports.ts'
 import { specOf, type ModelSpec } from '../models/choose.ts'
-import { isLocal, tiersOf } from '../models/policy/load.ts'
+import { isLocal, testsOf, tiersOf } from '../models/policy/load.ts'
 import { LOCAL_MODELS, presetOf } from '../models/policy/presets.ts'
-import type { Tier, TierModel } from '../models/policy/schema.ts'
+import { breaker, health, latency, type CallSeen } from '../models/broker/windows.ts'
+import type { PolicyFile, Tier, TierModel } from '../models/policy/schema.ts'
 import { PRICES_OF, type Price } from '../models/prices.ts'
+import { callsSeen } from './broker/calls.ts'
+import { keyOf } from './broker/candidates.ts'
+import { knownFacts } from './broker/facts.ts'
+import { freshStored, type StoredResult } from './broker/results.ts'
 import type { Kit } from './kit.ts'
+import { testedShape } from './model-test-shape.ts'
 import { policyInForce, type PolicyInForce } from './model-policy.ts'
 import { priceOfModel, type PriceFrom } from './model-price.ts'
 import { chosenModel } from './models.ts'
@@ -41,8 +48,9 @@ export const modelList = operation({
     const { spec: chosen } = chosenModel(kit)
     const inForce = policyInForce(kit)
     const known = knownModels(kit, inForce)
-    const own = known.some((one) => one.named.model === chosen.model) ? [] : [await rowOf(kit, chosenAsKnown(chosen))]
-    const rows = [...own, ...(await Promise.all(known.map((one) => rowOf(kit, one))))]
+    const seen = await seenOf(kit, inForce.policy)
+    const own = known.some((one) => one.named.model === chosen.model) ? [] : [await rowOf(kit, chosenAsKnown(chosen), inForce.policy, seen)]
+    const rows = [...own, ...(await Promise.all(known.map((one) => rowOf(kit, one, inForce.policy, seen))))]
     const tiers = [...new Set(rows.map((one) => one.tier))].map((name) => ({ name, models: rows.filter((one) => one.tier === name).map((one) => one.row) }))
     return { tiers, chosen: `${chosen.provider}:${chosen.model}`, source: chosen.source, policy: inForce.policy.version, prices_of: PRICES_OF }
   },
@@ -53,15 +61,19 @@ interface KnownModel {
   readonly tier: string
   readonly limits: Tier | null
   readonly named: TierModel
+  /** With the key of the environment. */
+  readonly spec: ModelSpec
 }
 
 function knownModels(kit: Kit, { policy }: PolicyInForce): KnownModel[] {
   const tiers = tiersOf(policy)
-  return Object.entries(tiers).flatMap(([tier, limits]) => limits.models.map((named) => ({ tier, limits, named })))
+  return Object.entries(tiers).flatMap(([tier, limits]) =>
+    limits.models.map((named) => ({ tier, limits, named, spec: specOf(named, tier, kit.env, 'policy') })),
+  )
 }
 
 function chosenAsKnown(spec: ModelSpec): KnownModel {
-  return { tier: spec.tier, limits: null, named: { provider: providerWord(spec), model: spec.model, endpoint: spec.baseUrl } }
+  return { tier: spec.tier, limits: null, named: { provider: providerWord(spec), model: spec.model, endpoint: spec.baseUrl }, spec }
 }
 
 /** As a person names it: what answers on Ollama's port is Ollama. */
@@ -69,22 +81,34 @@ export function providerWord(spec: ModelSpec): TierModel['provider'] {
   return spec.provider === 'openai_compatible' && spec.endpoint.host === '127.0.0.1:11434' ? 'ollama' : spec.provider
 }
 
-async function rowOf(kit: Kit, known: KnownModel): Promise<{ tier: string; row: z.infer<typeof row> }> {
+/** What the store knows of all models. */
+interface Seen {
+  readonly calls: readonly CallSeen[]
+  readonly results: readonly StoredResult[]
+}
+
+function seenOf(kit: Kit, policy: PolicyFile): Promise<Seen> {
+  const now = kit.clock.now()
+  return kit.store.read(async (tx) => ({ calls: await callsSeen(tx, now), results: await freshStored(tx, policy, now) }))
+}
+
+async function rowOf(kit: Kit, known: KnownModel, policy: PolicyFile, seen: Seen): Promise<{ tier: string; row: z.infer<typeof row> }> {
   const { price: found } = await priceOfKnown(kit, known)
+  const key = keyOf(known.spec)
+  const mine = seen.results.filter((one) => one.model === key)
   return {
     tier: known.tier,
     row: {
       model: `${known.named.provider}:${known.named.model}`,
       price: found,
       window_tokens: windowOf(known),
-      tests: null,
-      p50_ms: known.limits?.expected_latency_ms.p50 ?? null,
+      tests: mine.length === 0 ? null : { passed: mine.filter((one) => one.passed).length, of: Object.keys(testsOf(policy)).length },
+      p50_ms: latency(seen.calls, key)?.p50 ?? known.limits?.expected_latency_ms.p50 ?? null,
     },
   }
 }
 
-function priceOfKnown(kit: Kit, { named, tier }: KnownModel): Promise<{ price: Price | null; from: PriceFrom }> {
-  const spec = specOf(named, tier, {}, 'policy')
+function priceOfKnown(kit: Kit, { named, spec }: KnownModel): Promise<{ price: Price | null; from: PriceFrom }> {
   return priceOfModel(kit, { provider: spec.provider, model: named.model, loopback: spec.endpoint.loopback }, named.price)
 }
 
@@ -127,6 +151,10 @@ const shown = z.object({
       device: z.nullable(z.string()),
     }),
   ),
+  /** As the server last said it; null: it has not said any. */
+  digest: z.nullable(z.string()),
+  health: z.object({ state: z.enum(['ok', 'failed', 'open', 'half_open']), p50_ms: z.nullable(z.number()), p95_ms: z.nullable(z.number()), calls: z.int() }),
+  tests: z.array(z.extend(testedShape, { at: z.string() })),
   policy: z.object({ version: z.string(), file: z.nullable(z.string()), warnings: z.array(z.string()) }),
 })
 export type ModelShown = z.infer<typeof shown>
@@ -144,10 +172,12 @@ export const modelShow = operation({
   async handler({ model }, { kit }): Promise<ModelShown> {
     const inForce = policyInForce(kit)
     const known = findModel(kit, inForce, model)
-    const { named, limits, tier } = known
+    const { named, limits, tier, spec } = known
     const { price: found, from } = await priceOfKnown(kit, known)
     const preset = presetOf(named.model)
-    const spec = specOf(named, tier, {}, 'policy')
+    const key = keyOf(spec)
+    const seen = await seenOf(kit, inForce.policy)
+    const facts = await kit.store.read((tx) => knownFacts(tx, key))
     return {
       model: `${named.provider}:${named.model}`,
       tier,
@@ -176,10 +206,31 @@ export const modelShow = operation({
         network: limits.network,
         device: limits.device ?? null,
       },
+      digest: facts?.digest ?? null,
+      health: healthOf(seen.calls, key, kit.clock.now()),
+      tests: seen.results
+        .filter((one) => one.model === key)
+        .map(({ at, test, passed, score, evidence, receipts, ms, tokens }) => ({
+          test,
+          passed,
+          score,
+          min_score: testsOf(inForce.policy)[test]?.min_score ?? 1,
+          evidence: evidence.map((each) => ({ ...each })),
+          receipts: [...receipts],
+          ms,
+          tokens,
+          at: isoUtc(at),
+        })),
       policy: { version: inForce.policy.version, file: inForce.file, warnings: [...inForce.warnings] },
     }
   },
 })
+
+function healthOf(calls: readonly CallSeen[], key: string, now: number): ModelShown['health'] {
+  const { state } = breaker(calls, key, now)
+  const times = latency(calls, key)
+  return { state: state === 'closed' ? health(calls, key, now) : state, p50_ms: times?.p50 ?? null, p95_ms: times?.p95 ?? null, calls: times?.n ?? 0 }
+}
 
 /** Throws `model.not_found`. */
 export function findModel(kit: Kit, inForce: PolicyInForce, wanted: string | undefined): KnownModel {
@@ -192,7 +243,10 @@ export function findModel(kit: Kit, inForce: PolicyInForce, wanted: string | und
     [`${named.provider}:${named.model}`, `${named.provider}/${named.model}`, named.model].includes(wanted) || (preset !== null && named.model === preset.tag)
   const found = [own, ...known].find(isIt)
   if (found) return found
-  if (preset) return { tier: preset.tier, limits: null, named: { provider: 'ollama', model: preset.tag } }
+  if (preset) {
+    const named = { provider: 'ollama', model: preset.tag } as const
+    return { tier: preset.tier, limits: null, named, spec: specOf(named, preset.tier, kit.env, 'preset') }
+  }
   throw new VpError('model.not_found', `no tier of the policy has ${JSON.stringify(wanted.slice(0, 80))}`, {
     why: `presets: ${LOCAL_MODELS.map((one) => one.name).join(', ')}`,
     next: ['vp model list'],

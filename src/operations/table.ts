@@ -13,6 +13,7 @@ import { plmsApprove, plmsCreate, plmsEstimate, plmsPlan, plmsSimulate, plmsStar
 import { gitPush } from './publish.ts'
 import { modelList, modelShow } from './model-list.ts'
 import { modelSet } from './model-setting.ts'
+import { modelTest } from './model-test.ts'
 import { runLogs, runStatusRead, runSubscribe } from './run-look.ts'
 import { runBuild, runExec, runLint, runTest } from './run.ts'
 import { ledgerAccept, runApprove, runComplete, runExport, runPause, runReplay, runResume, runTerminate, runUndo, runValidate, runVerify } from './runs.ts'
@@ -64,4 +65,5 @@ export const OPERATIONS: readonly Operation[] = [
   modelList,
   modelShow,
   modelSet,
+  modelTest,
 ]

@@ -162,6 +162,7 @@ function everyMethod(framing: RpcFraming): void {
 
   test('models', async () => {
     assert.equal((await call('model.list'))['chosen'], 'openai_compatible:scripted')
+    assert.equal((await call('model.test', { tests: ['json'] }))['model'], 'openai_compatible:scripted')
     assert.equal((await call('model.show', { model: 'phi-4' }))['model'], 'ollama:phi4:14b')
     assert.equal((await call('model.set', { model: 'ollama:phi4:14b' }))['model'], 'ollama:phi4:14b')
   })

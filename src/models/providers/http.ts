@@ -37,7 +37,7 @@ export interface JsonQuestion {
 /** One JSON document of a server on this machine. Rejects on any other answer, and on more than 8 MB. */
 export function askJson({ url, body, signal }: JsonQuestion): Promise<unknown> {
   const bytes = body === undefined ? null : Buffer.from(JSON.stringify(body))
-  const send = url.startsWith('https:') ? requestHttps : requestHttp
+  const { request: send } = nodeHttp(url)
   return new Promise((resolve, reject) => {
     const headers = bytes === null ? {} : { 'content-type': 'application/json', 'content-length': bytes.length }
     const outgoing = send(url, { method: bytes === null ? 'GET' : 'POST', headers, signal, agent: false }, (response) => {

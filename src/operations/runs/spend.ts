@@ -37,6 +37,8 @@ export type Purse =
       readonly until?: { readonly monotonic: number; readonly ms: number }
     }
   | { readonly kind: 'project'; readonly project_id: number; readonly cap_micro_usd: number }
+  /** Of one `vp model test`: its own cap, and what it has spent of it. */
+  | { readonly kind: 'test'; readonly id: string; readonly cap_micro_usd: number; readonly spent: { micro_usd: number; tokens: number } }
 
 export interface MeterOutlet extends Pick<Outlet, 'provider' | 'mask' | 'rates'> {
   /** Who is asked where a request may not leave without a yes. */
@@ -156,6 +158,18 @@ async function refuseOverCap(tx: Tx, purse: Purse, scope: string, worst: { token
     scope,
   )
   const usd = (micro: number) => `$${(micro / 1e6).toFixed(2)}`
+  if (purse.kind === 'test') {
+    const free = purse.cap_micro_usd - purse.spent.micro_usd
+    if (worst.micro_usd > free)
+      throw new VpError(
+        'budget.cap',
+        `the next call could cost ${usd(worst.micro_usd)}, ${usd(Math.max(0, free))} of ${usd(purse.cap_micro_usd)} for this test is free`,
+        {
+          next: ['vp model test MODEL --budget-usd N'],
+        },
+      )
+    return
+  }
   if (purse.kind === 'project') {
     const spent = (await requireProject(tx, purse.project_id)).spent_before_approval_micro_usd
     const free = purse.cap_micro_usd - spent - (held?.usd ?? 0)
@@ -221,11 +235,12 @@ function projectOf(purse: Purse): { project?: number } {
 }
 
 /** Where exchanges and holds of a purse are kept. */
-export function scopeOf(
-  purse: Pick<Extract<Purse, { kind: 'run' }>, 'kind' | 'run_id'> | Pick<Extract<Purse, { kind: 'project' }>, 'kind' | 'project_id'>,
-): string {
-  return purse.kind === 'run' ? purse.run_id : `project:${purse.project_id}`
+export function scopeOf(purse: PurseName): string {
+  return purse.kind === 'run' ? purse.run_id : purse.kind === 'test' ? `test:${purse.id}` : `project:${purse.project_id}`
 }
+
+type PurseName = Pick<PurseOf<'run'>, 'kind' | 'run_id'> | Pick<PurseOf<'test'>, 'kind' | 'id'> | Pick<PurseOf<'project'>, 'kind' | 'project_id'>
+type PurseOf<Kind extends Purse['kind']> = Extract<Purse, { kind: Kind }>
 
 interface Outlet {
   readonly purse: Purse
@@ -298,7 +313,10 @@ async function writeSpent(tx: Tx, kit: Kit, purse: Purse, usage: Usage): Promise
         },
       },
     ])
-  else if (cost) {
+  else if (purse.kind === 'test') {
+    purse.spent.micro_usd += cost ?? 0
+    purse.spent.tokens += callUse(usage).tokens
+  } else if (cost) {
     const record = await requireProject(tx, purse.project_id)
     await saveProject(tx, { ...record, spent_before_approval_micro_usd: record.spent_before_approval_micro_usd + cost })
   }

@@ -33,6 +33,7 @@ const REST: Readonly<Record<string, (rest: typeof import('./rest.ts')) => Comman
   'run exec': (rest) => rest.runExecCommand,
   'model list': (rest) => rest.modelListCommand,
   'model show': (rest) => rest.modelShowCommand,
+  'model test': (rest) => rest.modelTestCommand,
   'model set': (rest) => rest.modelSetCommand,
   'git branch': (rest) => rest.gitBranchCommand,
   'git commit': (rest) => rest.gitCommitCommand,

@@ -4,9 +4,10 @@ import { VpError } from '../../../core/errors.ts'
 import { MAX_POLICY_BYTES } from '../../../models/policy/load.ts'
 import { modelList, modelShow, type ModelList, type ModelShown } from '../../../operations/model-list.ts'
 import { modelSet } from '../../../operations/model-setting.ts'
+import { modelTest, type ModelTested } from '../../../operations/model-test.ts'
 import type { Command } from '../command.ts'
 import { doneScreen } from '../screens/by-hand.ts'
-import { modelListScreen, modelShownScreen } from '../screens/models.ts'
+import { modelListScreen, modelShownScreen, modelTestedScreen } from '../screens/models.ts'
 
 export const modelListCommand: Command = {
   name: 'model list',
@@ -36,13 +37,52 @@ export const modelShowCommand: Command = {
   flags: {},
   needsKit: true,
   exits: [0, 2, 8],
-  json: 'model, tier, local, endpoint, price, price_from, window_tokens, preset, tools[], limits, policy{version,file,warnings[]}',
+  json: 'model, tier, local, endpoint, price, price_from, window_tokens, preset, tools[], limits, digest, health, tests[], policy{version,file,warnings[]}',
   async run(context) {
     const model = context.positionals[0]
     const answer = await context.call(modelShow, model === undefined ? {} : { model })
     const result = answer.result as ModelShown
     return { result, receipt: answer.receipt, screen: (look) => modelShownScreen(result, look) }
   },
+}
+
+export const modelTestCommand: Command = {
+  name: 'model test',
+  group: 'models',
+  summary: 'try what a model can do, for real',
+  usage: 'vp model test [MODEL]',
+  takes: 1,
+  examples: ['vp model test', 'vp model test phi-4', 'vp model test anthropic:claude-sonnet-4-5 --budget-usd 0.10'],
+  flags: {
+    test: { type: 'string', multiple: true, help: 'only this one; may be given again' },
+    'budget-usd': { type: 'string', help: 'at most this much' },
+  },
+  needsKit: true,
+  exits: [0, 2, 3, 4, 6, 8],
+  json: 'model, tier, digest, policy, tests[]{test,passed,score,min_score,evidence[],receipts[],ms,tokens}, cost_usd',
+  async run(context) {
+    const model = context.positionals[0]
+    const tests = context.flags['test']
+    const budget = budgetOf(context.flags['budget-usd'])
+    context.talk('note  four small tests, each a few calls to the model')
+    const answer = await context.call(modelTest, {
+      ...(model === undefined ? {} : { model }),
+      ...(Array.isArray(tests) ? { tests } : {}),
+      ...(budget === undefined ? {} : { budget_usd: budget }),
+    })
+    const result = answer.result as ModelTested
+    const failed = result.tests.filter((one) => !one.passed)
+    return { result, receipt: answer.receipt, exit: failed.length > 0 ? 3 : 0, screen: (look) => modelTestedScreen(result, look) }
+  },
+}
+
+/** Throws `usage.flag`. */
+function budgetOf(flag: unknown): number | undefined {
+  if (flag === undefined) return undefined
+  const value = Number(flag)
+  if (typeof flag !== 'string' || flag.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new VpError('usage.flag', `--budget-usd is an amount, not ${JSON.stringify(flag)}`, { next: ['vp model test --budget-usd 0.10'] })
+  return value
 }
 
 interface SetResult {

@@ -2,6 +2,7 @@
 import { duration, grouped } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, labelled, nextLines, table, type Column } from '../layout.ts'
+import type { Look } from '../style.ts'
 
 export interface ModelView {
   readonly model: string
@@ -62,10 +63,69 @@ export interface ModelShownView {
   readonly preset: { readonly name: string; readonly dialect: string; readonly download_gb: number; readonly vram_gb: number; readonly licence: string } | null
   readonly tools: readonly string[]
   readonly limits: { readonly max_cost_per_min_usd: number; readonly max_tokens_per_min: number; readonly p50_ms: number; readonly p95_ms: number } | null
+  readonly digest: string | null
+  readonly health: { readonly state: string; readonly p50_ms: number | null; readonly p95_ms: number | null; readonly calls: number }
+  readonly tests: readonly TestedView[]
   readonly policy: { readonly version: string }
 }
 
-export const modelShownScreen = renderer<ModelShownView>(({ model, preset, limits, ...view }) => ({
+export interface TestedView {
+  readonly test: string
+  readonly passed: boolean
+  readonly score: number
+  readonly min_score: number
+  readonly evidence: readonly { readonly what: string; readonly ok: boolean; readonly saw: string }[]
+  readonly ms: number
+  readonly tokens: number
+}
+
+export interface ModelTestedView {
+  readonly model: string
+  readonly tier: string
+  readonly digest: string | null
+  readonly policy: string
+  readonly tests: readonly TestedView[]
+  readonly cost_usd: number
+}
+
+function testRows(tests: readonly TestedView[], look: Look): string[] {
+  if (tests.length === 0) return ['', 'no capability test has been made']
+  const columns: Column[] = [{ head: 'test' }, { head: 'score', align: 'end' }, { head: 'of', align: 'end' }, { head: 'time' }, { head: 'evidence' }]
+  const rows = tests.map(({ test, passed, score, min_score, ms, evidence }) => {
+    const broken = evidence.find(({ ok }) => !ok)
+    const words = broken ? `${broken.what}: ${broken.saw}` : `${evidence.length} of ${evidence.length}: ${evidence.at(-1)?.what ?? ''}`
+    return [`${passed ? '✓' : '✗'} ${test}`, score.toFixed(2), min_score.toFixed(2), duration(ms), words.slice(0, 60)]
+  })
+  return ['', ...table(look, columns, rows)]
+}
+
+function healthWords({ state, p50_ms, p95_ms, calls }: ModelShownView['health']): string {
+  const states: Readonly<Record<string, string>> = {
+    ok: 'well',
+    failed: 'failed less than 30 s ago',
+    open: 'left alone for a while: it failed again and again',
+    half_open: 'about to be tried again',
+  }
+  const times =
+    p50_ms === null || p95_ms === null ? 'no call in the last hour' : `${calls} calls in the last hour, p50 ${duration(p50_ms)}, p95 ${duration(p95_ms)}`
+  return dots(states[state] ?? state, times)
+}
+
+export const modelTestedScreen = renderer<ModelTestedView>((view, look) => ({
+  stdout: [
+    dots(view.model, view.tier, view.digest?.slice(0, 12), `policy ${view.policy}`),
+    ...testRows(view.tests, look),
+    '',
+    dots(
+      `${view.tests.filter((one) => one.passed).length} of ${view.tests.length} passed`,
+      view.cost_usd > 0 ? `$${view.cost_usd.toFixed(4)}` : '$0',
+      `${grouped(view.tests.reduce((sum, one) => sum + one.tokens, 0))} tokens`,
+    ),
+  ],
+  stderr: nextLines(view.tests.every((one) => one.passed) ? ['vp model list'] : ['vp model show', 'vp model list']),
+}))
+
+export const modelShownScreen = renderer<ModelShownView>(({ model, preset, limits, ...view }, look) => ({
   stdout: [
     labelled('model', dots(model, view.tier, view.local ? 'this machine' : view.endpoint)),
     labelled('price', view.price === null ? 'unknown' : dots(`${priceText(view.price)} $/1M in, out`, view.price_from)),
@@ -85,6 +145,9 @@ export const modelShownScreen = renderer<ModelShownView>(({ model, preset, limit
         ]
       : []),
     labelled('policy', view.policy.version),
+    ...(view.digest === null ? [] : [labelled('digest', view.digest.slice(0, 12))]),
+    labelled('seen', healthWords(view.health)),
+    ...testRows(view.tests, look),
   ],
   stderr: [],
 }))

@@ -1,0 +1,85 @@
+/** model.test: what a model can do, tried for real in a scratch repository; kept by its digest and the policy's version. */
+import * as z from 'zod/mini'
+import { testsOf } from '../models/policy/load.ts'
+import { openProvider } from '../models/providers/index.ts'
+import { ratesOf } from './broker/candidates.ts'
+import { measureCapabilities } from './capability/measure.ts'
+import { findModel } from './model-list.ts'
+import { policyInForce } from './model-policy.ts'
+import { priceOfModel } from './model-price.ts'
+import { testedShape } from './model-test-shape.ts'
+import { operation } from './operation.ts'
+
+const tested = z.object({
+  model: z.string(),
+  tier: z.string(),
+  digest: z.nullable(z.string()),
+  policy: z.string(),
+  tests: z.array(testedShape),
+  cost_usd: z.number(),
+})
+export type ModelTested = z.infer<typeof tested>
+
+export const modelTest = operation({
+  name: 'model.test',
+  summary: 'try what a model can do, in a scratch repository',
+  params: z.strictObject({
+    /** As `model.show` takes it; absent: the one in force. */
+    model: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+    tests: z.optional(z.array(z.string().check(z.maxLength(100))).check(z.minLength(1), z.maxLength(32))),
+    budget_usd: z.optional(z.number().check(z.nonnegative())),
+  }),
+  result: tested,
+  effect: 'spend',
+  scope: 'projects.start',
+  // Nothing of a repository is sent, but money may be spent.
+  decide: ({ model }, { kit, caller }) => {
+    const { spec } = findModel(kit, policyInForce(kit), model)
+    return caller.surface === 'cli' || caller.scopes.has('projects.approve') || spec.endpoint.loopback
+      ? { effect: 'allow', rule: 'scope/projects.start', reason: 'a person typed it, or it costs nothing' }
+      : { effect: 'ask', rule: 'global/unapproved-run', reason: 'a test of a model elsewhere costs money that nobody approved' }
+  },
+  ask: ({ model, budget_usd }, { kit }) => ({
+    wants: `test ${findModel(kit, policyInForce(kit), model).named.model}, for at most $${budget_usd ?? kit.config.before_approval_usd}`,
+    reaches: 'a scratch repository, and the model; nothing of yours is sent',
+    undo: 'not: what it cost',
+    fullyUndoable: false,
+    maxExtent: 'call',
+  }),
+  async handler({ model, tests: wanted, budget_usd }, { kit, tree, signal }): Promise<ModelTested> {
+    const inForce = policyInForce(kit)
+    const { named, tier, limits, spec } = findModel(kit, inForce, model)
+    const { price } = await priceOfModel(kit, { provider: spec.provider, model: spec.model, loopback: spec.endpoint.loopback }, named.price)
+    const tests = testsOf(inForce.policy)
+    const { results, facts, spent_micro_usd } = await measureCapabilities(
+      kit,
+      {
+        spec,
+        provider: await openProvider(spec, { stallMs: kit.config.stall_seconds * 1000 }),
+        tier,
+        price,
+        rates: limits && { tier, ...ratesOf(limits) },
+        policy: inForce.policy,
+        cap_micro_usd: Math.round((budget_usd ?? kit.config.before_approval_usd) * 1e6),
+        allowUnknownPrice: inForce.policy.allow_unknown_price ?? kit.config.allow_unknown_price,
+        mask: tree.masking(),
+      },
+      wanted ?? Object.keys(tests),
+      signal,
+    )
+    return {
+      model: `${named.provider}:${named.model}`,
+      tier,
+      digest: facts.digest,
+      policy: inForce.policy.version,
+      tests: results.map((one) => ({
+        ...one,
+        min_score: tests[one.test]?.min_score ?? 1,
+        evidence: one.evidence.map((each) => ({ ...each })),
+        receipts: [...one.receipts],
+      })),
+      cost_usd: spent_micro_usd / 1e6,
+    }
+  },
+  say: (_params, { model, tests }) => `${model} · ${tests.filter((one) => one.passed).length} of ${tests.length} passed`,
+})
