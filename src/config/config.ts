@@ -20,7 +20,15 @@ const forge = z.strictObject({
 })
 
 const schema = z.strictObject({
-  model: z.optional(z.strictObject({ provider: z.string(), model: z.string(), base_url: z.optional(z.string()) })),
+  model: z.optional(
+    z.strictObject({
+      provider: z.string(),
+      model: z.string(),
+      base_url: z.optional(z.string()),
+      /** Prints the key; started without a shell. */
+      api_key_command: z.optional(z.array(z.string()).check(z.minLength(1))),
+    }),
+  ),
   sandbox: z.optional(z.enum(['bwrap', 'box', 'landlock'])),
   parallel: z.optional(z.int().check(z.gte(1), z.lte(16))),
   before_approval_usd: z.optional(z.number().check(z.nonnegative())),

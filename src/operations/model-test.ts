@@ -1,12 +1,12 @@
 /** model.test: what a model can do, tried for real in a scratch repository; kept by its digest and the policy's version. */
 import * as z from 'zod/mini'
 import { testsOf } from '../models/policy/load.ts'
-import { openProvider } from '../models/providers/index.ts'
 import { ratesOf } from './broker/candidates.ts'
 import { measureCapabilities } from './capability/measure.ts'
 import { findModel } from './model-list.ts'
 import { policyInForce } from './model-policy.ts'
 import { priceOfModel } from './model-price.ts'
+import { openKeyed } from './models.ts'
 import { testedShape } from './model-test-shape.ts'
 import { operation } from './operation.ts'
 
@@ -55,7 +55,7 @@ export const modelTest = operation({
       kit,
       {
         spec,
-        provider: await openProvider(spec, { stallMs: kit.config.stall_seconds * 1000 }),
+        provider: await openKeyed(kit, tree.root, spec, named.api_key_command),
         tier,
         price,
         rates: limits && { tier, ...ratesOf(limits) },

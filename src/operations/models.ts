@@ -15,6 +15,7 @@ import { parseRecording, recordedProvider } from '../models/recorded.ts'
 import type { Broker, Wanted } from './broker/broker.ts'
 import type { Kit } from './kit.ts'
 import { policyInForce } from './model-policy.ts'
+import { withKey } from './model-key.ts'
 import { priceOfModel } from './model-price.ts'
 import type { Caller } from './operation.ts'
 import { answers } from './reach.ts'
@@ -43,19 +44,31 @@ export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'co
     throw new VpError('model.offline', `--offline, and ${spec.endpoint.host} is not this machine`, {
       next: ['vp without --offline', 'vp model list'],
     })
-  const provider = await openProvider(spec, { stallMs: kit.config.stall_seconds * 1000 })
+  const provider = await openKeyed(kit, root, spec, configuredCommand(kit, spec))
   const { price } = await priceOfModel(kit, { provider: spec.provider, model: spec.model, loopback: spec.endpoint.loopback })
   return { provider, tier: spec.tier, host: spec.endpoint.host, source: spec.source, price, broker: null }
+}
+
+/** With its key, through the person's proxy. Throws `model.auth`. */
+export async function openKeyed(kit: Kit, root: string, spec: ModelSpec, command: readonly string[] | undefined): Promise<Provider> {
+  const keyed = spec.endpoint.loopback && command === undefined ? spec : await withKey(kit, spec, command, root, new AbortController().signal)
+  return openProvider(keyed, { stallMs: kit.config.stall_seconds * 1000, proxyEnv: kit.env })
+}
+
+/** Of the configuration, where the model is the one that it names and the environment has no key. */
+function configuredCommand(kit: Kit, spec: ModelSpec): readonly string[] | undefined {
+  const { model } = kit.config
+  return spec.source === 'configuration' && spec.apiKey === null ? model?.api_key_command : undefined
 }
 
 async function openByPolicy(kit: Kit, root: string, caller: Pick<Caller, 'surface'>, first: Wanted): Promise<OpenModel> {
   const { openBroker } = await import('./broker/broker.ts')
   const inForce = policyInForce(kit)
   const broker = openBroker(kit, inForce, root, {
-    open: async (spec) => {
+    open: async (spec, named) => {
       // A person set the policy that names it: that is their yes, which is written down for this repository.
       if (!spec.endpoint.loopback) await recordConsent(kit, root, caller, spec, 'policy')
-      return openProvider(spec, { stallMs: kit.config.stall_seconds * 1000 })
+      return openKeyed(kit, root, spec, named.api_key_command)
     },
   })
   const { provider, tier, price } = await broker.choose(first)

@@ -7,6 +7,6 @@ import { eventStreamFetch } from './event-stream.ts'
 import type { ProviderOptions } from './index.ts'
 
 export function anthropic(spec: ModelSpec, options: ProviderOptions): Provider {
-  const sdk = createAnthropic({ baseURL: spec.baseUrl, apiKey: spec.apiKey ?? '', fetch: eventStreamFetch(spec.endpoint.host) })
+  const sdk = createAnthropic({ baseURL: spec.baseUrl, apiKey: spec.apiKey ?? '', fetch: eventStreamFetch(spec.endpoint, options.proxyEnv) })
   return adaptLanguageModel(sdk.languageModel(spec.model), { name: 'anthropic', endpoint: spec.endpoint, ...options })
 }

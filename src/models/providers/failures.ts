@@ -24,6 +24,13 @@ export function failureOf(error: unknown, isHeard: boolean, endpoint: Endpoint):
     return statusFailure(endpoint, status, message, { headers: api.responseHeaders, body: api.responseBody, cause: error })
   if (!(error instanceof Error)) return brokeOff(endpoint, error)
   const chain = messagesOf(error)
+  if (CERTIFICATE.test(chain))
+    return new VpError('model.unreachable', `the certificate of ${endpoint.host} is signed by nobody who is known here`, {
+      cause: error,
+      why: firstLine(message),
+      next: ['export NODE_EXTRA_CA_CERTS=/path/of/your/ca.pem', 'vp doctor'],
+      data: { retry: false },
+    })
   if (/\bterminated|aborted|ECONNRESET|UND_ERR_SOCKET|other side closed|socket hang up|ended without a finish reason/i.test(chain))
     return new VpError('model.cut', 'the connection broke before the end of the answer', { cause: error })
   if (status === undefined && !isHeard && /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|Cannot connect|fetch failed/i.test(chain))
@@ -33,6 +40,10 @@ export function failureOf(error: unknown, isHeard: boolean, endpoint: Endpoint):
     })
   return new VpError('model.protocol', `${endpoint.host} did not answer as a model does: ${firstLine(message)}`, { cause: error })
 }
+
+/** Source: Node's TLS documentation, X509 certificate error codes. */
+const CERTIFICATE =
+  /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|CERT_(HAS_EXPIRED|NOT_YET_VALID|UNTRUSTED|REJECTED)|ERR_TLS_CERT_ALTNAME_INVALID/
 
 /** What a server says in the middle of a stream instead of going on: its code may be the status it would have answered with. */
 export function brokeOff(endpoint: Endpoint, said: unknown): VpError {

@@ -7,6 +7,6 @@ import { eventStreamFetch } from './event-stream.ts'
 import type { ProviderOptions } from './index.ts'
 
 export function google(spec: ModelSpec, options: ProviderOptions): Provider {
-  const sdk = createGoogleGenerativeAI({ baseURL: spec.baseUrl, apiKey: spec.apiKey ?? '', fetch: eventStreamFetch(spec.endpoint.host) })
+  const sdk = createGoogleGenerativeAI({ baseURL: spec.baseUrl, apiKey: spec.apiKey ?? '', fetch: eventStreamFetch(spec.endpoint, options.proxyEnv) })
   return adaptLanguageModel(sdk.languageModel(spec.model), { name: 'google', endpoint: spec.endpoint, ...options })
 }

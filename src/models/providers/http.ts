@@ -12,8 +12,10 @@ export interface Post {
   readonly signal: AbortSignal
 }
 
+export type ProxyEnv = Readonly<Record<string, string | undefined>>
+
 /** Connections are kept between the turns of a task. `proxyEnv`: where HTTPS_PROXY and its like are looked up. */
-export function poster(baseUrl: string, proxyEnv?: Readonly<Record<string, string | undefined>>): (post: Post) => Promise<IncomingMessage> {
+export function poster(baseUrl: string, proxyEnv?: ProxyEnv): (post: Post) => Promise<IncomingMessage> {
   const { request: send, Agent } = nodeHttp(baseUrl)
   const agent = new Agent({ keepAlive: true, ...(proxyEnv ? { proxyEnv } : {}) })
   return ({ url, headers, body, signal }) =>

@@ -2,11 +2,15 @@
  * The table of providers: a new one is one file here and one line below. Each is loaded only when chosen, since
  * none is needed to look at a run.
  */
+import { isVpError, VpError } from '../../core/errors.ts'
 import type { Provider } from '../contract.ts'
 import type { ModelSpec, ProviderName } from '../choose.ts'
+import type { ProxyEnv } from './http.ts'
 
 export interface ProviderOptions {
   readonly stallMs: number
+  /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are looked up; never for a model on this machine. */
+  readonly proxyEnv?: ProxyEnv
 }
 
 type MakeProvider = (spec: ModelSpec, options: ProviderOptions) => Provider
@@ -19,5 +23,19 @@ const PROVIDERS: Readonly<Record<ProviderName, () => Promise<MakeProvider>>> = {
 }
 
 export async function openProvider(spec: ModelSpec, options: ProviderOptions): Promise<Provider> {
-  return (await PROVIDERS[spec.provider]())(spec, options)
+  const provider = (await PROVIDERS[spec.provider]())(spec, options)
+  return spec.apiKey === null ? provider : withoutKey(provider, spec.apiKey)
+}
+
+/** A server that refuses a key may say it back: no error carries it on. */
+function withoutKey(provider: Provider, key: string): Provider {
+  const clean = (text: string) => text.replaceAll(key, '[REDACTED:API_KEY]')
+  return {
+    ...provider,
+    answer: (...call) =>
+      provider.answer(...call).catch((thrown: unknown) => {
+        if (!isVpError(thrown) || key.length < 4 || !`${thrown.message} ${thrown.details.why ?? ''}`.includes(key)) throw thrown
+        throw new VpError(thrown.code, clean(thrown.message), { ...thrown.details, ...(thrown.details.why ? { why: clean(thrown.details.why) } : {}) })
+      }),
+  }
 }

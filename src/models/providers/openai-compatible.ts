@@ -14,7 +14,7 @@ import type { ProviderOptions } from './index.ts'
 
 export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Provider {
   const { endpoint } = spec
-  const post = poster(spec.baseUrl)
+  const post = poster(spec.baseUrl, endpoint.loopback ? undefined : options.proxyEnv)
   const counts = new Map<string, Counted>()
   const headers = { 'content-type': 'application/json', ...(spec.apiKey ? { authorization: `Bearer ${spec.apiKey}` } : {}) }
   return {

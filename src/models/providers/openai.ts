@@ -7,6 +7,6 @@ import { eventStreamFetch } from './event-stream.ts'
 import type { ProviderOptions } from './index.ts'
 
 export function openai(spec: ModelSpec, options: ProviderOptions): Provider {
-  const sdk = createOpenAI({ baseURL: spec.baseUrl, apiKey: spec.apiKey ?? '', fetch: eventStreamFetch(spec.endpoint.host) })
+  const sdk = createOpenAI({ baseURL: spec.baseUrl, apiKey: spec.apiKey ?? '', fetch: eventStreamFetch(spec.endpoint, options.proxyEnv) })
   return adaptLanguageModel(sdk.chat(spec.model), { name: 'openai', endpoint: spec.endpoint, ...options })
 }

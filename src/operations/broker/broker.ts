@@ -59,8 +59,6 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
   const isSet = file !== null
   const providers = new Map<string, Promise<Provider>>()
   const allowUnknownPrice = policy.allow_unknown_price ?? kit.config.allow_unknown_price
-  const namedOf = new Map<string, NamedModel>()
-  for (const tier of Object.values(policy.tiers ?? {})) for (const model of tier.models) namedOf.set(`${model.provider}:${model.model}`, model)
   return {
     policy_version: policy.version,
     escalateAfter: policy.escalate_after_failed_gates ?? 2,
@@ -99,9 +97,9 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
             )
       if (taken === null) throw noEligibleTier(kind, selection.dropped)
       const { candidate } = taken
-      const spec = known.specs.get(candidate.key)
-      if (!spec) throw new VpError('internal', `no way to ${candidate.key}`)
-      const provider = providers.get(candidate.key) ?? ports.open(spec, namedOf.get(`${spec.provider}:${spec.model}`) ?? lane ?? policy.default_provider)
+      const way = known.ways.get(candidate.key)
+      if (!way) throw new VpError('internal', `no way to ${candidate.key}`)
+      const provider = providers.get(candidate.key) ?? ports.open(way.spec, way.named)
       providers.set(candidate.key, provider)
       const constraints = lane?.constraints ?? {}
       return {

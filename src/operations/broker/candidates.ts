@@ -8,6 +8,7 @@ import { presetOf } from '../../models/policy/presets.ts'
 import type { NamedModel, PolicyFile, Tier, TierModel } from '../../models/policy/schema.ts'
 import type { Kit } from '../kit.ts'
 import { priceOfModel } from '../model-price.ts'
+import { keyringKey } from '../model-key.ts'
 import { answers } from '../reach.ts'
 import { callsSeen, modelKey } from './calls.ts'
 import { freshResults } from './results.ts'
@@ -15,9 +16,14 @@ import { freshResults } from './results.ts'
 export interface Known {
   readonly tiers: readonly CandidateTier[]
   /** By key, for whoever opens one. */
-  readonly specs: ReadonlyMap<string, ModelSpec>
+  readonly ways: ReadonlyMap<string, Way>
   readonly calls: readonly CallSeen[]
   candidateFor(named: TierModel): Promise<Candidate>
+}
+
+export interface Way {
+  readonly spec: ModelSpec
+  readonly named: NamedModel
 }
 
 export interface Surroundings {
@@ -33,7 +39,7 @@ export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Su
     hosts: new Set((await tx.all<{ subject: string }>('SELECT subject FROM consents WHERE repository = ?', root)).map((row) => row.subject)),
     results: await freshResults(tx, policy, now),
   }))
-  const specs = new Map<string, ModelSpec>()
+  const ways = new Map<string, Way>()
   const reached = new Map<string, Promise<boolean>>()
   const reaches = (baseUrl: string) => {
     const asked = reached.get(baseUrl) ?? answers(baseUrl)
@@ -43,7 +49,7 @@ export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Su
   const candidate = async (tier: string, limits: Tier, named: TierModel): Promise<Candidate> => {
     const spec = specOf(named, tier, kit.env, 'policy')
     const key = keyOf(spec)
-    specs.set(key, spec)
+    ways.set(key, { spec, named })
     const { price } = await priceOfModel(kit, { provider: spec.provider, model: named.model, loopback: spec.endpoint.loopback }, named.price)
     const seen = latency(calls, key)
     const own = presetOf(named.model)?.window_tokens ?? Infinity
@@ -67,7 +73,7 @@ export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Su
   const tiers = tiersOf(policy)
   return {
     calls,
-    specs,
+    ways,
     tiers: await Promise.all(
       Object.entries(tiers).map(async ([name, limits]) => ({ name, models: await Promise.all(limits.models.map((named) => candidate(name, limits, named))) })),
     ),
@@ -101,7 +107,7 @@ const KEYLESS: ReadonlySet<string> = new Set(['openai_compatible', 'bedrock', 'v
 
 async function forbidden(spec: ModelSpec, isAllowed: boolean, named: NamedModel, reaches: (baseUrl: string) => Promise<boolean>): Promise<Barred | null> {
   if (spec.endpoint.loopback) return (await reaches(spec.baseUrl)) ? null : { kind: 'unhealthy', reason: `nothing answers at ${spec.endpoint.host}` }
-  if (spec.apiKey === null && !KEYLESS.has(spec.provider) && named.api_key_command === undefined)
-    return { kind: 'forbidden', reason: 'has no key in the environment' }
+  if (spec.apiKey === null && !KEYLESS.has(spec.provider) && named.api_key_command === undefined && (await keyringKey(spec)) === null)
+    return { kind: 'forbidden', reason: 'has no key: none in the environment, the keyring or a key command' }
   return isAllowed ? null : { kind: 'forbidden', reason: `nobody has agreed to send code of this repository to ${spec.endpoint.host}` }
 }

@@ -81,7 +81,7 @@ export async function measureCapabilities(kit: Kit, what: ToMeasure, names: read
 
 /** An answer that is none is a failed test; a model that cannot be asked has not been tested. */
 function asEvidence(thrown: unknown): Scored {
-  if (isVpError(thrown) && /^model\.(refused|protocol|too_large|truncated)$/.test(thrown.code))
+  if (isVpError(thrown) && /^model\.(refused|too_large|truncated)$/.test(thrown.code))
     return { evidence: [{ what: 'it answers', ok: false, saw: `${thrown.code}: ${thrown.message}`.slice(0, 160) }], receipts: [] }
   throw thrown
 }

@@ -3,8 +3,8 @@
  * environment or from the command that the user configured, and is in no receipt, error or log.
  */
 import { VpError } from '../../core/errors.ts'
-import { findOutside, outsidePath, startForPerson } from '../../workspace/persons-programs.ts'
 import type { Kit } from '../kit.ts'
+import { printedSecret } from '../printed-secret.ts'
 import { FORGES } from './apis.ts'
 import type { ForgeRepository, Proposal, Proposed } from './forge.ts'
 import { forgeHttp } from './http.ts'
@@ -24,7 +24,9 @@ export async function propose(
   signal: AbortSignal,
 ): Promise<Proposed & { readonly made: boolean }> {
   const from = tokenSource(kit, at) ?? ''
-  const token = at.tokenCommand ? await printedToken(kit, at.tokenCommand, root, signal) : (kit.env[from] ?? '').trim()
+  const token = at.tokenCommand
+    ? await printedSecret(kit, { argv: at.tokenCommand, root, what: 'token', code: 'forge.auth' }, signal)
+    : (kit.env[from] ?? '').trim()
   // It becomes a header.
   if (!/^[\x21-\x7e]{4,4096}$/.test(token)) throw new VpError('forge.auth', `what ${from} holds is no token`, { next: ['vp git pr --dry-run'] })
   const api = FORGES[at.kind]
@@ -36,22 +38,4 @@ export async function propose(
   const meanwhile = await api.find(http, at, proposal)
   if (meanwhile) return { ...meanwhile, made: false }
   throw new VpError('forge.refused', `${at.host} says that there is a pull request already, and shows none that is open`, { next: ['vp git pr --dry-run'] })
-}
-
-async function printedToken(kit: Kit, argv: readonly string[], root: string, signal: AbortSignal): Promise<string> {
-  const [name = '', ...args] = argv
-  const program = findOutside(name, kit.env, root)
-  if (program === null) throw new VpError('forge.auth', `${name}, which prints the token, is not found outside this repository`, { next: ['vp config show'] })
-  const { code, stdout } = await startForPerson(program, args, {
-    env: { ...kit.env, PATH: outsidePath(kit.env, root) },
-    input: null,
-    waitMs: 30_000,
-    detached: true,
-    signal,
-  })
-  const [token = ''] = stdout.trim().split('\n')
-  if (code === 0 && token !== '') return token.trim()
-  throw new VpError('forge.auth', `${name} printed no token${code === 0 ? '' : `, exit ${code ?? 'by a signal'}`}`, {
-    next: [argv.join(' '), 'vp config show'],
-  })
 }
