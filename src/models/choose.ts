@@ -7,13 +7,19 @@ import type { Endpoint } from './contract.ts'
 import { presetOf } from './policy/presets.ts'
 import type { NamedModel } from './policy/schema.ts'
 
-export type ProviderName = 'openai_compatible' | 'openai' | 'anthropic' | 'google'
+export type ProviderName = 'openai_compatible' | 'openai' | 'anthropic' | 'google' | 'bedrock' | 'vertex' | 'azure'
+
+/** Those whose wires are ours; the others come with packages of their own. */
+export type OwnProvider = Exclude<ProviderName, 'bedrock' | 'vertex' | 'azure'>
 
 export interface ModelSpec {
   readonly provider: ProviderName
   readonly model: string
   readonly baseUrl: string
   readonly apiKey: string | null
+  /** Of Bedrock and Vertex. */
+  readonly region?: string
+  readonly project?: string
   readonly endpoint: Endpoint
   /** `Local-Small`, `Local-Medium`, `API-Premium`, or another of the policy. */
   readonly tier: string
@@ -56,6 +62,10 @@ const ALIASES: Readonly<Record<string, ProviderName>> = {
   openai: 'openai',
   anthropic: 'anthropic',
   google: 'google',
+  bedrock: 'bedrock',
+  vertex: 'vertex',
+  azure: 'azure',
+  mock: 'openai_compatible',
 }
 
 function preset(model: string, tier: string): ModelSpec {
@@ -103,6 +113,7 @@ function specFromSetting(setting: string, env: Environment): ModelSpec {
     throw new VpError('usage.flag', `VP_MODEL is provider:model, not ${JSON.stringify(setting.slice(0, 60))}`, {
       next: ['export VP_MODEL=openai_compatible:qwen2.5-coder:7b', 'export VP_MODEL=anthropic:NAME'],
     })
+  if (isCloud(provider)) return cloudSpec(provider, { model, endpoint: env['VP_MODEL_BASE_URL'] }, env, 'VP_MODEL')
   const vendor = VENDORS.find((one) => one.provider === provider)
   const baseUrl = env['VP_MODEL_BASE_URL'] ?? vendor?.baseUrl ?? OLLAMA_URL
   const key = env['VP_MODEL_API_KEY'] ?? vendor?.variables.map((name) => env[name]).find(Boolean) ?? null
@@ -113,10 +124,45 @@ function specFromSetting(setting: string, env: Environment): ModelSpec {
 export function specOf(named: NamedModel, tier: string, env: Environment, source: string): ModelSpec {
   const provider = ALIASES[named.provider]
   if (!provider) throw new VpError('usage.flag', `vp cannot open ${named.provider} yet`, { next: ['vp model list'] })
+  if (isCloud(provider)) return { ...cloudSpec(provider, named, env, source), tier }
   const vendor = VENDORS.find((one) => one.provider === provider)
   const baseUrl = named.endpoint ?? vendor?.baseUrl ?? (named.provider === 'llama_cpp' ? LLAMA_CPP_URL : OLLAMA_URL)
   const key = vendor?.variables.map((name) => env[name]).find(Boolean) ?? null
   return { ...specFor(provider, named.model, baseUrl, key, source), tier }
+}
+
+type Cloud = 'bedrock' | 'vertex' | 'azure'
+const isCloud = (provider: ProviderName): provider is Cloud => provider === 'bedrock' || provider === 'vertex' || provider === 'azure'
+
+/** Where a cloud's door is: by its region, as its SDK documents the variables. Throws `usage.flag` where nobody says. */
+function cloudSpec(
+  provider: Cloud,
+  named: { readonly model: string; readonly endpoint?: string | undefined; readonly region?: string | undefined; readonly project?: string | undefined },
+  env: Environment,
+  source: string,
+): ModelSpec {
+  const first = (...names: string[]) => names.map((name) => env[name]).find(Boolean)
+  const region =
+    named.region ?? (provider === 'vertex' ? first('GOOGLE_VERTEX_LOCATION') : provider === 'bedrock' ? first('AWS_REGION', 'AWS_DEFAULT_REGION') : undefined)
+  const project = named.project ?? first('GOOGLE_VERTEX_PROJECT')
+  const byRegion = {
+    bedrock: `https://bedrock-runtime.${region}.amazonaws.com`,
+    vertex: `https://${region === 'global' ? '' : `${region}-`}aiplatform.googleapis.com`,
+    azure: undefined,
+  }[provider]
+  const baseUrl = named.endpoint ?? (provider === 'azure' ? first('AZURE_OPENAI_ENDPOINT') : region === undefined ? undefined : byRegion)
+  const missing = { bedrock: 'AWS_REGION', vertex: 'GOOGLE_VERTEX_LOCATION and GOOGLE_VERTEX_PROJECT', azure: 'AZURE_OPENAI_ENDPOINT' }[provider]
+  if (baseUrl === undefined || (region !== undefined && !/^[a-z0-9-]{1,40}$/.test(region)))
+    throw new VpError('usage.flag', `${provider} has no place to go: set ${missing}, or endpoint or region in the policy`, { next: ['vp model list'] })
+  const key =
+    first('VP_MODEL_API_KEY') ??
+    (provider === 'azure' ? first('AZURE_API_KEY', 'AZURE_OPENAI_API_KEY') : provider === 'bedrock' ? first('AWS_BEARER_TOKEN_BEDROCK') : undefined) ??
+    null
+  return {
+    ...specFor(provider, named.model, baseUrl, key, source),
+    ...(region === undefined ? {} : { region }),
+    ...(provider === 'vertex' && project !== undefined ? { project } : {}),
+  }
 }
 
 function specFor(provider: ProviderName, model: string, baseUrl: string, apiKey: string | null, source: string): ModelSpec {

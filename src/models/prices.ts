@@ -23,12 +23,16 @@ export const PRICES_OF = '2026-09-23'
 
 export type PriceOf = (provider: string, model: string) => Promise<Price | null>
 
+/** What the table calls those that it names otherwise. */
+const TABLE_NAMES: Readonly<Record<string, string>> = { bedrock: 'aws', vertex: 'google' }
+
 /** Looks a model up; null when the table does not know it. Loaded only when a remote model is used. */
 export const tablePrice: PriceOf = async (provider, model) => {
   const { calcPrice } = await import('@pydantic/genai-prices')
   // Some prices rise with the length of the input: both are asked for a request of the same ordinary length.
   const length = 100_000
-  const one = (output_tokens: number) => calcPrice({ input_tokens: length, output_tokens }, model, { providerId: provider })?.total_price
+  const one = (output_tokens: number) =>
+    calcPrice({ input_tokens: length, output_tokens }, model, { providerId: TABLE_NAMES[provider] ?? provider })?.total_price
   try {
     const [input, both] = [one(0), one(length)]
     if (input === undefined || both === undefined || both === 0) return null

@@ -7,7 +7,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { isVpError, type ErrorCode } from '../../src/core/errors.ts'
-import { chooseModel, type ProviderName } from '../../src/models/choose.ts'
+import { chooseModel, type OwnProvider } from '../../src/models/choose.ts'
 import type { ModelAnswer, ModelRequest } from '../../src/models/contract.ts'
 import { meteredProvider, type FailedTry, type MeterPorts, type Settlement } from '../../src/models/meter.ts'
 import { openProvider } from '../../src/models/providers/index.ts'
@@ -40,7 +40,7 @@ interface ErrorBody {
 }
 
 /** An error document as each provider sends it. */
-const ERROR_BODY: Readonly<Record<ProviderName, (status: number, body: ErrorBody) => object>> = {
+const ERROR_BODY: Readonly<Record<OwnProvider, (status: number, body: ErrorBody) => object>> = {
   openai_compatible: (code, { type, message }) => ({ error: { message, type, param: null, code } }),
   openai: (_code, { type, message }) => ({ error: { message, type, param: null, code: type } }),
   anthropic: (_code, { type, message }) => ({ type: 'error', error: { type, message }, request_id: 'req_1' }),
@@ -57,11 +57,11 @@ interface Row {
   readonly waits?: readonly (number | null)[]
   /** Micro-USD of each try: nothing, what the server said, or the worst case. */
   readonly cost: readonly ('none' | 'said' | 'worst')[]
-  readonly only?: readonly ProviderName[]
+  readonly only?: readonly OwnProvider[]
   readonly stallMs?: number
 }
 
-type Serve = (response: ServerResponse, wire: Wire, name: ProviderName) => void
+type Serve = (response: ServerResponse, wire: Wire, name: OwnProvider) => void
 
 const status =
   (code: number, body: ErrorBody, headers: Readonly<Record<string, string>> = {}): Serve =>
@@ -426,7 +426,7 @@ const ROWS: readonly Row[] = [
   },
 ]
 
-for (const [name, wire] of Object.entries(WIRES) as [ProviderName, Wire][])
+for (const [name, wire] of Object.entries(WIRES) as [OwnProvider, Wire][])
   describe(name, () => {
     let serve: Row['serve'] = []
     let asked = 0

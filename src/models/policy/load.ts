@@ -61,6 +61,10 @@ function checkNames(policy: PolicyFile, file: string): void {
           why: `tests: ${[...tests].join(', ')}`,
           where: { file },
         })
+  for (const [field, one] of namedModels(policy)) {
+    const lacks = LACKS[one.provider]?.(one)
+    if (lacks) throw new VpError('config.invalid', `${field}: ${one.provider} needs ${lacks}`, { where: { file } })
+  }
   for (const [tier, one] of Object.entries(policy.tiers ?? {}))
     for (const [index, model] of one.models.entries())
       if (one.network === 'none' && !isLocal(model))
@@ -71,6 +75,14 @@ function checkNames(policy: PolicyFile, file: string): void {
             where: { file },
           },
         )
+}
+
+/** What is to be said of where a model is, besides its name. */
+const LACKS: Partial<Record<NamedModel['provider'], (one: NamedModel) => string | null>> = {
+  azure: ({ endpoint }) => (endpoint === undefined ? 'an endpoint' : null),
+  bedrock: ({ endpoint, region }) => (endpoint === undefined && region === undefined ? 'a region' : null),
+  vertex: ({ region, project }) => (region === undefined || project === undefined ? 'a region and a project' : null),
+  mock: ({ endpoint }) => (endpoint === undefined ? 'an endpoint' : null),
 }
 
 const LOCAL_PROVIDERS: ReadonlySet<string> = new Set(['ollama', 'local_llama', 'llama_cpp', 'openai_compatible', 'mock'])
@@ -103,8 +115,9 @@ const FAMILIES: Partial<Record<NamedModel['provider'], RegExp>> = {
   google: /^(gemini|gemma|learnlm)\b/i,
 }
 
-function unknownModels(policy: PolicyFile): string[] {
-  const named: [string, NamedModel][] = [
+/** Every model that a policy names, with its field. */
+function namedModels(policy: PolicyFile): [string, NamedModel][] {
+  return [
     ['default_provider', policy.default_provider],
     ...Object.entries(policy.lane_overrides).map(([lane, one]): [string, NamedModel] => [`lane_overrides.${lane}`, one as NamedModel]),
     ...(policy.fallback_chain ?? []).map((one, index): [string, NamedModel] => [`fallback_chain.${index}`, one]),
@@ -112,7 +125,10 @@ function unknownModels(policy: PolicyFile): string[] {
       one.models.map((model, index): [string, NamedModel] => [`tiers.${tier}.models.${index}`, model]),
     ),
   ]
-  return named.flatMap(([field, one]) => {
+}
+
+function unknownModels(policy: PolicyFile): string[] {
+  return namedModels(policy).flatMap(([field, one]) => {
     const family = FAMILIES[one.provider]
     if (family) return family.test(one.model) ? [] : [`${field}: ${one.model} is no model of ${one.provider} that vp knows`]
     const isOllama = one.provider === 'ollama' || one.provider === 'local_llama'

@@ -93,6 +93,8 @@ const refused: [title: string, change: object, says: RegExp][] = [
     { default_provider: { provider: 'openai', model: 'gpt-4o', api_key_command: 'pass show key' } },
     /api_key_command/,
   ],
+  ['a cloud without a place', { fallback_chain: [{ provider: 'bedrock', model: 'x' }] }, /^fallback_chain\.0: bedrock needs a region/],
+  ['a region that leads elsewhere', { fallback_chain: [{ provider: 'bedrock', model: 'x', region: 'a.example/' }] }, /region/],
   ['an endpoint that is a file', { default_provider: { provider: 'openai', model: 'gpt-4o', endpoint: 'file:///etc/passwd' } }, /endpoint/],
 ]
 for (const [title, change, says] of refused)

@@ -34,7 +34,12 @@ const argv = z.array(z.string().check(z.minLength(1), z.maxLength(4096))).check(
 
 const settings = { temperature: z.optional(z.number().check(z.gte(0), z.lte(2))), max_tokens: z.optional(whole) }
 /** How a place is reached: never a key itself. */
-const reach = { endpoint: z.optional(url), api_key_command: z.optional(argv), region: z.optional(name), project: z.optional(name) }
+const reach = {
+  endpoint: z.optional(url),
+  api_key_command: z.optional(argv),
+  region: z.optional(z.string().check(z.regex(/^[a-z0-9-]{1,40}$/))),
+  project: z.optional(z.string().check(z.regex(/^[a-z0-9:.-]{1,60}$/))),
+}
 
 const chosen = z.looseObject({ provider, model: name, ...settings, ...reach })
 const constraints = z.looseObject({

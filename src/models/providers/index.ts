@@ -13,17 +13,20 @@ export interface ProviderOptions {
   readonly proxyEnv?: ProxyEnv
 }
 
-type MakeProvider = (spec: ModelSpec, options: ProviderOptions) => Provider
+type MakeProvider = (spec: ModelSpec, options: ProviderOptions) => Provider | Promise<Provider>
 
 const PROVIDERS: Readonly<Record<ProviderName, () => Promise<MakeProvider>>> = {
   openai_compatible: async () => (await import('./openai-compatible.ts')).openaiCompatible,
   openai: async () => (await import('./openai.ts')).openai,
   anthropic: async () => (await import('./anthropic.ts')).anthropic,
   google: async () => (await import('./google.ts')).google,
+  bedrock: async () => (await import('./peers.ts')).bedrock,
+  vertex: async () => (await import('./peers.ts')).vertex,
+  azure: async () => (await import('./peers.ts')).azure,
 }
 
 export async function openProvider(spec: ModelSpec, options: ProviderOptions): Promise<Provider> {
-  const provider = (await PROVIDERS[spec.provider]())(spec, options)
+  const provider = await (await PROVIDERS[spec.provider]())(spec, options)
   return spec.apiKey === null ? provider : withoutKey(provider, spec.apiKey)
 }
 

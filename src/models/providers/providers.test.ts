@@ -7,7 +7,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { isVpError, type VpError } from '../../core/errors.ts'
-import { chooseModel, type ProviderName } from '../choose.ts'
+import { chooseModel, type OwnProvider } from '../choose.ts'
 import type { ModelAnswer, ModelRequest, Provider } from '../contract.ts'
 import { WIRES, type Said } from '../../../test/fixtures/model-wires.ts'
 import { openProvider } from './index.ts'
@@ -40,7 +40,7 @@ interface Came {
   readonly body: string
 }
 
-for (const [name, wire] of Object.entries(WIRES) as [ProviderName, (typeof WIRES)[ProviderName]][])
+for (const [name, wire] of Object.entries(WIRES) as [OwnProvider, (typeof WIRES)[OwnProvider]][])
   describe(name, () => {
     let respond: (response: ServerResponse) => void
     const came: Came[] = []
@@ -234,7 +234,7 @@ for (const [name, wire] of Object.entries(WIRES) as [ProviderName, (typeof WIRES
     })
   })
 
-for (const name of Object.keys(WIRES) as ProviderName[])
+for (const name of Object.keys(WIRES) as OwnProvider[])
   test(`${name}: a port where nobody listens is model.unreachable`, async () => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
