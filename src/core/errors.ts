@@ -127,6 +127,7 @@ export const CODES = {
   'gate.failed': GATE,
   'gate.unmeasured': GATE,
   'replay.differs': GATE,
+  'replay.drift': GATE,
   'bundle.invalid': USAGE,
   'forge.unsupported': USAGE,
   'forge.failed': { ...PROVIDER, exit: 9 },

@@ -58,7 +58,7 @@ export const modelTest = operation({
         provider: await openKeyed(kit, tree.root, spec, named.api_key_command),
         tier,
         price,
-        rates: limits && { tier, ...ratesOf(limits) },
+        rates: limits && { tier, ...ratesOf(limits), cap: null },
         policy: inForce.policy,
         cap_micro_usd: Math.round((budget_usd ?? kit.config.before_approval_usd) * 1e6),
         allowUnknownPrice: inForce.policy.allow_unknown_price ?? kit.config.allow_unknown_price,

@@ -13,6 +13,7 @@ import { FREE, tablePrice, type Price } from '../models/prices.ts'
 import { openProvider } from '../models/providers/index.ts'
 import { parseRecording, recordedProvider } from '../models/recorded.ts'
 import type { Broker, Wanted } from './broker/broker.ts'
+import { factsOnce, type SnapshotSource } from './broker/snapshot.ts'
 import type { Kit } from './kit.ts'
 import { policyInForce } from './model-policy.ts'
 import { withKey } from './model-key.ts'
@@ -26,6 +27,7 @@ export interface OpenModel {
   readonly host: string
   readonly source: string
   readonly price: Price | null
+  readonly snapshot: SnapshotSource | null
   /** null: a person named the model, for every task. */
   readonly broker: Broker | null
 }
@@ -46,7 +48,15 @@ export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'co
     })
   const provider = await openKeyed(kit, root, spec, configuredCommand(kit, spec))
   const { price } = await priceOfModel(kit, { provider: spec.provider, model: spec.model, loopback: spec.endpoint.loopback })
-  return { provider, tier: spec.tier, host: spec.endpoint.host, source: spec.source, price, broker: null }
+  return {
+    provider,
+    tier: spec.tier,
+    host: spec.endpoint.host,
+    source: spec.source,
+    price,
+    snapshot: { tier: spec.tier, policy_version: null, capability_results: {}, facts: factsOnce(spec) },
+    broker: null,
+  }
 }
 
 /** With its key, through the person's proxy. Throws `model.auth`. */
@@ -71,8 +81,8 @@ async function openByPolicy(kit: Kit, root: string, caller: Pick<Caller, 'surfac
       return openKeyed(kit, root, spec, named.api_key_command)
     },
   })
-  const { provider, tier, price } = await broker.choose(first)
-  return { provider, tier, host: provider.endpoint.host, source: inForce.file === null ? PRESET : 'policy', price, broker }
+  const { provider, tier, price, source } = await broker.choose(first)
+  return { provider, tier, host: provider.endpoint.host, source: inForce.file === null ? PRESET : 'policy', price, snapshot: source, broker }
 }
 
 function openRecording(file: string): OpenModel {
@@ -83,6 +93,7 @@ function openRecording(file: string): OpenModel {
     host: 'recording',
     source: 'VP_MODEL',
     price: FREE,
+    snapshot: null,
     broker: null,
   }
 }

@@ -9,6 +9,7 @@ import { problemWords } from '../ledger/verify.ts'
 import { FINAL_RUN } from '../pas/contract/types.ts'
 import type { Caps, RunState } from '../pas/embedded/reducer/state.ts'
 import { appendEvents, findRun } from '../pas/embedded/run-store.ts'
+import { refuseDrift } from './broker/drift.ts'
 import type { Kit, OpenKit } from './kit.ts'
 import { resumeDo, type DoResult } from './do.ts'
 import { operation, type Scene } from './operation.ts'
@@ -293,15 +294,16 @@ export const runExport = operation<RunParam & { out?: string | undefined }, { pa
   },
 })
 
-export const runReplay = operation<{ run?: string | undefined }, Replayed>({
+export const runReplay = operation<{ run?: string | undefined; allow_drift?: boolean | undefined }, Replayed>({
   name: 'run.replay',
   summary: 'run it again from its recording, offline',
   effect: 'execute',
   scope: 'audit.read',
   result: replayed as never,
-  params: z.strictObject(runParam) as never,
+  params: z.strictObject({ ...runParam, allow_drift: z.optional(z.boolean()) }) as never,
   async handler(params, scene) {
     const { kit, tree } = scene
+    const requireSame = (replayed: Bundle) => (params.allow_drift ? undefined : refuseDrift(kit, replayed.receipts))
     const bundle = namedBundle(scene, params.run)
     if (bundle) {
       const proof = await proofOf(scene, bundle)
@@ -309,11 +311,14 @@ export const runReplay = operation<{ run?: string | undefined }, Replayed>({
         throw new VpError('ledger.altered', proof.problems.map(problemWords)[0] ?? 'the bundle is not as it was exported', {
           next: [`vp verify ${params.run}`],
         })
+      await requireSame(bundle)
       return replayBundle(scene, bundle, tree.root)
     }
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(kit, state, project)
-    return replayBundle(scene, await collectBundle(kit, run, state, prdContext(scene, run.human.root)), run.human.root)
+    const collected = await collectBundle(kit, run, state, prdContext(scene, run.human.root))
+    await requireSame(collected)
+    return replayBundle(scene, collected, run.human.root)
   },
   say: (_params, replayed) => (replayed.equal ? `equal, ${replayed.trees.length} trees` : `differs at ${replayed.divergence?.task_id}`),
 })

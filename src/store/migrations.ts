@@ -89,6 +89,8 @@ export const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE capability_results (model TEXT NOT NULL, digest TEXT NOT NULL, policy TEXT NOT NULL, test TEXT NOT NULL, body TEXT NOT NULL,
          created_at BIGINT NOT NULL, PRIMARY KEY (model, digest, policy, test))`,
       // The last that a server said of a model: digest, template, parameters.
+      // What all runs under one version of the policy have spent together.
+      `CREATE TABLE policy_spend (policy TEXT PRIMARY KEY, micro_usd BIGINT NOT NULL)`,
       `CREATE TABLE model_facts (model TEXT PRIMARY KEY, body TEXT NOT NULL, seen_at BIGINT NOT NULL)`,
     ],
   },

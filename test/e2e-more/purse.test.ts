@@ -43,7 +43,7 @@ test('eight askers of one purse of $1.00 spend at most $1.00, whatever breaks', 
   const provider = await openProvider(spec, { stallMs: 5000 })
   const mask = { text: (text: string) => text, json: (value: unknown) => value }
   const ports = {
-    ...meterPorts(kit, { kind: 'project', project_id: id, cap_micro_usd: CAP }, { provider, mask, asker: {}, project: id, rates: null }),
+    ...meterPorts(kit, { kind: 'project', project_id: id, cap_micro_usd: CAP }, { provider, mask, asker: {}, project: id, rates: null, source: null }),
     sleep: async () => {},
   }
   const model = meteredProvider(ports, provider, { price: PRICE, tier: 'API-Premium', allowUnknownPrice: false })

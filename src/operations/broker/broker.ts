@@ -9,13 +9,15 @@ import { select, type Candidate, type Drop, type Selecting, type Selection } fro
 import { requirementOf, sizeOf, taskKindOf, type TaskShape } from '../../models/broker/task-kind.ts'
 import type { ModelSpec } from '../../models/choose.ts'
 import type { Provider } from '../../models/contract.ts'
+import type { ModelFacts } from '../../models/facts.ts'
 import { requirementsOf } from '../../models/policy/load.ts'
 import type { NamedModel } from '../../models/policy/schema.ts'
 import type { Price } from '../../models/prices.ts'
 import type { Kit } from '../kit.ts'
 import type { PolicyInForce } from '../model-policy.ts'
-import type { Rates } from '../runs/spend.ts'
+import type { Rates } from '../runs/spend-caps.ts'
 import { knownNow } from './candidates.ts'
+import { factsOnce, type SnapshotSource } from './snapshot.ts'
 
 export interface Wanted extends TaskShape {
   /** null: no cap. */
@@ -33,6 +35,7 @@ export interface Chosen {
   readonly tier: string
   readonly price: Price | null
   readonly rates: Rates | null
+  readonly source: SnapshotSource
   readonly by: 'person' | 'lane_override' | 'tier' | 'fallback_chain' | 'default_provider'
   readonly kind: string
   readonly expected_micro_usd: number | null
@@ -58,6 +61,7 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
   const { policy, file } = inForce
   const isSet = file !== null
   const providers = new Map<string, Promise<Provider>>()
+  const factsBy = new Map<string, () => Promise<ModelFacts>>()
   const allowUnknownPrice = policy.allow_unknown_price ?? kit.config.allow_unknown_price
   return {
     policy_version: policy.version,
@@ -101,13 +105,16 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
       if (!way) throw new VpError('internal', `no way to ${candidate.key}`)
       const provider = providers.get(candidate.key) ?? ports.open(way.spec, way.named)
       providers.set(candidate.key, provider)
+      const facts = factsBy.get(candidate.key) ?? factsOnce(way.spec)
+      factsBy.set(candidate.key, facts)
       const constraints = lane?.constraints ?? {}
       return {
         key: candidate.key,
         provider: await provider,
         tier: candidate.tier,
         price: candidate.price,
-        rates: { tier: candidate.tier, ...candidate.limits },
+        rates: { tier: candidate.tier, ...candidate.limits, cap: cap === undefined ? null : { policy: policy.version, micro_usd: Math.round(cap * 1e6) } },
+        source: { tier: candidate.tier, policy_version: policy.version, capability_results: candidate.tests, facts },
         by: taken.by,
         kind,
         expected_micro_usd: taken.expected_micro_usd,

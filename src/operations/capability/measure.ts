@@ -13,7 +13,8 @@ import { keepFacts } from '../broker/facts.ts'
 import type { CapabilityResult } from '../broker/results.ts'
 import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
-import { meterPorts, type Rates } from '../runs/spend.ts'
+import { meterPorts } from '../runs/spend.ts'
+import type { Rates } from '../runs/spend-caps.ts'
 import { CASES } from './cases.ts'
 import { scoreCase, type Scored } from './score.ts'
 
@@ -52,7 +53,18 @@ export async function measureCapabilities(kit: Kit, what: ToMeasure, names: read
   const spent = { micro_usd: 0, tokens: 0 }
   const purse = { kind: 'test', id: hex(kit.random, 8), cap_micro_usd: what.cap_micro_usd, spent } as const
   const { provider, mask, rates, price, tier, allowUnknownPrice } = what
-  const metered = meteredProvider(meterPorts(kit, purse, { provider, mask, rates, asker: {}, project: null }), provider, { price, tier, allowUnknownPrice })
+  const metered = meteredProvider(
+    meterPorts(kit, purse, {
+      provider,
+      mask,
+      rates,
+      asker: {},
+      project: null,
+      source: { tier, policy_version: what.policy.version, capability_results: {}, facts: () => Promise.resolve(facts) },
+    }),
+    provider,
+    { price, tier, allowUnknownPrice },
+  )
   const results: CapabilityResult[] = []
   for (const name of names) {
     what.onTest?.(name)

@@ -193,8 +193,11 @@ async function planner(
     cap_micro_usd: Math.round(kit.config.before_approval_usd * 1e6),
   } as const
   const provider = meteredProvider(
-    meterPorts(kit, purse, { provider: model.provider, mask: tree.masking(), asker: caller, project: project.project_id, rates: null }, (retry) =>
-      caller.live?.watcher.onRetry?.(retry, null),
+    meterPorts(
+      kit,
+      purse,
+      { provider: model.provider, mask: tree.masking(), asker: caller, project: project.project_id, rates: null, source: model.snapshot },
+      (retry) => caller.live?.watcher.onRetry?.(retry, null),
     ),
     model.provider,
     {

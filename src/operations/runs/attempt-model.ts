@@ -8,6 +8,7 @@ import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import { requireRun } from '../../pas/embedded/run-store.ts'
 import type { Broker, Chosen, Wanted } from '../broker/broker.ts'
+import type { SnapshotSource } from '../broker/snapshot.ts'
 import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
 import type { OpenModel } from '../models.ts'
@@ -25,12 +26,15 @@ export interface AttemptModel {
 export async function attemptProvider(kit: Kit, { run_id, project_id, caps }: RunState, task: TaskState, mask: Masking, how: AttemptModel): Promise<Provider> {
   const { model, onRetry } = how
   const purse = { kind: 'run', run_id, task_id: task.task_id, attempt: task.attempt } as const
-  const meter = (chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'task_cap'>, mayBeUnknown: boolean) =>
+  const meter = (
+    chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'task_cap'> & { readonly source: SnapshotSource | null },
+    mayBeUnknown: boolean,
+  ) =>
     meteredProvider(
       meterPorts(
         kit,
         withCap(purse, chosen.task_cap, kit.clock.monotonic()),
-        { provider: chosen.provider, mask, rates: chosen.rates, asker: how.asker, project: project_id },
+        { provider: chosen.provider, mask, rates: chosen.rates, source: chosen.source, asker: how.asker, project: project_id },
         onRetry,
       ),
       chosen.provider,
@@ -41,7 +45,7 @@ export async function attemptProvider(kit: Kit, { run_id, project_id, caps }: Ru
       },
     )
   const { broker } = model
-  if (broker === null) return meter({ ...model, rates: null, task_cap: {} }, kit.config.allow_unknown_price)
+  if (broker === null) return meter({ ...model, rates: null, task_cap: {}, source: model.snapshot }, kit.config.allow_unknown_price)
   const { recordChoice, switchingProvider } = await import('../broker/broker.ts')
   const at = { run_id, task_id: task.task_id, attempt: task.attempt }
   const first = await broker.choose(await wantedFor(kit, run_id, task, broker))

@@ -2,28 +2,44 @@
  * Money and tokens of model calls: the worst case is held before a call, shared by all processes, and settled
  * after it together with the exchange, the receipt and the run's event.
  */
-import { VpError } from '../../core/errors.ts'
 import { hex, type RunId, type TaskId } from '../../core/ids.ts'
 import { canonicalJson, type Json } from '../../core/json.ts'
 import type { Usage } from '../../core/usage.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
-import { waitFor, type RateLimits, type Use } from '../../models/broker/windows.ts'
+import type { Use } from '../../models/broker/windows.ts'
 import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
+import { NO_FACTS, type ModelFacts } from '../../models/facts.ts'
 import type { FailedTry, Mask, MeterPorts, Settlement } from '../../models/meter.ts'
 import { answerSha } from '../../models/recorded.ts'
 import { MAX_TRIES, type Retry } from '../../models/retry.ts'
-import { raiseCommands } from '../../pas/embedded/raise.ts'
-import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
-import type { RunState, Shortfall } from '../../pas/embedded/reducer/state.ts'
-import { appendEvents, requireRun } from '../../pas/embedded/run-store.ts'
+import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { Tx } from '../../store/contract.ts'
-import { beginCall, callsSeen, endCall, modelKey } from '../broker/calls.ts'
+import { beginCall, endCall, modelKey } from '../broker/calls.ts'
+import { keepFacts } from '../broker/facts.ts'
+import { snapshotJson, snapshotOf, type SnapshotSource } from '../broker/snapshot.ts'
 import type { Kit } from '../kit.ts'
 import { requireTime } from './lane-time.ts'
 import { maskedCounts } from '../masking.ts'
 import type { Asker } from '../wrapper/approval.ts'
 import { haltAtSecrets } from './halt.ts'
 import { requireProject, saveProject } from '../projects/project.ts'
+import { addPolicySpend, minuteIsFull, refuseOverCap, refuseOverPolicy, type Rates } from './spend-caps.ts'
+
+async function factsByNow(kit: Kit, source: SnapshotSource): Promise<ModelFacts> {
+  const waiting = new AbortController()
+  const late = kit.sleep(LATE_MS, waiting.signal).then(
+    () => NO_FACTS,
+    () => NO_FACTS,
+  )
+  try {
+    return await Promise.race([source.facts(), late])
+  } finally {
+    waiting.abort()
+  }
+}
+
+/** A server that is asked what its model is has this long after the answer. */
+const LATE_MS = 300
 
 /** Whose money: a run's, or a project's before it has been approved. */
 export type Purse =
@@ -40,14 +56,14 @@ export type Purse =
   /** Of one `vp model test`: its own cap, and what it has spent of it. */
   | { readonly kind: 'test'; readonly id: string; readonly cap_micro_usd: number; readonly spent: { micro_usd: number; tokens: number } }
 
-export interface MeterOutlet extends Pick<Outlet, 'provider' | 'mask' | 'rates'> {
+export interface MeterOutlet extends Pick<Outlet, 'provider' | 'mask' | 'rates' | 'source'> {
   /** Who is asked where a request may not leave without a yes. */
   readonly asker: Asker
   readonly project: number | null
 }
 
 export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?: (retry: Retry) => void): MeterPorts {
-  const { provider, mask, rates } = outlet
+  const { provider, mask, rates, source } = outlet
   const scope = scopeOf(purse)
   return {
     monotonic: () => kit.clock.monotonic(),
@@ -64,24 +80,31 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
           const wait = await minuteIsFull(tx, rates, worst, now)
           if (wait > 0) return wait
           await refuseOverCap(tx, purse, scope, worst)
+          await refuseOverPolicy(tx, rates, worst)
           const id = hex(kit.random, 8)
           await tx.run('INSERT INTO holds (id, scope, micro_usd, tokens, worker) VALUES (?, ?, ?, ?, ?)', id, scope, worst.micro_usd, worst.tokens, kit.worker)
           await beginCall(tx, { id, tier: rates?.tier ?? '', model: modelKey(provider), now, ...worst })
           return id
         })
-        if (typeof held === 'string') return held
+        if (typeof held === 'string') {
+          void source?.facts() // it is told by the time of the answer
+          return held
+        }
         await kit.sleep(held, signal)
       }
     },
-    settle: (hold, settlement) =>
-      kit.store.transaction(async (tx) => {
+    settle: async (hold, settlement) => {
+      // Who has not said by now what the model is, is not waited for.
+      const facts = source === null ? null : await factsByNow(kit, source)
+      await kit.store.transaction(async (tx) => {
         kit.point('model.settle')
         if (hold !== null) {
           await tx.run('DELETE FROM holds WHERE id = ?', hold)
           await endCall(tx, hold, { ...callUse(settlement.usage), ms: settlement.duration_ms, error: settlement.error })
         }
-        await writeSettlement(tx, kit, { purse, scope, provider, mask }, settlement)
-      }),
+        await writeSettlement(tx, kit, { purse, scope, provider, mask, rates, source }, settlement, facts)
+      })
+    },
     failedTry: async (hold, failed) => {
       onRetry?.({ code: failed.error.code, host: provider.endpoint.host, wait_ms: failed.delay_ms, next: failed.attempt + 1, of: MAX_TRIES })
       await kit.store.transaction(async (tx) => {
@@ -89,33 +112,19 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
           await tx.run('DELETE FROM holds WHERE id = ?', hold)
           await endCall(tx, hold, { ...callUse(failed.spent.usage), ms: 0, error: failed.error })
           await writeSpent(tx, kit, purse, failed.spent.usage)
+          await addPolicySpend(tx, rates, failed.spent.usage.cost_micro_usd ?? 0)
         }
-        await writeFailedTry(tx, kit, { purse, scope, provider, mask }, failed)
+        await writeFailedTry(tx, kit, { purse, provider, mask }, failed)
       })
     },
   }
-}
-
-/** Ms until the tier's minute has room again; 0: it has. Throws `limit.reached` for a call that never fits. */
-async function minuteIsFull(tx: Tx, rates: Rates | null | undefined, worst: Use, now: number): Promise<number> {
-  if (!rates) return 0
-  const wait = waitFor(await callsSeen(tx, now), rates.tier, rates, worst, now)
-  if (wait !== null) return wait
-  throw new VpError(
-    'limit.reached',
-    `one call could take ${worst.tokens} tokens and cost $${(worst.micro_usd / 1e6).toFixed(2)}, ${rates.tier} allows less than that a minute`,
-    {
-      why: `${rates.max_tokens_per_min} tokens and $${(rates.max_micro_usd_per_min / 1e6).toFixed(2)} a minute`,
-      next: ['vp model show', 'raise max_tokens_per_min or max_cost_per_min_usd in the policy: vp model set POLICY.json'],
-    },
-  )
 }
 
 function callUse(usage: Usage): Use {
   return { tokens: usage.tokens_in + usage.tokens_out + usage.tokens_think, micro_usd: usage.cost_micro_usd ?? 0 }
 }
 
-async function writeFailedTry(tx: Tx, kit: Kit, { purse, provider, mask }: Omit<Outlet, 'rates'>, failed: FailedTry): Promise<void> {
+async function writeFailedTry(tx: Tx, kit: Kit, { purse, provider, mask }: Pick<Outlet, 'purse' | 'provider' | 'mask'>, failed: FailedTry): Promise<void> {
   const { error, spent } = failed
   await appendReceipt(tx, kit, {
     ...receiptPlace(purse, failed.place),
@@ -152,77 +161,6 @@ async function recall(kit: Kit, scope: string, place: CallPlace, sha: string): P
   return row ? (JSON.parse(row.response) as ModelAnswer) : null
 }
 
-async function refuseOverCap(tx: Tx, purse: Purse, scope: string, worst: { tokens: number; micro_usd: number }): Promise<void> {
-  const held = await tx.get<{ usd: number | null; tokens: number | null }>(
-    'SELECT SUM(micro_usd) AS usd, SUM(tokens) AS tokens FROM holds WHERE scope = ?',
-    scope,
-  )
-  const usd = (micro: number) => `$${(micro / 1e6).toFixed(2)}`
-  if (purse.kind === 'test') {
-    const free = purse.cap_micro_usd - purse.spent.micro_usd
-    if (worst.micro_usd > free)
-      throw new VpError(
-        'budget.cap',
-        `the next call could cost ${usd(worst.micro_usd)}, ${usd(Math.max(0, free))} of ${usd(purse.cap_micro_usd)} for this test is free`,
-        {
-          next: ['vp model test MODEL --budget-usd N'],
-        },
-      )
-    return
-  }
-  if (purse.kind === 'project') {
-    const spent = (await requireProject(tx, purse.project_id)).spent_before_approval_micro_usd
-    const free = purse.cap_micro_usd - spent - (held?.usd ?? 0)
-    if (worst.micro_usd > free)
-      throw new VpError(
-        'budget.cap',
-        `the next call could cost ${usd(worst.micro_usd)}, ${usd(Math.max(0, free))} of ${usd(purse.cap_micro_usd)} before approval is free`,
-        { next: ['set before_approval_usd in the user configuration (vp config show)'] },
-      )
-    return
-  }
-  const state = await requireRun(tx, purse.run_id)
-  refuseOverLane(state, purse, worst)
-  const { caps } = state
-  const { earlier } = caps
-  const freeUsd = caps.micro_usd === null ? Infinity : caps.micro_usd - state.micro_usd - (held?.usd ?? 0)
-  const freeTokens = caps.tokens === null ? Infinity : caps.tokens - tokensOf(state) - (held?.tokens ?? 0)
-  // Ten such calls more, or as much again: a figure that the run can go on with.
-  const needs = (cap: number, used: number, next: number) => Math.max(2 * cap, used + 10 * next)
-  if (worst.micro_usd > freeUsd) {
-    const approved = usd((caps.micro_usd ?? 0) + (earlier?.micro_usd ?? 0))
-    const cap: Shortfall = { cap: 'micro_usd', needs: needs(caps.micro_usd ?? 0, state.micro_usd + (held?.usd ?? 0), worst.micro_usd) }
-    throw overCap(`the next call could cost ${usd(worst.micro_usd)}, ${usd(Math.max(0, freeUsd))} of ${approved} is free`, state, cap, worst.tokens)
-  }
-  if (worst.tokens > freeTokens) {
-    const approved = (caps.tokens ?? 0) + (earlier?.tokens ?? 0)
-    const cap: Shortfall = { cap: 'tokens', needs: needs(caps.tokens ?? 0, tokensOf(state) + (held?.tokens ?? 0), worst.tokens) }
-    throw overCap(`the next call could take ${worst.tokens} tokens, ${Math.max(0, freeTokens)} of ${approved} are free`, state, cap, worst.tokens)
-  }
-}
-
-function refuseOverLane({ tasks }: RunState, { task_id, task_cap = {} }: Extract<Purse, { kind: 'run' }>, worst: Use): void {
-  const task = tasks[task_id]
-  const next = ['raise the constraints of the lane in the policy: vp model set POLICY.json']
-  if (!task) return
-  if (task_cap.micro_usd !== undefined && task.micro_usd + worst.micro_usd > task_cap.micro_usd)
-    throw new VpError(
-      'budget.cap',
-      `the next call could bring this task to $${((task.micro_usd + worst.micro_usd) / 1e6).toFixed(2)}, its lane allows $${(task_cap.micro_usd / 1e6).toFixed(2)}`,
-      { next },
-    )
-  if (task_cap.tokens !== undefined && task.tokens + worst.tokens > task_cap.tokens)
-    throw new VpError('budget.cap', `the next call could bring this task to ${task.tokens + worst.tokens} tokens, its lane allows ${task_cap.tokens}`, { next })
-}
-
-function overCap(message: string, state: RunState, shortfall: Shortfall, tokens: number): VpError {
-  return new VpError('budget.cap', message, {
-    why: `at most ${tokens} tokens, cache cold: refused, not made`,
-    next: raiseCommands({ ...state, status: 'paused', reason: 'budget.cap', shortfall }) ?? [],
-    data: { shortfall },
-  })
-}
-
 function receiptPlace(purse: Purse, place: CallPlace): { run_id?: string; task_id?: string; attempt: number; turn: number } {
   return purse.kind === 'run'
     ? { run_id: purse.run_id, task_id: purse.task_id, attempt: purse.attempt, turn: place.turn }
@@ -249,13 +187,17 @@ interface Outlet {
   readonly mask: Mask
   /** Of the tier by whose policy the model is called; null for one that a person named. */
   readonly rates: Rates | null
+  /** What is known of the model besides its name; null where nothing is to be said. */
+  readonly source: SnapshotSource | null
 }
 
-export interface Rates extends RateLimits {
-  readonly tier: string
-}
-
-async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask }: Omit<Outlet, 'rates'>, settlement: Settlement): Promise<void> {
+async function writeSettlement(
+  tx: Tx,
+  kit: Kit,
+  { purse, scope, provider, mask, rates, source }: Outlet,
+  settlement: Settlement,
+  facts: ModelFacts | null,
+): Promise<void> {
   const { place, answer, error, usage } = settlement
   // What left is kept also where no answer came: `vp egress show`. Nobody recalls null.
   await tx.run(
@@ -268,7 +210,12 @@ async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask 
     canonicalJson(settlement.request),
     canonicalJson(answer),
   )
-  if (answer || settlement.usage_source) await writeSpent(tx, kit, purse, usage)
+  if (answer || settlement.usage_source) {
+    await writeSpent(tx, kit, purse, usage)
+    await addPolicySpend(tx, rates, usage.cost_micro_usd ?? 0)
+  }
+  const before = facts === null ? null : await keepFacts(tx, modelKey(provider), facts, kit.clock.now())
+  if (before !== null && facts !== null) await writeDrift(tx, kit, { purse, provider }, place, { was: before, is: facts.digest ?? '' })
   const detail: Json = {
     ...projectOf(purse),
     provider: provider.name,
@@ -279,6 +226,9 @@ async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask 
     calls: answer?.calls.map((call) => call.name) ?? [],
     finish: answer?.finish ?? null,
     usage_source: settlement.usage_source,
+    temperature: settlement.request.temperature,
+    max_tokens: settlement.request.max_tokens,
+    ...(source && facts ? { snapshot: snapshotJson(snapshotOf(provider, source, facts)) } : {}),
   }
   await appendReceipt(tx, kit, {
     ...receiptPlace(purse, place),
@@ -293,6 +243,25 @@ async function writeSettlement(tx: Tx, kit: Kit, { purse, scope, provider, mask 
     ...(error ? { error: { code: error.code, message: mask.text(error.message) } } : {}),
     summary: error ? `${provider.model} · ${error.code}` : `${provider.model} · ${usage.tokens_in + usage.tokens_out + usage.tokens_think} tok`,
     detail,
+  })
+}
+
+/** The name stayed and the model did not: told once, where it was noticed. */
+async function writeDrift(
+  tx: Tx,
+  kit: Kit,
+  { purse, provider }: Pick<Outlet, 'purse' | 'provider'>,
+  place: CallPlace,
+  digests: { readonly was: string; readonly is: string },
+): Promise<void> {
+  await appendReceipt(tx, kit, {
+    ...receiptPlace(purse, place),
+    op: 'model.drift',
+    actor: 'operator',
+    surface: 'engine',
+    outcome: 'drift',
+    summary: `${provider.model} is another model than before: ${digests.was.slice(0, 12)} → ${digests.is.slice(0, 12)}`,
+    detail: { model: modelKey(provider), ...digests },
   })
 }
 

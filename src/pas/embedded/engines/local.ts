@@ -44,12 +44,12 @@ export function localEngine(options: LocalEngineOptions): TaskQueue {
         const state = await requireRun(tx, runId)
         const leases = await tx.all<LeaseRow>('SELECT * FROM leases')
         const task = nextTask(state, loadOf(leases, state, options.maxParallel), options.clock.now(), runwayMinutes(state, options.clock.now()))
-        if (task === null)
-          return {
-            kind: 'idle',
-            state,
-            others: leases.filter((lease) => lease.run_id === runId && lease.worker !== options.worker).length,
-          }
+        if (task === null) {
+          // A task that only waits until other runs leave its lane room has those in its way as well.
+          const isCrowded = nextTask(state, loadOf([], state, options.maxParallel), options.clock.now(), null) !== null
+          const inTheWay = leases.filter((lease) => lease.worker !== options.worker && (isCrowded || lease.run_id === runId))
+          return { kind: 'idle', state, others: inTheWay.length }
+        }
         const lease: Lease = {
           run_id: runId,
           task_id: task,

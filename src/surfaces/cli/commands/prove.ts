@@ -135,15 +135,15 @@ export const replayCommand: Command = {
   name: 'replay',
   group: 'prove',
   summary: 'run it again, offline, byte by byte',
-  usage: 'vp replay RUN|BUNDLE',
+  usage: 'vp replay RUN|BUNDLE [--allow-drift]',
   takes: 1,
   examples: ['vp replay 9c1f', 'vp replay run.vpb', 'vp replay --json | jq .result.equal'],
-  flags: {},
+  flags: { 'allow-drift': { type: 'boolean', help: 'also where the model behind a name has changed' } },
   needsKit: true,
   exits: [0, 2, 3, 4],
   json: 'equal, trees[]{task_id,tree,equal}, operations, divergence{task_id,turn,field,was,is}',
   async run(context) {
-    const answer = await context.call(runReplay, one(context))
+    const answer = await context.call(runReplay, { ...one(context), ...(context.flags['allow-drift'] === true ? { allow_drift: true } : {}) })
     const result = answer.result as Replayed
     const view = {
       ...result,

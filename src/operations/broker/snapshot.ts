@@ -1,0 +1,51 @@
+/**
+ * What a call was made of: model, digest, template, parameters, place, policy, what it had proved. It goes into the
+ * receipt of every call; a server is asked once a process, while the first answer is waited for, and never before.
+ */
+import type { Json } from '../../core/json.ts'
+import { modelFacts, NO_FACTS, type ModelFacts } from '../../models/facts.ts'
+import type { ModelSpec } from '../../models/choose.ts'
+import type { Provider } from '../../models/contract.ts'
+
+export interface Snapshot {
+  readonly tier: string
+  readonly provider: string
+  readonly model: string
+  readonly model_digest: string | null
+  readonly template_sha: string | null
+  readonly parameters: Readonly<Record<string, string>>
+  readonly endpoint: { readonly host: string; readonly class: 'loopback' | 'remote' }
+  readonly policy_version: string | null
+  readonly capability_results: Readonly<Record<string, boolean>>
+}
+
+/** How a snapshot comes to be while a call goes on. */
+export interface SnapshotSource {
+  readonly tier: string
+  readonly policy_version: string | null
+  readonly capability_results: Readonly<Record<string, boolean>>
+  /** Asked at the first call, remembered after it; never throws. */
+  facts(): Promise<ModelFacts>
+}
+
+/** One question to the server, however many calls there are. */
+export function factsOnce(spec: Pick<ModelSpec, 'baseUrl' | 'model' | 'endpoint'> | null): () => Promise<ModelFacts> {
+  let asked: Promise<ModelFacts> | null = null
+  return () => (asked ??= spec === null ? Promise.resolve(NO_FACTS) : modelFacts(spec, new AbortController().signal))
+}
+
+export function snapshotOf(provider: Pick<Provider, 'name' | 'model' | 'endpoint'>, source: Omit<SnapshotSource, 'facts'>, facts: ModelFacts): Snapshot {
+  return {
+    tier: source.tier,
+    provider: provider.name,
+    model: provider.model,
+    model_digest: facts.digest,
+    template_sha: facts.template_sha,
+    parameters: facts.parameters,
+    endpoint: { host: provider.endpoint.host, class: provider.endpoint.loopback ? 'loopback' : 'remote' },
+    policy_version: source.policy_version,
+    capability_results: source.capability_results,
+  }
+}
+
+export const snapshotJson = (snapshot: Snapshot): Json => JSON.parse(JSON.stringify(snapshot)) as Json

@@ -1,0 +1,59 @@
+/** The model behind a name changes: each call's receipt says what it was made of, drift is told, and a replay refuses it until a person allows it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startScriptedServer } from '../../src/models/scripted-server.ts'
+import { call, makePlace, receiptsOf, turnOf, vp, vpJson } from '../e2e/kit.ts'
+
+const FILES = {
+  'package.json': `${JSON.stringify({ name: 'sum', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } })}\n`,
+  'src/add.js': 'export const add = (a, b) => a - b\n',
+  'test/add.test.js':
+    "import assert from 'node:assert/strict'\nimport { test } from 'node:test'\nimport { add } from '../src/add.js'\n\ntest('adds', () => assert.equal(add(1, 2), 3))\n",
+}
+
+interface Snapshot {
+  readonly model_digest: string | null
+  readonly template_sha: string | null
+  readonly endpoint: { readonly class: string }
+  readonly parameters: object
+}
+
+test('a digest in each receipt, drift told once, a replay that refuses and one that is allowed', async (t) => {
+  let digest = 'a'.repeat(64)
+  let sum = 'a + b'
+  const server = await startScriptedServer(
+    (request) =>
+      [
+        call('read', { path: 'src/add.js' }),
+        call('write', { path: 'src/add.js', content: `export const add = (a, b) => ${sum}\n` }),
+        call('test', {}),
+        call('submit', { title: 'fix(add): add', summary: 'Adds.' }),
+      ][turnOf(request).turn - 1] ?? { text: 'done' },
+    (url) =>
+      url === '/api/tags' ? { models: [{ name: 'scripted', digest }] } : url === '/api/show' ? { template: 'T', parameters: 'num_ctx 4096' } : undefined,
+  )
+  t.after(() => server.close())
+  const place = makePlace(t, FILES, server)
+  const done = await vpJson(place, ['do', 'make add add'])
+  assert.equal(done.code, 0, done.stderr)
+  const calls = (await receiptsOf(place)).filter(({ op }) => op === 'model.call')
+  for (const { detail } of calls) {
+    const { snapshot, max_tokens } = detail as unknown as { snapshot: Snapshot; max_tokens: number }
+    assert.deepEqual(
+      [snapshot.model_digest, snapshot.template_sha?.length, snapshot.endpoint.class, snapshot.parameters, max_tokens],
+      [digest, 64, 'loopback', { num_ctx: '4096' }, 4096],
+    )
+  }
+  assert.equal((await vpJson(place, ['replay'])).doc.result?.['equal'], true)
+
+  digest = 'b'.repeat(64)
+  sum = 'b + a'
+  assert.equal((await vp(place, ['do', 'make add add once more'])).code, 0)
+  const drifts = (await receiptsOf(place)).filter(({ op }) => op === 'model.drift')
+  assert.equal(drifts.length, 1, 'told once')
+  const run = String((done.doc.result as unknown as { run_id: string }).run_id)
+  const refused = await vpJson(place, ['replay', run])
+  assert.deepEqual([refused.code, refused.doc.error?.code], [3, 'replay.drift'])
+  assert.match(JSON.stringify(refused.doc.error), /digest was aaaaaaaaaaaa, is bbbbbbbbbbbb/)
+  assert.equal((await vpJson(place, ['replay', run, '--allow-drift'])).doc.result?.['equal'], true)
+})
