@@ -10,6 +10,7 @@ import { pathsFrom } from '../config/paths.ts'
 import { VpError } from '../core/errors.ts'
 import type { OpenKit, SandboxInForce } from '../operations/kit.ts'
 import { createMasking } from '../operations/masking.ts'
+import { openPowerMeter, type PowerMeter } from '../operations/power-meter.ts'
 import { environmentSecrets } from '../policy/dotenv.ts'
 import { parseLaneYaml } from '../policy/lane-file.ts'
 import { isLaneName, narrow, slugOf, type Lane } from '../policy/lane.ts'
@@ -46,6 +47,7 @@ export function openKit(options: KitOptions): OpenKit {
     random: { bytes: (count: number) => randomFillSync(new Uint8Array(count)) },
   }
   let sandbox: Promise<SandboxInForce> | null = null
+  let power: { readonly meter: PowerMeter | null } | null = null
   const tools = new Map<string, Promise<Toolchain>>()
   const versions = rememberedVersions(join(paths.cache, 'toolchains.json'))
   return {
@@ -58,6 +60,7 @@ export function openKit(options: KitOptions): OpenKit {
     env,
     offline: options.offline,
     version: options.version,
+    power: () => (power ??= { meter: openPowerMeter({ powercap: '/sys/class/powercap', path: env['PATH'] ?? '', monotonic: ports.clock.monotonic }) }).meter,
     worker,
     isAlive: isWorkerAlive,
     sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),

@@ -17,6 +17,8 @@ export interface Passport {
     readonly lanes: Readonly<Record<string, string>>
     readonly endpoint: string
     readonly tier: string
+    /** What was known of the model when the run began; each call's receipt says what it was made of. */
+    readonly snapshot?: Json
   }
   readonly capabilities: Readonly<Record<string, Json>>
   /** First 16 hex digits of prd_sha256. */

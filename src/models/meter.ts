@@ -6,7 +6,8 @@
 import { asVpError, VpError } from '../core/errors.ts'
 import type { Usage } from '../core/usage.ts'
 import type { CallPlace, Message, ModelAnswer, ModelRequest, ModelUsage, Provider, SpentByFailure } from './contract.ts'
-import { costMicroUsd, energyOf, estimateTokens, type Price } from './prices.ts'
+import { carbonOf, energyOf, type Drawn, type Metered } from './energy.ts'
+import { costMicroUsd, estimateTokens, type Price } from './prices.ts'
 import { requestSha } from './recorded.ts'
 import { withRetry, type RetryPorts } from './retry.ts'
 
@@ -49,6 +50,8 @@ export interface MeterPorts extends Omit<RetryPorts, 'onFailure'> {
   recall(place: CallPlace, sha: string): Promise<ModelAnswer | null>
   /** Holds the worst case, after a wait where the minute is full; throws `budget.cap`, `limit.reached`. Returns what `settle` gives back. */
   hold(worst: { tokens: number; micro_usd: number }, signal: AbortSignal): Promise<string>
+  /** Reads what this machine draws until the function is called; absent where nothing can be read. */
+  power?(): () => Promise<Metered | null>
   /** Gives the hold back, if there is one, and writes exchange, receipt and spend, in one transaction. */
   settle(hold: string | null, settlement: Settlement): Promise<void>
   /** A receipt. What was spent is written, and its hold given back, in the same transaction; else the hold stays. */
@@ -58,6 +61,8 @@ export interface MeterPorts extends Omit<RetryPorts, 'onFailure'> {
 export interface MeterOptions {
   readonly price: Price | null
   readonly tier: string
+  /** Of the policy; absent: the contract's own figures. */
+  readonly energy?: Pick<Drawn, 'device' | 'settings'>
   /** false: a model without a known price is not called while a budget in money is set. */
   readonly allowUnknownPrice: boolean
   readonly retryBaseMs?: number
@@ -79,7 +84,9 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
       const worst = worstCase(outbound, options.price)
       let hold: string | null = await ports.hold(worst, signal)
       const startedAt = ports.monotonic()
-      const done = (answer: ModelAnswer | null, error: VpError | null) => {
+      const reading = provider.endpoint.loopback ? ports.power?.() : undefined
+      const cost = (usage: ModelUsage, ms: number, metered: Metered | null) => priced(usage, provider, options, ms, metered)
+      const done = async (answer: ModelAnswer | null, error: VpError | null) => {
         const duration_ms = Math.round(ports.monotonic() - startedAt)
         const { usage, usage_source } = answer ?? spentBy(error, worst)
         return ports.settle(hold, {
@@ -88,7 +95,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
           request_sha: sha,
           answer,
           error,
-          usage: priced(usage, options, duration_ms),
+          usage: cost(usage, duration_ms, (await reading?.()) ?? null),
           usage_source,
           duration_ms,
         })
@@ -96,7 +103,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
       const failed = async (error: VpError, attempt: number, delay_ms: number | null) => {
         if (delay_ms === null || hold === null) return
         const { usage, usage_source } = spentBy(error, worst)
-        const spent = usage_source ? { usage: priced(usage, options, 0), usage_source } : null
+        const spent = usage_source ? { usage: cost(usage, 0, null), usage_source } : null
         await ports.failedTry(hold, { place, error, attempt, delay_ms, spent })
         if (spent) hold = null
       }
@@ -146,11 +153,13 @@ function spentBy(error: VpError | null, worst: WorstCase): { readonly usage: Mod
   return { usage: { ...NOTHING, tokens_in: worst.tokens_in, tokens_out: worst.tokens_out }, usage_source: 'worst_case' }
 }
 
-function priced(usage: ModelUsage, options: MeterOptions, durationMs: number): Usage {
+function priced(usage: ModelUsage, { model, endpoint }: Provider, options: MeterOptions, durationMs: number, metered: Metered | null): Usage {
+  const energy_kwh = energyOf({ tier: options.tier, local: endpoint.loopback, model, ...options.energy }, durationMs, usage, metered)
   return {
     ...usage,
     cost_micro_usd: usage === NOTHING ? 0 : costMicroUsd(options.price, usage),
-    energy_kwh: energyOf(options.tier, durationMs, usage),
+    energy_kwh,
+    carbon_kg: carbonOf(energy_kwh, options.energy?.settings),
   }
 }
 

@@ -1,8 +1,7 @@
 /**
- * What a call costs and what it draws. An unknown price is null, never zero; a model on this machine costs
- * nothing but energy, which is a range with its method. Price data: the offline table of genai-prices.
+ * What a call costs. An unknown price is null, never zero; a model on this machine costs nothing but energy (`energy.ts`).
+ * Price data: the offline table of genai-prices.
  */
-import type { EnergyRange } from '../core/usage.ts'
 import type { ModelUsage } from './contract.ts'
 
 /** Characters over 3.6: within 6 % of the real tokenizers on code (design/stack.md section 11). */
@@ -50,20 +49,4 @@ export function costMicroUsd(price: Price | null, usage: Pick<ModelUsage, 'token
   if (!price) return null
   const { in_per_million_usd: input, out_per_million_usd: output, think_per_million_usd: think = output } = price
   return Math.ceil(usage.tokens_in * input + usage.tokens_out * output + usage.tokens_think * think)
-}
-
-/** kW of the devices of contracts/policy.md section 7: CPU as the low end, GPU as the high one. */
-const POWER_KW: Readonly<Record<string, readonly [number, number]>> = {
-  'Local-Small': [0.06, 0.12],
-  'Local-Medium': [0.08, 0.25],
-}
-const REMOTE_KWH_PER_1000_TOKENS = 0.0004
-
-/** Profile `measured`: power × time on this machine, per token elsewhere (half to double). Always an estimate here. */
-export function energyOf(tier: string, durationMs: number, usage: ModelUsage): EnergyRange {
-  const power = POWER_KW[tier]
-  const hours = durationMs / 3_600_000
-  if (power) return { lo: power[0] * hours, hi: power[1] * hours, source: 'estimate', profile: 'measured' }
-  const kwh = ((usage.tokens_in + usage.tokens_out + usage.tokens_think) / 1000) * REMOTE_KWH_PER_1000_TOKENS
-  return { lo: kwh / 2, hi: kwh * 2, source: 'estimate', profile: 'measured' }
 }

@@ -10,7 +10,7 @@ import type { Caps, RunState } from '../pas/embedded/reducer/state.ts'
 import { redactTexts } from '../policy/redact.ts'
 import { detectProject } from '../workspace/detect.ts'
 import { readCommit } from '../workspace/tree-objects.ts'
-import { openModel } from './models.ts'
+import { openModel, passportModel } from './models.ts'
 import type { Kit } from './kit.ts'
 import { operation, type Scene } from './operation.ts'
 import { estimateWith } from './projects/estimate.ts'
@@ -93,7 +93,7 @@ export const runDo = operation({
       kind: 'baseline',
       origin: 'do',
       caps,
-      model: { name: model.provider.name, model: model.provider.model, host: model.host, tier: model.tier },
+      model: await passportModel(kit, model),
     })
     const { estimate, known } = await estimateWith(kit, plan, model)
     const { cost_usd, duration_ms } = estimate.total

@@ -13,6 +13,7 @@ import type { Store } from '../store/contract.ts'
 import type { Workspace } from '../workspace/files.ts'
 import type { RunGit } from '../workspace/git.ts'
 import type { Masking } from './masking.ts'
+import type { PowerMeter } from './power-meter.ts'
 
 export interface SandboxInForce {
   readonly backend: Backend
@@ -41,6 +42,8 @@ export interface Kit {
   redactJson(value: unknown): unknown
   /** The filter of the trees at `roots`: also what their `.env` files hold. `numbered` for one task attempt. */
   masking(roots: readonly string[], options?: { readonly numbered: boolean }): Masking
+  /** What this machine draws, where that can be read; looked for once. */
+  power(): PowerMeter | null
   /** This process, and whether another is alive. */
   readonly worker: string
   isAlive(worker: string): boolean

@@ -5,15 +5,19 @@
 import { readFileSync } from 'node:fs'
 import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
+import type { Json } from '../core/json.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
 import { chooseModel, endpointOf, offeredModels, OLLAMA_URL, PRESET, specOf, type Choice, type ModelSpec } from '../models/choose.ts'
 import type { Provider } from '../models/contract.ts'
+import { NO_FACTS } from '../models/facts.ts'
 import { isLocal } from '../models/policy/load.ts'
 import { FREE, tablePrice, type Price } from '../models/prices.ts'
 import { openProvider } from '../models/providers/index.ts'
 import { parseRecording, recordedProvider } from '../models/recorded.ts'
 import type { Broker, Wanted } from './broker/broker.ts'
-import { factsOnce, type SnapshotSource } from './broker/snapshot.ts'
+import { modelKey } from './broker/calls.ts'
+import { knownFacts } from './broker/facts.ts'
+import { factsOnce, snapshotJson, snapshotOf, type SnapshotSource } from './broker/snapshot.ts'
 import type { Kit } from './kit.ts'
 import { policyInForce } from './model-policy.ts'
 import { withKey } from './model-key.ts'
@@ -69,6 +73,17 @@ export async function openKeyed(kit: Kit, root: string, spec: ModelSpec, command
 function configuredCommand(kit: Kit, spec: ModelSpec): readonly string[] | undefined {
   const { model } = kit.config
   return spec.source === 'configuration' && spec.apiKey === null ? model?.api_key_command : undefined
+}
+
+/** What the passport of a run says of its model; nothing is asked for it that is not known. */
+export async function passportModel(
+  kit: Kit,
+  { provider, host, tier, snapshot }: OpenModel,
+): Promise<{ name: string; model: string; host: string; tier: string; snapshot?: Json }> {
+  const plain = { name: provider.name, model: provider.model, host, tier }
+  if (snapshot === null) return plain
+  const facts = await kit.store.read((tx) => knownFacts(tx, modelKey(provider)))
+  return { ...plain, snapshot: snapshotJson(snapshotOf(provider, snapshot, facts ?? NO_FACTS)) }
 }
 
 async function openByPolicy(kit: Kit, root: string, caller: Pick<Caller, 'surface'>, first: Wanted): Promise<OpenModel> {

@@ -3,6 +3,7 @@
  * from a disk here. An unknown lane is an error; an unknown model of a known provider is only told.
  */
 import { VpError } from '../../core/errors.ts'
+import { GRID_G_PER_KWH } from '../energy.ts'
 import { CAPABILITY_TESTS, DEFAULT_TIERS, TASK_REQUIREMENTS } from './default.ts'
 import { presetOf } from './presets.ts'
 import { KNOWN_FIELDS, policySchema, type NamedModel, type PolicyFile } from './schema.ts'
@@ -61,6 +62,12 @@ function checkNames(policy: PolicyFile, file: string): void {
           why: `tests: ${[...tests].join(', ')}`,
           where: { file },
         })
+  const grid = policy.energy?.grid
+  if (grid !== undefined && GRID_G_PER_KWH[grid] === undefined)
+    throw new VpError('config.invalid', `energy.grid: there is no ${grid} in the grid table`, {
+      why: `name grid_kg_per_kwh, or one of ${Object.keys(GRID_G_PER_KWH).join(', ')}`,
+      where: { file },
+    })
   for (const [field, one] of namedModels(policy)) {
     const lacks = LACKS[one.provider]?.(one)
     if (lacks) throw new VpError('config.invalid', `${field}: ${one.provider} needs ${lacks}`, { where: { file } })

@@ -94,8 +94,8 @@ const energy = z.strictObject({
   profile: z.optional(z.enum(['measured', 'upstream'])),
   /** Carbon of this place's grid; else that of `grid`, else 0.2. */
   grid_kg_per_kwh: z.optional(amount),
-  /** ISO 3166 alpha-3 of a country in the grid table. */
-  grid: z.optional(z.string().check(z.regex(/^[A-Z]{3}$/))),
+  /** ISO 3166 alpha-3 of a country in the grid table, `EU` or `WORLD`. */
+  grid: z.optional(z.string().check(z.regex(/^[A-Z]{2,5}$/))),
   remote_kwh_per_1k_tokens: z.optional(amount),
   /** Power of this host by tier, in kW. */
   devices: z.optional(z.record(z.string(), z.strictObject({ cpu_kw: z.optional(amount), gpu_kw: z.optional(amount) }))),

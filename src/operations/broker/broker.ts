@@ -10,6 +10,7 @@ import { requirementOf, sizeOf, taskKindOf, type TaskShape } from '../../models/
 import type { ModelSpec } from '../../models/choose.ts'
 import type { Provider } from '../../models/contract.ts'
 import type { ModelFacts } from '../../models/facts.ts'
+import type { MeterOptions } from '../../models/meter.ts'
 import { requirementsOf } from '../../models/policy/load.ts'
 import type { NamedModel } from '../../models/policy/schema.ts'
 import type { Price } from '../../models/prices.ts'
@@ -36,6 +37,7 @@ export interface Chosen {
   readonly price: Price | null
   readonly rates: Rates | null
   readonly source: SnapshotSource
+  readonly energy: NonNullable<MeterOptions['energy']>
   readonly by: 'person' | 'lane_override' | 'tier' | 'fallback_chain' | 'default_provider'
   readonly kind: string
   readonly expected_micro_usd: number | null
@@ -114,6 +116,7 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
         tier: candidate.tier,
         price: candidate.price,
         rates: { tier: candidate.tier, ...candidate.limits, cap: cap === undefined ? null : { policy: policy.version, micro_usd: Math.round(cap * 1e6) } },
+        energy: { device: policy.tiers?.[candidate.tier]?.device, settings: policy.energy },
         source: { tier: candidate.tier, policy_version: policy.version, capability_results: candidate.tests, facts },
         by: taken.by,
         kind,

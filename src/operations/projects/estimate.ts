@@ -6,10 +6,11 @@ import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { Band, PlanEstimate, PlanTask, ProjectFile } from '../../plms/contract/types.ts'
 import { estimatePlan, type EstimateOptions, type Prior } from '../../plms/embedded/estimate.ts'
 import { transition } from '../../plms/embedded/lifecycle.ts'
+import { powerOf } from '../../models/energy.ts'
 import { leafTasks, planShape } from '../../plms/embedded/plan.ts'
 import { chooseSample, extrapolate, riskLevel, variation, type Risk } from '../../plms/embedded/simulate.ts'
 import type { Kit } from '../kit.ts'
-import { openModel, type OpenModel } from '../models.ts'
+import { openModel, passportModel, type OpenModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
 import { driveSession, endError, prdContext } from '../runs/session.ts'
 import { startRun } from '../runs/start.ts'
@@ -61,7 +62,7 @@ const providerName = (model: OpenModel): string => `${model.provider.name}:${mod
 export async function estimateWith(kit: Kit, plan: Pick<StoredPlan, 'tasks'>, model: OpenModel): Promise<{ estimate: PlanEstimate; known: boolean }> {
   const { price } = model
   const priors = (await kit.store.read((tx) => tx.all<{ body: string }>('SELECT body FROM priors'))).map((row) => JSON.parse(row.body) as Prior)
-  const power = model.tier === 'Local-Small' ? ([0.06, 0.12] as const) : model.tier === 'Local-Medium' ? ([0.08, 0.25] as const) : null
+  const power = model.provider.endpoint.loopback ? powerOf(model.tier) : null
   const options: EstimateOptions = {
     provider: providerName(model),
     price,
@@ -130,7 +131,7 @@ export async function simulateProject(scene: Scene, project: ProjectFile, share:
     plan,
     kind: 'rehearsal',
     caps: { micro_usd: cap, tokens: null, breach: 'pause' },
-    model: { name: model.provider.name, model: model.provider.model, host: model.host, tier: model.tier },
+    model: await passportModel(kit, model),
     only: sample.tasks.map((task) => task.n),
   })
   const end = await driveSession(scene, { state, project, model, gates: [], prd: prdContext(scene) })

@@ -8,7 +8,7 @@ import { latestRun } from '../../pas/embedded/run-store.ts'
 import type { PlanApproval, ProjectFile } from '../../plms/contract/types.ts'
 import { transition } from '../../plms/embedded/lifecycle.ts'
 import type { Tx } from '../../store/contract.ts'
-import { openModel } from '../models.ts'
+import { openModel, passportModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
 import { resumeRun } from '../runs/drive.ts'
 import { reportRun, type RunReport } from '../runs/report.ts'
@@ -72,7 +72,7 @@ async function begin(
     plan,
     kind,
     caps,
-    model: { name: model.provider.name, model: model.provider.model, host: model.host, tier: model.tier },
+    model: await passportModel(kit, model),
     enter: async (tx) => {
       const now = await latestOfPlan(tx)
       if (now && now.run_id !== latest?.run_id) return now

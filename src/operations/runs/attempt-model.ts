@@ -27,7 +27,7 @@ export async function attemptProvider(kit: Kit, { run_id, project_id, caps }: Ru
   const { model, onRetry } = how
   const purse = { kind: 'run', run_id, task_id: task.task_id, attempt: task.attempt } as const
   const meter = (
-    chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'task_cap'> & { readonly source: SnapshotSource | null },
+    chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'task_cap' | 'energy'> & { readonly source: SnapshotSource | null },
     mayBeUnknown: boolean,
   ) =>
     meteredProvider(
@@ -41,11 +41,12 @@ export async function attemptProvider(kit: Kit, { run_id, project_id, caps }: Ru
       {
         price: chosen.price,
         tier: chosen.tier,
+        energy: chosen.energy,
         allowUnknownPrice: mayBeUnknown || caps.micro_usd === null,
       },
     )
   const { broker } = model
-  if (broker === null) return meter({ ...model, rates: null, task_cap: {}, source: model.snapshot }, kit.config.allow_unknown_price)
+  if (broker === null) return meter({ ...model, rates: null, task_cap: {}, source: model.snapshot, energy: {} }, kit.config.allow_unknown_price)
   const { recordChoice, switchingProvider } = await import('../broker/broker.ts')
   const at = { run_id, task_id: task.task_id, attempt: task.attempt }
   const first = await broker.choose(await wantedFor(kit, run_id, task, broker))

@@ -71,6 +71,7 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
     sleep: (ms, signal) => kit.sleep(ms, signal),
     mask,
     gate: kit.config.secrets.on_hit === 'halt' ? (request) => haltAtSecrets(kit, outlet, request) : undefined,
+    ...(kit.power() === null ? {} : { power: () => kit.power()?.begin() ?? (() => Promise.resolve(null)) }),
     recall: (place, sha) => recall(kit, scope, place, sha),
     hold: async (worst, signal) => {
       if (purse.kind === 'run') requireTime(purse.until, kit.clock.monotonic())

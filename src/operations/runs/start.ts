@@ -6,6 +6,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
+import type { Json } from '../../core/json.ts'
 import { runId as mintRunId, taskId as mintTaskId, type RunId, type TaskId } from '../../core/ids.ts'
 import { isoUtc } from '../../core/ports.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
@@ -32,7 +33,7 @@ export interface StartRequest {
   readonly kind: RunKind
   readonly origin?: 'do'
   readonly caps: Caps
-  readonly model: { readonly name: string; readonly model: string; readonly host: string; readonly tier: string }
+  readonly model: { readonly name: string; readonly model: string; readonly host: string; readonly tier: string; readonly snapshot?: Json }
   /** A rehearsal runs some tasks only; absent: all leaves. */
   readonly only?: readonly number[]
   /** Asked in the transaction that makes the run: one to join in its place, or null. What it writes is written with the run. */
@@ -153,7 +154,7 @@ async function makePassport(
     run_id: facts.runId,
     run_kind: request.kind,
     provider_matrix: { [`${model.name}/${model.model}`]: model.model },
-    providers: { lanes, endpoint: model.host, tier: model.tier },
+    providers: { lanes, endpoint: model.host, tier: model.tier, ...(model.snapshot === undefined ? {} : { snapshot: model.snapshot }) },
     capabilities: { tool_call: 'assumed', temperature: 0, max_tokens: 4096 },
     prd_sha: plan.prd_sha.slice(0, 16),
     prd_sha256: plan.prd_sha,
