@@ -69,7 +69,7 @@ function packageCounters(folder: string): Counter[] {
     return readdirSync(folder).flatMap((name) => {
       if (!/^intel-rapl:\d+$/.test(name)) return []
       try {
-        if (!/^package/.test(readFileSync(join(folder, name, 'name'), 'utf8'))) return []
+        if (!readFileSync(join(folder, name, 'name'), 'utf8').startsWith('package')) return []
         const file = join(folder, name, 'energy_uj')
         const range = Number(readFileSync(join(folder, name, 'max_energy_range_uj'), 'utf8'))
         return readCounter(file) === null || !(range > 0) ? [] : [{ file, range }]
