@@ -3,7 +3,7 @@
  * last, so a reader sees the old program or the new one, and two builders at once do no harm.
  */
 import { build, transform } from 'esbuild'
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -45,6 +45,17 @@ const oneLanguage = {
   },
 }
 
+/** The words for models are files in the source and texts in the bundle: a start reads none of them. */
+const promptsInside = {
+  name: 'prompts-inside',
+  setup(plugin) {
+    plugin.onLoad({ filter: /agent\/prompts\.ts$/ }, ({ path }) => {
+      const textOf = (_, name) => JSON.stringify(readFileSync(join(dirname(path), 'prompts', `${name}.md`), 'utf8').trimEnd())
+      return { contents: readFileSync(path, 'utf8').replace(/promptText\('([\w-]+)'\)/g, textOf), loader: 'ts' }
+    })
+  },
+}
+
 const OPTIONS = {
   absWorkingDir: root,
   outdir: fresh,
@@ -59,7 +70,7 @@ const OPTIONS = {
   legalComments: 'none',
   logLevel: 'warning',
   external: ['@vscode/ripgrep'],
-  plugins: [oneLanguage],
+  plugins: [oneLanguage, promptsInside],
   write: false,
 }
 
@@ -85,8 +96,17 @@ async function outputs() {
   const rest = { rest: 'src/surfaces/cli/commands/rest.ts', edges: 'src/compose/edges.ts', help: 'src/surfaces/cli/help.ts', outlet: 'src/compose/outlet.ts' }
   const work = await build({ ...OPTIONS, entryPoints: rest, entryNames: 'chunks/[name]-[hash]', splitting: true })
   const names = Object.fromEntries(Object.keys(rest).map((name) => [name, basename(placeOf(work.outputFiles, name))]))
-  const look = await build({ ...OPTIONS, entryPoints: { cli: 'src/compose/cli.ts' }, entryNames: 'chunks/[name]-[hash]', plugins: [oneLanguage, later(names)] })
-  const entry = await build({ ...OPTIONS, entryPoints: { vp: 'src/main.ts' }, plugins: [oneLanguage, later({ cli: placeOf(look.outputFiles, 'cli') })] })
+  const look = await build({
+    ...OPTIONS,
+    entryPoints: { cli: 'src/compose/cli.ts' },
+    entryNames: 'chunks/[name]-[hash]',
+    plugins: [oneLanguage, promptsInside, later(names)],
+  })
+  const entry = await build({
+    ...OPTIONS,
+    entryPoints: { vp: 'src/main.ts' },
+    plugins: [oneLanguage, promptsInside, later({ cli: placeOf(look.outputFiles, 'cli') })],
+  })
   const launcher = await build({ ...OPTIONS, entryPoints: { launcher: 'src/sandbox/launcher-entry.ts' } })
   return [work, look, entry, launcher].flatMap(({ outputFiles }) => outputFiles)
 }

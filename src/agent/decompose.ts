@@ -4,6 +4,7 @@
  */
 import { VpError } from '../core/errors.ts'
 import type { Message, ModelRequest } from '../models/contract.ts'
+import { PROMPTS } from './prompts.ts'
 
 export interface DraftQuestion {
   readonly text: string
@@ -20,27 +21,19 @@ export interface DraftTask {
   readonly parent: number | null
 }
 
-const PLANNER = `You plan work in a software repository. You answer with one JSON document and nothing else.`
-
-const QUESTIONS = `Which questions must be answered before the work below can be planned? At most 5, fewer is better, none is good. Each has a default that a sensible engineer would take and the source of that default (a section of the text or a file).
-Answer: {"questions":[{"text":"…","default":"…","source":"…"}]}`
-
-const TASKS = `Split the work below into the fewest tasks that can each be finished, tested and committed alone; at most 24. Give each task its lane (Code-Impl, Code-API-Design, Data-Schema, Data-Loader, Narrative), its complexity (trivial, simple, moderate, complex, very_complex), the numbers of the tasks it must wait for, and the files it will change.
-Answer: {"tasks":[{"title":"…","lane":"Code-Impl","complexity":"simple","deps":[],"files":["…"]}]}`
-
 export function questionsRequest(prd: string, tree: readonly string[]): ModelRequest {
-  return request(QUESTIONS, prd, tree)
+  return request(PROMPTS.questions, prd, tree)
 }
 
 /** `answers` are the person's own words and go in verbatim. */
 export function tasksRequest(prd: string, tree: readonly string[], answers: readonly { text: string; answer: string }[]): ModelRequest {
   const decided = answers.map(({ text, answer }) => `Q: ${text}\nA: ${answer}`).join('\n')
-  return request(TASKS, decided === '' ? prd : `${prd}\n\nDecided:\n${decided}`, tree)
+  return request(PROMPTS.tasks, decided === '' ? prd : `${prd}\n\nDecided:\n${decided}`, tree)
 }
 
 function request(question: string, work: string, tree: readonly string[]): ModelRequest {
   const messages: Message[] = [
-    { role: 'system', text: PLANNER },
+    { role: 'system', text: PROMPTS.planner },
     {
       role: 'user',
       text: `${question}\n\nFiles of the repository:\n${tree.slice(0, 200).join('\n')}\n\nThe work:\n${work.slice(0, 40_000)}`,

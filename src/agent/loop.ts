@@ -8,6 +8,7 @@ import { canonicalJson, type Json } from '../core/json.ts'
 import type { CallPlace, Message, ModelAnswer, Provider, ToolCall, ToolSpec } from '../models/contract.ts'
 import { checkArguments } from './arguments.ts'
 import { bounded } from './prompt.ts'
+import { PROMPTS } from './prompts.ts'
 
 export interface ToolResult {
   readonly text: string
@@ -61,9 +62,7 @@ export type AgentOutcome =
 
 const SAME_CALL_LIMIT = 3
 const SILENT_LIMIT = 3
-const NUDGE = 'No tool was called. Use the tools to do the task; when it is done and the tests pass, call submit.'
 const NO_WORDS = '(nothing)'
-const CUT_SHORT = 'The answer was longer than one turn allows and was cut. Make smaller calls.'
 
 /** Errors that end the attempt instead of going back to the model. */
 const ENDS: Readonly<Record<string, StopReason>> = {
@@ -107,7 +106,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
     messages.push({ role: 'assistant', text: isEmpty ? NO_WORDS : answer.text, calls: answer.calls })
     if (answer.calls.length === 0) {
       if (++silent >= SILENT_LIMIT) return stop('no_progress', 'the model called no tool three times in a row')
-      messages.push({ role: 'user', text: answer.finish === 'length' ? CUT_SHORT : NUDGE })
+      messages.push({ role: 'user', text: answer.finish === 'length' ? PROMPTS.cutShort : PROMPTS.nudge })
       continue
     }
     silent = 0
@@ -118,7 +117,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
       if (times >= SAME_CALL_LIMIT) return stop('no_progress', `the model made the same call three times while nothing changed: ${call.name}`)
       let result: ToolResult
       try {
-        result = answer.finish === 'length' && isMalformed(call.arguments) ? { text: CUT_SHORT } : await callTool(ports, call, told, signal)
+        result = answer.finish === 'length' && isMalformed(call.arguments) ? { text: PROMPTS.cutShort } : await callTool(ports, call, told, signal)
       } catch (thrown) {
         const error = asVpError(thrown)
         return stop(ENDS[error.code] ?? 'model', error.message, error)

@@ -5,7 +5,7 @@
 import { asVpError } from '../../core/errors.ts'
 import { sha256 } from '../../core/json.ts'
 import { runAgent, type AgentActivity } from '../../agent/loop.ts'
-import { SYSTEM_PROMPT } from '../../agent/prompt.ts'
+import { PROMPTS } from '../../agent/prompts.ts'
 import { commitMessage } from '../../ledger/passport.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { Provider } from '../../models/contract.ts'
@@ -190,7 +190,7 @@ async function work(
       onActivity: (activity) => options.onActivity(task, redactTexts(activity, mask.unnumbered)),
     },
     {
-      system: SYSTEM_PROMPT,
+      system: PROMPTS.system,
       goal,
       place: { task: `T${card.payload.n}`, attempt: task.attempt },
       maxTurns: kit.config.max_turns,

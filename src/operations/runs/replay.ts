@@ -6,7 +6,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runAgent } from '../../agent/loop.ts'
-import { SYSTEM_PROMPT } from '../../agent/prompt.ts'
+import { PROMPTS } from '../../agent/prompts.ts'
 import { isVpError, type VpError } from '../../core/errors.ts'
 import type { Provider } from '../../models/contract.ts'
 import { maskRequest } from '../../models/meter.ts'
@@ -196,7 +196,7 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskS
   const outcome = await runAgent(
     { provider, tools: agentTools(kit, caller, scene), world: () => String(scene.world()) },
     {
-      system: SYSTEM_PROMPT,
+      system: PROMPTS.system,
       goal,
       place: { task: `T${payload.n}`, attempt: task.attempt },
       maxTurns: kit.config.max_turns,
