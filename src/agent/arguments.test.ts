@@ -9,7 +9,7 @@ const tool = (name: AgentToolName) => AGENT_TOOLS.find((one) => one.name === nam
 const cases: [title: string, tool: AgentToolName, args: Parameters<typeof checkArguments>[1], words: string | null][] = [
   ['what fits', 'read', { path: 'a', from: 1 }, null],
   ['null for what is not given', 'read', { path: 'a', from: null }, null],
-  ['what is missing', 'edit', { path: 'a' }, 'edit: old is missing; new is missing. It takes path, old, new. Nothing was done.'],
+  ['what is missing', 'edit', { path: 'a' }, 'edit: old is missing; new is missing. It takes path, old, new, test (optional). Nothing was done.'],
   [
     'what is mistyped',
     'read',

@@ -9,11 +9,15 @@ import { FREE } from '../models/prices.ts'
 import { openProvider } from '../models/providers/index.ts'
 import { startScriptedServer, type ScriptedAnswer } from '../models/scripted-server.ts'
 import { parseQuestions, parseTasks } from './decompose.ts'
-import { runAgent, type AgentOutcome, type AgentTool } from './loop.ts'
+import type { AgentTool } from './calls.ts'
+import { WINDOW_POLICY } from './context/context.ts'
+import { runAgent, type AgentOutcome } from './loop.ts'
 import { bounded, goalMessage, type GoalInput, type LastAttempt } from './prompt.ts'
 import { PROMPTS } from './prompts.ts'
 import { AGENT_TOOLS } from './tools.ts'
 
+const OPENING = { system: 's', goal: 'g', words: [], files: [] }
+const OPEN = { text: (text: string) => text, json: (value: unknown) => value }
 const submit: ScriptedAnswer = { calls: [{ name: 'submit', arguments: { title: 'fix: it', summary: 's' } }] }
 const read: ScriptedAnswer = { calls: [{ name: 'read', arguments: { path: 'a.ts' } }] }
 
@@ -68,8 +72,8 @@ async function drive(
   }))
   try {
     const outcome = await runAgent(
-      { provider, tools, world: () => 'same' },
-      { system: PROMPTS.system, goal: 'g', place: { task: 'T1', attempt: 1 }, maxTurns: 12, maxTokensPerCall: 500 },
+      { provider, tools, mask: ports.mask, world: () => 'same' },
+      { opening: { ...OPENING, system: PROMPTS.system }, place: { task: 'T1', attempt: 1 }, maxTurns: 12, maxTokensPerCall: 500, window: WINDOW_POLICY },
       new AbortController().signal,
     )
     return { outcome, settled, failures, requests: server.requests }
@@ -147,7 +151,7 @@ test('the goal message is the same on every machine and says what failed', () =>
   assert.equal(goalMessage(input), goalMessage(structuredClone(input)))
   assert.match(goalMessage(input), /did not pass:\nlinter_pass failed, a\.ts:3\nMend that/)
   assert.ok(goalMessage({ ...input, tree: Array.from({ length: 5000 }, (_, index) => `src/deep/${index}/f.ts`) }).length < 4000)
-  assert.ok(bounded('x'.repeat(50_000)).length <= 8000)
+  assert.ok(bounded('x'.repeat(50_000), 8000).length <= 8000)
 })
 
 const ends: [why: LastAttempt['why'], isInFiles: boolean, wasMeasured: boolean][] = [
@@ -202,8 +206,8 @@ async function loop(answer: (turn: number) => Partial<ModelAnswer>, world: (call
   }
   const tool: AgentTool = { spec: { name: 'test', description: 'd', schema }, call: async (args) => ({ text: `${++calls} ${canonicalJson(args)}` }) }
   const outcome = await runAgent(
-    { provider, tools: [tool], world: () => world(calls) },
-    { system: 's', goal: 'g', place: { task: 'T1', attempt: 1 }, maxTurns, maxTokensPerCall: 500 },
+    { provider, tools: [tool], mask: OPEN, world: () => world(calls) },
+    { opening: OPENING, place: { task: 'T1', attempt: 1 }, maxTurns, maxTokensPerCall: 500, window: WINDOW_POLICY },
     new AbortController().signal,
   )
   return { outcome: outcome.kind === 'stopped' ? `${outcome.reason} after ${outcome.turns}` : outcome.kind, asked }

@@ -1,32 +1,29 @@
 /**
- * The turn loop: ask, call tools, tell the model what came of it, until it submits or a typed reason stops it.
- * Plain functions over values; knows no files, no clock and no provider by name. The conversation only grows,
- * so that providers' caches hold.
+ * The turn loop: asks the model, runs the tools it calls, tells it what came of it, until it submits or a typed
+ * reason stops it. Plain functions over values; knows no files, no clock and no provider by name. What is asked is built
+ * from the attempt's story alone (`context/`).
  */
-import { asVpError, isVpError, VpError } from '../core/errors.ts'
-import { canonicalJson, type Json } from '../core/json.ts'
-import type { CallPlace, Message, ModelAnswer, Provider, ToolCall, ToolSpec } from '../models/contract.ts'
-import { checkArguments } from './arguments.ts'
+import { asVpError, type VpError } from '../core/errors.ts'
+import type { Json } from '../core/json.ts'
+import type { CallPlace, ModelAnswer, Provider, ToolCall } from '../models/contract.ts'
+import { callAll, together, type AgentTool } from './calls.ts'
+import { answerTokens, extended, openContext, readied, type Compaction, type Context, type WindowPolicy } from './context/context.ts'
+import type { Entry, Opening, Result } from './context/story.ts'
+import { openProgress, type Circle, type LoopKind } from './progress.ts'
 import { bounded } from './prompt.ts'
 import { PROMPTS } from './prompts.ts'
-
-export interface ToolResult {
-  readonly text: string
-  /** Set by the tool that ends the task. */
-  readonly done?: { readonly title: string; readonly summary: string }
-}
-
-export interface AgentTool {
-  readonly spec: ToolSpec
-  /** A refusal or failure that the model can act on is thrown as VpError and told to it in words. */
-  call(args: Json, signal: AbortSignal): Promise<ToolResult>
-}
 
 export interface AgentPorts {
   readonly provider: Provider
   readonly tools: readonly AgentTool[]
+  /** The filter of what leaves: what is kept of the attempt is kept as it is told. */
+  readonly mask: { text(text: string): string; json(value: unknown): unknown }
   /** Changes when anything in the tree changed: same call and same world means no progress. */
   world(): string
+  /** What a person said that this turn is the first to hear, with its number in the run. */
+  hear?(turn: number): Promise<readonly { readonly n: number; readonly text: string }[]>
+  /** Told before the request that is the first of the new conversation. */
+  onCompaction?(compaction: Compaction, context: Context): Promise<void>
   /** True: begin no further turn. The attempt keeps its place. */
   isPausing?(): boolean
   /** What happens now, for whoever watches; must not throw. */
@@ -41,11 +38,11 @@ export type AgentActivity =
   | { readonly kind: 'told'; readonly name: string; readonly args: Json; readonly text: string }
 
 export interface AgentInput {
-  readonly system: string
-  readonly goal: string
+  readonly opening: Opening
   readonly place: Omit<CallPlace, 'turn'>
   readonly maxTurns: number
   readonly maxTokensPerCall: number
+  readonly window: WindowPolicy
 }
 
 export type StopReason = 'budget' | 'turns' | 'no_progress' | 'refused' | 'model' | 'waiting' | 'cancelled'
@@ -58,11 +55,9 @@ export type AgentOutcome =
       readonly message: string
       readonly error: VpError | null
       readonly turns: number
+      /** Of `no_progress`: what went round in circles. */
+      readonly loop?: LoopKind
     }
-
-const SAME_CALL_LIMIT = 3
-const SILENT_LIMIT = 3
-const NO_WORDS = '(nothing)'
 
 /** Errors that end the attempt instead of going back to the model. */
 const ENDS: Readonly<Record<string, StopReason>> = {
@@ -74,113 +69,98 @@ const ENDS: Readonly<Record<string, StopReason>> = {
 }
 
 export async function runAgent(ports: AgentPorts, input: AgentInput, signal: AbortSignal): Promise<AgentOutcome> {
-  const messages: Message[] = [
-    { role: 'system', text: input.system },
-    { role: 'user', text: input.goal },
-  ]
   const specs = ports.tools.map((tool) => tool.spec)
-  const seen = new Map<string, number>()
+  const max_tokens = answerTokens(input.window, input.maxTokensPerCall)
+  const progress = openProgress()
   const told = new Set<string>()
-  let silent = 0
+  let context = openContext(input.opening, input.window, { tools: specs, answer: max_tokens })
   for (let turn = 1; turn <= input.maxTurns; turn++) {
-    const stop = (reason: StopReason, message: string, error: VpError | null = null): AgentOutcome => ({
-      kind: 'stopped',
-      reason,
-      message,
-      error,
-      turns: turn,
-    })
-    if (ports.isPausing?.()) return stop('cancelled', 'paused')
-    let answer: ModelAnswer
-    try {
-      const news = (tokens: number) => ports.onActivity?.({ kind: 'model', model: ports.provider.model, tokens })
-      news(0)
-      const request = { messages: [...messages], tools: specs, max_tokens: input.maxTokensPerCall, temperature: 0 }
-      answer = await ports.provider.answer(request, { ...input.place, turn }, signal, news)
-    } catch (thrown) {
+    const stop = (reason: StopReason, message: string, error: VpError | null = null): AgentOutcome => ({ kind: 'stopped', reason, message, error, turns: turn })
+    const failed = (thrown: unknown): AgentOutcome => {
       const error = asVpError(thrown)
       return stop(ENDS[error.code] ?? 'model', error.message, error)
     }
-    // Servers refuse a message of no words in what they are sent next.
-    const isEmpty = answer.calls.length === 0 && answer.text.trim() === ''
-    messages.push({ role: 'assistant', text: isEmpty ? NO_WORDS : answer.text, calls: answer.calls })
+    const circling = ({ loop, words }: Circle): AgentOutcome => ({ ...stop('no_progress', words), loop }) as AgentOutcome
+    if (ports.isPausing?.()) return stop('cancelled', 'paused')
+    let answer: ModelAnswer
+    try {
+      context = await prepared(ports, context, turn)
+      const news = (tokens: number) => ports.onActivity?.({ kind: 'model', model: ports.provider.model, tokens })
+      news(0)
+      answer = await ports.provider.answer({ messages: context.messages, tools: specs, max_tokens, temperature: 0 }, { ...input.place, turn }, signal, news)
+    } catch (thrown) {
+      return failed(thrown)
+    }
+    const entries: Entry[] = [answerEntry(ports, turn, answer)]
     if (answer.calls.length === 0) {
-      if (++silent >= SILENT_LIMIT) return stop('no_progress', 'the model called no tool three times in a row')
-      messages.push({ role: 'user', text: answer.finish === 'length' ? PROMPTS.cutShort : PROMPTS.nudge })
-      continue
+      const circle = progress.silent()
+      if (circle) return circling(circle)
+      entries.push({ kind: 'note', turn, text: answer.finish === 'length' ? PROMPTS.cutShort : PROMPTS.nudge })
     }
-    silent = 0
-    for (const call of answer.calls) {
-      const key = `${ports.world()}\n${call.name}\n${canonicalJson(call.arguments)}`
-      const times = (seen.get(key) ?? 0) + 1
-      seen.set(key, times)
-      if (times >= SAME_CALL_LIMIT) return stop('no_progress', `the model made the same call three times while nothing changed: ${call.name}`)
-      let result: ToolResult
-      try {
-        result = answer.finish === 'length' && isMalformed(call.arguments) ? { text: PROMPTS.cutShort } : await callTool(ports, call, told, signal)
-      } catch (thrown) {
-        const error = asVpError(thrown)
-        return stop(ENDS[error.code] ?? 'model', error.message, error)
+    const calling = {
+      ports: {
+        tools: ports.tools,
+        onTool: (name: string, args: Json) => ports.onActivity?.({ kind: 'tool', name, args }),
+        onTold: (name: string, args: Json, text: string) => ports.onActivity?.({ kind: 'told', name, args, text }),
+      },
+      turn,
+      finish: answer.finish,
+      told,
+      signal,
+      ends: ({ code }: VpError) => code in ENDS,
+    }
+    const limit = resultLimit(context, answer.calls.length)
+    let index = 1
+    for (const group of together(answer.calls)) {
+      for (const call of group) {
+        const circle = progress.call(call, ports.world())
+        if (circle) return circling(circle)
       }
-      if (result.done) return { kind: 'submitted', ...result.done, turns: turn }
-      messages.push({ role: 'tool', call_id: call.id, name: call.name, text: bounded(result.text) })
+      for (const [at, settled] of (await callAll(calling, group, index)).entries()) {
+        if (settled.status === 'rejected') return failed(settled.reason)
+        const { text, code, done } = settled.value
+        if (done) return { kind: 'submitted', ...done, turns: turn }
+        const call = maskedCall(ports, group[at] as ToolCall)
+        const result: Result = { kind: 'result', turn, index: index + at, call, text: ports.mask.text(bounded(text, limit)), code }
+        entries.push(result)
+        const circle = progress.result(result)
+        if (circle) return circling(circle)
+      }
+      index += group.length
     }
+    context = extended(context, entries)
   }
-  return {
-    kind: 'stopped',
-    reason: 'turns',
-    message: `${input.maxTurns} turns were not enough`,
-    error: null,
-    turns: input.maxTurns,
-  }
+  return { kind: 'stopped', reason: 'turns', message: `${input.maxTurns} turns were not enough`, error: null, turns: input.maxTurns }
 }
 
-/** `told`: arguments that this model has been told are none; from then on they are left out. */
-async function callTool(ports: AgentPorts, call: ToolCall, told: Set<string>, signal: AbortSignal): Promise<ToolResult> {
-  const tool = ports.tools.find((one) => one.spec.name === call.name)
-  if (!tool)
-    return {
-      text: `There is no tool ${JSON.stringify(call.name.slice(0, 40))}. Tools: ${ports.tools.map((one) => one.spec.name).join(', ')}.`,
-    }
-  if (isMalformed(call.arguments))
-    return {
-      text: `The arguments of ${call.name} are not JSON. Send one JSON object with ${argumentNames(tool.spec)}.`,
-    }
-  const { args, unknown, words } = checkArguments(tool.spec, call.arguments as Readonly<Record<string, Json>>)
-  const news = unknown.filter((key) => !told.has(`${call.name}.${key}`))
-  if (words !== null && news.length > 0) {
-    for (const key of news) told.add(`${call.name}.${key}`)
-    return { text: words }
-  }
-  ports.onActivity?.({ kind: 'tool', name: call.name, args })
-  try {
-    const result = await tool.call(args, signal)
-    ports.onActivity?.({ kind: 'told', name: call.name, args, text: result.text })
-    return result
-  } catch (error) {
-    if (
-      !isVpError(error) ||
-      error.code in ENDS ||
-      error.code === 'internal' ||
-      error.code.startsWith('store.') ||
-      error.code.startsWith('environment.') ||
-      error.code.startsWith('sandbox.')
-    )
-      throw error
-    return { text: error.code === 'usage.params' && words !== null ? words : inWords(error) }
-  }
+/** With what a person said meanwhile, and built anew where it has become too long. */
+async function prepared(ports: AgentPorts, context: Context, turn: number): Promise<Context> {
+  const said = (await ports.hear?.(turn)) ?? []
+  const grown =
+    said.length === 0
+      ? context
+      : extended(
+          context,
+          said.map(({ n, text }): Entry => ({ kind: 'told', turn, n, text })),
+        )
+  const ready = readied(grown, turn)
+  const compaction = ready.compactions.at(-1)
+  if (compaction && ready !== grown) await ports.onCompaction?.(compaction, ready)
+  return ready
 }
 
-function inWords(error: VpError): string {
-  const { why, rule } = error.details
-  return [`${error.code}: ${error.message}`, ...(why ? [why] : []), ...(rule ? [`Rule: ${rule}`] : [])].join('\n')
+function answerEntry(ports: AgentPorts, turn: number, { text, calls }: ModelAnswer): Entry {
+  return { kind: 'answer', turn, text: ports.mask.text(text), calls: calls.map((call) => maskedCall(ports, call)) }
 }
 
-function isMalformed(args: ToolCall['arguments']): boolean {
-  return args === null || typeof args !== 'object' || Array.isArray(args) || ('malformed' in args && typeof args.malformed === 'string')
-}
+const maskedCall = ({ mask }: AgentPorts, call: ToolCall): ToolCall => ({ ...call, arguments: mask.json(call.arguments) as ToolCall['arguments'] })
 
-function argumentNames(spec: ToolSpec): string {
-  const properties = (spec.schema as { properties?: Readonly<Record<string, Json>> }).properties ?? {}
-  return Object.keys(properties).join(', ')
+const MAX_RESULT = 8000
+const MIN_RESULT = 400
+/** Of the room, in characters: the results of one turn never fill a small window by themselves. */
+const RESULTS_SHARE = 0.4
+const CHARACTERS_A_TOKEN = 3.6
+
+function resultLimit({ room }: Context, calls: number): number {
+  return Math.max(MIN_RESULT, Math.min(MAX_RESULT, Math.floor((room * CHARACTERS_A_TOKEN * RESULTS_SHARE) / Math.max(1, calls))))
 }

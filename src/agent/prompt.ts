@@ -3,6 +3,8 @@
  * machine, so that equal work asks equal bytes everywhere and a recording made here answers there.
  */
 
+import { PROMPTS } from './prompts.ts'
+
 export interface GoalInput {
   /** `T3` */
   readonly task: string
@@ -18,6 +20,8 @@ export interface GoalInput {
   readonly tree: readonly string[]
   /** Lines of the person's own requirements that belong to the task. */
   readonly context: string | null
+  /** Files of the repository's own words to whoever changes it, nearest first; `shown` '' for one that is only named. */
+  readonly instructions?: readonly { readonly path: string; readonly shown: string }[]
   /** Of a task that merges: the person's branch, and what git says of each place without an answer. */
   readonly conflict: { readonly branch: string; readonly words: readonly string[] } | null
   readonly last: LastAttempt | null
@@ -45,6 +49,7 @@ export function goalMessage(input: GoalInput): string {
   if (input.conflict) parts.push(conflictWords(input.conflict))
   parts.push(input.test ? `Tests: ${input.test}` : 'There is no test command.')
   if (input.titles) parts.push(`Commit titles here: ${input.titles}`)
+  if (input.instructions && input.instructions.length > 0) parts.push(instructionWords(input.instructions))
   parts.push(`Files:\n${treeListing(input.tree)}`)
   if (input.last) parts.push(AGAIN[input.last.why](input.last.feedback))
   return parts.join('\n\n')
@@ -56,6 +61,12 @@ function conflictWords({ branch, words }: NonNullable<GoalInput['conflict']>): s
     ...words.map((one) => `- ${one}`),
     `Read both sides and write what keeps the intent of both; where only one can stay, the person's does. No marker may be left in any file, and nothing else is to be changed.`,
   ].join('\n')
+}
+
+function instructionWords(files: NonNullable<GoalInput['instructions']>): string {
+  const shown = files.filter((one) => one.shown !== '').map(({ path, shown: text }) => `--- ${path}\n${text}`)
+  const named = files.filter((one) => one.shown === '').map(({ path }) => path)
+  return [PROMPTS.instructions, ...shown, ...(named.length === 0 ? [] : [`--- Read before you change files beside it: ${named.join(', ')}`])].join('\n')
 }
 
 /** All paths when they are few, else the folders with their counts. */
@@ -75,10 +86,8 @@ function treeListing(paths: readonly string[]): string {
   return [...lines.slice(0, MAX_TREE), ...(lines.length > MAX_TREE ? [`… ${lines.length - MAX_TREE} more`] : [])].join('\n')
 }
 
-const MAX_RESULT = 8000
-
 /** Head and tail of a long text, with the number of characters left out. */
-export function bounded(text: string, limit = MAX_RESULT): string {
+export function bounded(text: string, limit: number): string {
   if (text.length <= limit) return text
   const half = Math.floor((limit - 60) / 2)
   return `${text.slice(0, half)}\n… ${text.length - 2 * half} characters left out …\n${text.slice(-half)}`

@@ -38,6 +38,13 @@ const schema = z.strictObject({
   max_turns: z.optional(z.int().check(z.gte(2), z.lte(200))),
   stall_seconds: z.optional(z.int().check(z.gte(1), z.lte(3600))),
   allow_unknown_price: z.optional(z.boolean()),
+  context: z.optional(
+    z.strictObject({
+      window_tokens: z.optional(z.int().check(z.gte(2048), z.lte(10_000_000))),
+      fraction: z.optional(z.number().check(z.gte(0.1), z.lte(0.7))),
+      hard_stop: z.optional(z.number().check(z.gte(0.71), z.lte(0.95))),
+    }),
+  ),
   prices: z.optional(z.record(z.string(), price)),
   bell: z.optional(z.enum(['on', 'off'])),
   secrets: z.optional(z.strictObject({ files: z.optional(z.array(z.string()).check(z.maxLength(32))), on_hit: z.optional(z.enum(['mask', 'halt'])) })),
@@ -58,6 +65,8 @@ export interface Config {
   readonly max_turns: number
   readonly stall_seconds: number
   readonly allow_unknown_price: boolean
+  /** The window of the model in force, and how much of it a task's conversation may fill: contracts/rag.md section 4. */
+  readonly context: { readonly window_tokens: number; readonly fraction: number; readonly hard_stop: number }
   /** Model name → USD per million tokens, in and out. */
   readonly prices: Readonly<Record<string, z.infer<typeof price>>>
   readonly bell: 'on' | 'off'
@@ -88,6 +97,7 @@ const DEFAULTS: Config = {
   max_turns: 40,
   stall_seconds: 120,
   allow_unknown_price: false,
+  context: { window_tokens: 32_768, fraction: 0.5, hard_stop: 0.75 },
   prices: {},
   bell: 'on',
   secrets: { files: [], on_hit: 'mask' },
@@ -114,7 +124,8 @@ export function loadConfig(file: string, env: Environment): LoadedConfig {
     throw new VpError('config.invalid', `VP_SANDBOX is bwrap, box or landlock, not ${JSON.stringify(pinned)}`, { next: ['unset VP_SANDBOX'] })
   const git = { ...DEFAULTS.git, ...user.git }
   const secrets = { ...DEFAULTS.secrets, ...user.secrets }
-  const config = { ...DEFAULTS, ...user, secrets, git, ...(pinned ? { sandbox: pinned } : {}) } as Config
+  const context = { ...DEFAULTS.context, ...user.context }
+  const config = { ...DEFAULTS, ...user, secrets, context, git, ...(pinned ? { sandbox: pinned } : {}) } as Config
   const { git: _, ...rest } = config
   const sources = Object.entries(rest).map(([name, value]): Sourced => ({
     name,

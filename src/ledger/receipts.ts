@@ -25,6 +25,8 @@ export interface ReceiptDraft {
   readonly task_id?: string | undefined
   readonly attempt?: number | undefined
   readonly turn?: number | undefined
+  /** Of an agent's operation: which of the turn's calls, from 1. */
+  readonly call?: number | undefined
   readonly outcome: string
   /** SHA-256 of the canonical parameters: proof without content. */
   readonly input_sha?: string

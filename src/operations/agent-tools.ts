@@ -2,9 +2,9 @@
  * The model's tools: operations under the names a model knows, with answers in words. Every call goes through the
  * wrapper as actor `agent`; nothing here decides anything.
  */
-import { VpError } from '../core/errors.ts'
+import { isVpError, VpError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
-import type { AgentTool, ToolResult } from '../agent/loop.ts'
+import { errorWords, type AgentTool, type ToolResult } from '../agent/calls.ts'
 import { AGENT_TOOLS, type AgentToolName } from '../agent/tools.ts'
 import { fsEdit, fsList, fsPatch, fsRead, fsWrite, type PatchAnswer } from './fs.ts'
 import { breachWords, type Breach } from './guarded.ts'
@@ -16,7 +16,8 @@ import type { TreeScene } from './scene.ts'
 import { searchCode } from './search.ts'
 
 type Args = Readonly<Record<string, Json>>
-type Binding = (args: Args, call: (operation: Operation, params: unknown) => Promise<unknown>) => Promise<ToolResult>
+type Calls = (operation: Operation, params: unknown) => Promise<unknown>
+type Binding = (args: Args, call: Calls) => Promise<ToolResult>
 
 const BINDINGS: Readonly<Record<AgentToolName, Binding>> = {
   async read(args, call) {
@@ -54,24 +55,10 @@ const BINDINGS: Readonly<Record<AgentToolName, Binding>> = {
       text: lines.length === 0 ? 'No match.' : [...lines, ...(truncated ? ['(more; narrow the query)'] : [])].join('\n'),
     }
   },
-  async edit(args, call) {
-    return {
-      text: changeWords((await call(fsEdit, { path: args['path'], old: args['old'], new: args['new'] })) as PatchAnswer),
-    }
-  },
-  async write(args, call) {
-    return { text: changeWords((await call(fsWrite, { path: args['path'], content: args['content'] })) as PatchAnswer) }
-  },
-  async patch(args, call) {
-    return { text: changeWords((await call(fsPatch, { unified_diff: args['diff'], apply: true })) as PatchAnswer) }
-  },
-  async test(args, call) {
-    const { output, breaches } = (await call(runTest, args['args'] === undefined ? {} : { args: args['args'] })) as {
-      output: string
-      breaches: readonly Breach[]
-    }
-    return { text: breaches.length === 0 ? output : `${breachWords(breaches)}\n${output}` }
-  },
+  edit: (args, call) => changed(args, call, fsEdit, { path: args['path'], old: args['old'], new: args['new'] }),
+  write: (args, call) => changed(args, call, fsWrite, { path: args['path'], content: args['content'] }),
+  patch: (args, call) => changed(args, call, fsPatch, { unified_diff: args['diff'], apply: true }),
+  test: async (args, call) => ({ text: await tested(call, args['args'] === undefined ? {} : { args: args['args'] }) }),
   async run(args, call) {
     const { exit_code, ended_by, output, breaches } = (await call(runExec, { argv: args['argv'] })) as {
       exit_code: number | null
@@ -92,13 +79,31 @@ const BINDINGS: Readonly<Record<AgentToolName, Binding>> = {
 export function agentTools(kit: Kit, caller: Caller, tree: TreeScene): AgentTool[] {
   return AGENT_TOOLS.map((spec) => ({
     spec,
-    call: (args, signal) =>
+    call: (args, signal, { turn, index, after }) =>
       BINDINGS[spec.name as AgentToolName](args as Args, async (operation, params) => {
-        const answer = await invoke(kit, operation, params, caller, tree, { signal })
+        const answer = await invoke(kit, operation, params, { ...caller, turn, call: index }, tree, { signal, after })
         if (!answer.ok) throw answer.error
         return answer.result
       }),
   }))
+}
+
+/** A change, and the tests after it where the same call asks for them: two operations, two receipts, one turn. */
+async function changed(args: Args, call: Calls, operation: Operation, params: unknown): Promise<ToolResult> {
+  const words = changeWords((await call(operation, params)) as PatchAnswer)
+  if (args['test'] !== true) return { text: words }
+  try {
+    return { text: `${words}\n${await tested(call, {})}` }
+  } catch (error) {
+    // The change stands, and has to be told whatever the tests are short of.
+    if (!isVpError(error) || error.code !== 'gate.unmeasured') throw error
+    return { text: `${words}\n${errorWords(error)}` }
+  }
+}
+
+async function tested(call: Calls, params: object): Promise<string> {
+  const { output, breaches } = (await call(runTest, params)) as { output: string; breaches: readonly Breach[] }
+  return breaches.length === 0 ? output : `${breachWords(breaches)}\n${output}`
 }
 
 function changeWords(answer: PatchAnswer): string {

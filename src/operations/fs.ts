@@ -58,6 +58,7 @@ export const fsRead = showing({
   scope: 'fs.read',
   async handler(params, scene) {
     const { bytes } = scene.tree.files().read(params.path)
+    await scene.inTurn
     const sha = sha256(bytes)
     if (isBinary(bytes)) return { content: '', sha, encoding: 'binary', line_ends: 'none', truncated: bytes.length > 0 }
     const file = decode(bytes)

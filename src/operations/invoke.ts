@@ -26,6 +26,8 @@ export type Answer =
 export interface InvokeOptions {
   readonly idempotencyKey?: string | undefined
   readonly signal?: AbortSignal | undefined
+  /** See `Scene.inTurn`. */
+  readonly after?: Promise<unknown> | undefined
 }
 
 export async function invoke(kit: Kit, operation: Operation, params: unknown, caller: Caller, tree: TreeScene, options: InvokeOptions = {}): Promise<Answer> {
@@ -40,6 +42,7 @@ export async function invoke(kit: Kit, operation: Operation, params: unknown, ca
       tree,
       receiptId: receiptId(kit.clock, kit.random),
       signal: options.signal ?? new AbortController().signal,
+      inTurn: options.after ?? null,
       onReceipt: [],
       onNoReceipt: [],
       onEnd: [],

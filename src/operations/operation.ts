@@ -73,6 +73,8 @@ export interface Caller {
   readonly taskId?: string
   readonly attempt?: number
   readonly turn?: number
+  /** Of an agent: which of the turn's calls, from 1. */
+  readonly call?: number
   /** Asks the person now; absent where nobody is at a terminal. */
   readonly confirm?: (question: CallQuestion) => Promise<'call' | 'run' | 'project' | 'deny' | 'later'>
   /** A person who answers planner questions and signs plans; absent where nobody is at a terminal. */
@@ -93,6 +95,8 @@ export interface Scene {
   /** Known before the handler runs, so that before-images can name it. */
   readonly receiptId: ReceiptId
   readonly signal: AbortSignal
+  /** What this call masks is masked after it, so that calls made at once number their placeholders in their own order. */
+  readonly inTurn: Promise<unknown> | null
   /** Work for the transaction that writes the receipt. */
   readonly onReceipt: ((tx: Tx) => Promise<void>)[]
   /** Takes back what was done, when the receipt cannot be written: then it has not happened. */

@@ -87,6 +87,7 @@ export const searchCode = showing({
       .split('\n')
       .flatMap(matchOf)
       .filter((match) => denyPath(match.file, 'read', lane) === null)
+    await scene.inTurn
     const shown = maskMatches(scene, all.slice(0, max))
     return { matches: shown, truncated: all.length > max || run.ended_by === 'output' }
   },

@@ -5,7 +5,6 @@
 import { asVpError } from '../../core/errors.ts'
 import { sha256 } from '../../core/json.ts'
 import { runAgent, type AgentActivity } from '../../agent/loop.ts'
-import { PROMPTS } from '../../agent/prompts.ts'
 import { commitMessage } from '../../ledger/passport.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { Provider } from '../../models/contract.ts'
@@ -39,7 +38,9 @@ import { hookAt } from '../repository.ts'
 import type { TreeScene } from '../scene.ts'
 import type { Asker } from '../wrapper/approval.ts'
 import { gateHook, gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
-import { taskGoal } from './goal.ts'
+import { recordCompaction, recordInstructions } from './context-receipts.ts'
+import { attemptInput } from './goal.ts'
+import { listen } from './told.ts'
 import { markersLeft } from './repair.ts'
 import { signoffOf, type RunScene } from './run-scene.ts'
 import { publishBranch, recordEnd } from './end.ts'
@@ -169,7 +170,6 @@ async function work(
   signal: AbortSignal,
   pause: AbortSignal,
 ): Promise<WorkOutcome> {
-  const { card } = task
   const caller: Caller = {
     actor: 'agent',
     surface: 'agent',
@@ -177,25 +177,24 @@ async function work(
     ...askerOf(options, state, task),
     attempt: task.attempt,
   }
-  const goal = await taskGoal(kit, run, task, tree.from, options.prd)
   const scene = tree.attempt()
   const mask = scene.masking()
+  const { input, instructions } = await attemptInput(kit, run, state, task, tree, options.prd)
+  const place = { run_id: state.run_id, task_id: task.task_id, attempt: task.attempt }
+  if (instructions.length > 0) await recordInstructions(kit, place, instructions)
   const outcome = await runAgent(
     {
       provider: await options.providerFor(task, mask),
       tools: agentTools(kit, caller, scene),
+      mask,
       world: () => String(tree.scene.world()),
+      hear: listen(kit, { ...place, label: input.place.task }),
+      onCompaction: (compaction, context) => recordCompaction(kit, place, compaction, context),
       isPausing: () => pause.aborted,
       // Without numbers: who watches must not change what the model is shown.
       onActivity: (activity) => options.onActivity(task, redactTexts(activity, mask.unnumbered)),
     },
-    {
-      system: PROMPTS.system,
-      goal,
-      place: { task: `T${card.payload.n}`, attempt: task.attempt },
-      maxTurns: kit.config.max_turns,
-      maxTokensPerCall: 4096,
-    },
+    input,
     signal,
   )
   if (outcome.kind === 'submitted') return { ...outcome, title: mask.text(outcome.title), summary: mask.text(outcome.summary) }

@@ -6,7 +6,6 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runAgent } from '../../agent/loop.ts'
-import { PROMPTS } from '../../agent/prompts.ts'
 import { isVpError, type VpError } from '../../core/errors.ts'
 import type { Provider } from '../../models/contract.ts'
 import { maskRequest } from '../../models/meter.ts'
@@ -21,9 +20,10 @@ import { environmentFor } from '../environment.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller, Scene } from '../operation.ts'
 import type { Bundle } from './bundle.ts'
-import { taskGoal } from './goal.ts'
+import { attemptInput } from './goal.ts'
 import type { RunScene } from './run-scene.ts'
 import { startOf } from './start-tree.ts'
+import { openEars } from './told.ts'
 import { openRunTree, type RunTree, type TreeRequest } from './trees.ts'
 
 export interface Divergence {
@@ -161,7 +161,7 @@ async function replayAttempt(
   const start = await startOf(kit.git, run.repository.gitDir, state, task)
   const tree = await openRunTree(kit, run, { name: `${label}-${task.attempt}`, lane: task.card.lane, ...start, environment }, signal)
   try {
-    const error = await driveAttempt(kit, run, bundle, task, tree, signal)
+    const error = await driveAttempt(kit, run, bundle, from, tree, signal)
     if (error?.code === 'environment.missing') throw error
     if (error) return { tree: '', divergence: divergenceOf(label, error) }
     const own = await tree.record()
@@ -177,7 +177,7 @@ async function replayAttempt(
   }
 }
 
-async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskState, tree: RunTree, signal: AbortSignal): Promise<VpError | null> {
+async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, { task, state }: Claimed, tree: RunTree, signal: AbortSignal): Promise<VpError | null> {
   const scene = tree.attempt()
   const { payload } = task.card
   const caller: Caller = {
@@ -189,19 +189,15 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, task: TaskS
     attempt: task.attempt,
     confirm: async ({ ask }) => (wasApproved(bundle, ask.wants) ? 'call' : 'deny'),
   }
-  const goal = await taskGoal(kit, run, task, tree.from, bundle.prd)
+  const { input } = await attemptInput(kit, run, state, task, tree, bundle.prd)
+  const ears = openEars({ task_id: task.task_id, attempt: task.attempt })
+  ears.take(bundle.events)
   const recorded = endingProvider(recordedProvider(bundle.exchanges, 'recorded'), bundle, `T${payload.n}`, task.attempt)
   // What was recorded is what left: behind the filter.
   const provider: Provider = { ...recorded, answer: (request, place, stop) => recorded.answer(maskRequest(scene.masking(), request), place, stop) }
   const outcome = await runAgent(
-    { provider, tools: agentTools(kit, caller, scene), world: () => String(scene.world()) },
-    {
-      system: PROMPTS.system,
-      goal,
-      place: { task: `T${payload.n}`, attempt: task.attempt },
-      maxTurns: kit.config.max_turns,
-      maxTokensPerCall: 4096,
-    },
+    { provider, tools: agentTools(kit, caller, scene), mask: scene.masking(), world: () => String(scene.world()), hear: async (turn) => ears.at(turn) },
+    input,
     signal,
   )
   if (outcome.kind === 'submitted' || outcome.error === null) return null

@@ -96,6 +96,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
           plan_version: request.plan.version,
           expect_tasks: cards.length,
           max_attempts: kit.config.max_attempts,
+          context: kit.config.context,
           base,
         },
         ...cards.map((card) => ({ type: 'card_submitted' as const, card })),

@@ -21,6 +21,8 @@ export const receipt: Step = async (call) => {
         run_id: caller.runId,
         task_id: caller.taskId,
         attempt: caller.attempt,
+        turn: caller.turn,
+        call: caller.call,
         outcome: error ? 'error' : call.replayed ? 'replayed' : 'ok',
         input_sha: sha256(canonicalJson(call.params ?? null)),
         ...(error ? { error: { code: error.code, message: error.message } } : { output_sha: sha256(canonicalJson(call.result ?? null)) }),

@@ -5,6 +5,7 @@ import type { Step } from './call.ts'
 
 export const redact: Step = async (call) => {
   const { kit, notes } = call.scene
+  await call.scene.inTurn
   if (call.error) call.error = maskedError(call.error, { text: kit.redactText, json: kit.redactJson })
   else if (!call.replayed && !asksRaw(call.params)) {
     call.result = kit.redactJson(call.result)

@@ -19,6 +19,7 @@ export function newRun(event: Extract<RunEvent, { type: 'run_created' }>): RunSt
     plan_version: event.plan_version,
     expect_tasks: event.expect_tasks,
     max_attempts: event.max_attempts,
+    ...(event.context ? { context: event.context } : {}),
     base: event.base,
     head: event.base,
     merging: null,
@@ -77,6 +78,8 @@ export function reduceRun(state: RunState, event: RunEvent): RunState {
       const whole = { kpis: event.kpis ?? [], violations: event.violations.filter(({ kind, task_id }) => task_id === null && kind !== 'kpi') }
       return { ...state, status, whole, reason: event.violations[0] ? violationWords(event.violations[0]) : null, ended_at: event.ts }
     }
+    case 'told':
+      return { ...state, told: (state.told ?? 0) + 1 }
     default:
       return state
   }

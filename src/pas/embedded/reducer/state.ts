@@ -24,6 +24,12 @@ export interface Shortfall {
 /** Measured and failed, ended without submitting, passed but could not be merged, or not to be tried again. */
 export type AttemptEnd = 'gate' | 'unfinished' | 'conflict' | 'fatal'
 
+export interface ContextWindow {
+  readonly window_tokens: number
+  readonly fraction: number
+  readonly hard_stop: number
+}
+
 export interface Range {
   readonly lo: number
   readonly hi: number
@@ -51,6 +57,8 @@ export interface TaskState {
   readonly micro_usd: number
   readonly tokens: number
   readonly lines: { readonly add: number; readonly del: number; readonly files: number } | null
+  /** The last turn that was the first to hear words of a person's; absent: none was. */
+  readonly heard?: { readonly attempt: number; readonly turn: number }
 }
 
 export interface RunState {
@@ -67,6 +75,8 @@ export interface RunState {
   readonly plan_version: number
   readonly expect_tasks: number
   readonly max_attempts: number
+  /** How conversations fill the model's window: the same when the run is resumed or replayed. Absent: the default. */
+  readonly context?: ContextWindow
   readonly base: string
   /** Commit that the run branch points to. */
   readonly head: string
@@ -86,6 +96,8 @@ export interface RunState {
   /** What the run's head came to as a whole, once it was validated. */
   readonly whole?: { readonly kpis: readonly KpiResult[]; readonly violations: readonly Violation[] }
   readonly prompts: number
+  /** How often a person spoke to the run; absent: never. */
+  readonly told?: number
   readonly created_at: number
   readonly started_at: number | null
   readonly ended_at: number | null
@@ -102,6 +114,7 @@ export type RunEvent = { readonly ts: number } & (
       readonly plan_version: number
       readonly expect_tasks: number
       readonly max_attempts: number
+      readonly context?: ContextWindow
       readonly base: string
     }
   | { readonly type: 'card_submitted'; readonly card: JobCard }
@@ -145,6 +158,10 @@ export type RunEvent = { readonly ts: number } & (
       readonly kpis: readonly KpiResult[]
       readonly lines: { readonly add: number; readonly del: number; readonly files: number }
     }
+  /** Words of a person's to the run, or to one of its tasks; masked. */
+  | { readonly type: 'told'; readonly task_id: TaskId | null; readonly text: string; readonly receipt: string }
+  /** Told words, by their number in the run from 1, that this turn of an attempt was the first to hear. */
+  | { readonly type: 'heard'; readonly task_id: TaskId; readonly attempt: number; readonly turn: number; readonly told: readonly number[] }
   | { readonly type: 'merge_dropped'; readonly task_id: TaskId }
   | { readonly type: 'task_merged'; readonly task_id: TaskId }
   | { readonly type: 'paused'; readonly reason: string; readonly shortfall?: Shortfall }

@@ -29,6 +29,10 @@ export function newTask(card: JobCard): TaskState {
   }
 }
 
+function isHeard({ heard }: TaskState, { attempt, turn }: { readonly attempt: number; readonly turn: number }): boolean {
+  return heard !== undefined && (attempt < heard.attempt || (attempt === heard.attempt && turn <= heard.turn))
+}
+
 export function reduceTask(task: TaskState, event: RunEvent, maxAttempts: number): TaskState {
   if (FINAL_TASK.has(task.status)) return task
   switch (event.type) {
@@ -78,6 +82,8 @@ export function reduceTask(task: TaskState, event: RunEvent, maxAttempts: number
             violations: [],
           }
         : task
+    case 'heard':
+      return isHeard(task, event) ? task : { ...task, heard: { attempt: event.attempt, turn: event.turn } }
     default:
       return task
   }

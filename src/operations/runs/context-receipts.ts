@@ -1,0 +1,54 @@
+/** What becomes of an attempt's conversation besides its turns: receipts of it, with counts and ids and no content. */
+import { pinsAt, type Compaction, type Context } from '../../agent/context/context.ts'
+import type { Json } from '../../core/json.ts'
+import { appendReceipt } from '../../ledger/receipts.ts'
+import type { Kit } from '../kit.ts'
+import type { Instructions } from './instructions.ts'
+
+interface Place {
+  readonly run_id: string
+  readonly task_id: string
+  readonly attempt: number
+}
+
+/** Before the request that is the first of the new conversation. */
+export async function recordCompaction(kit: Kit, place: Place, compaction: Compaction, context: Context): Promise<void> {
+  const { turn, reason, kept_turn, before_tokens, after_tokens, items, dropped } = compaction
+  const pins = pinsAt(context, turn).length
+  await append(kit, place, {
+    op: 'context.compact',
+    turn,
+    summary: `${before_tokens} → ${after_tokens} tokens, ${pins} pins kept, ${dropped.length} left out`,
+    detail: {
+      reason,
+      kept_turn,
+      before_tokens,
+      after_tokens,
+      pins,
+      rag_citations: items.map(({ id }) => id),
+      items: items as unknown as Json,
+      dropped: dropped as unknown as Json,
+    },
+  })
+}
+
+export async function recordInstructions(kit: Kit, place: Place, files: readonly Instructions[]): Promise<void> {
+  await append(kit, place, {
+    op: 'context.instructions',
+    summary: files.map(({ path }) => path).join(', '),
+    detail: { files: files.map(({ path, sha256, characters, shown }) => ({ path, sha256, characters, shown: shown.length })) },
+  })
+}
+
+async function append(kit: Kit, place: Place, receipt: { op: string; turn?: number; summary: string; detail: Json }): Promise<void> {
+  await kit.store.transaction((tx) =>
+    appendReceipt(tx, kit, {
+      ...place,
+      ...receipt,
+      summary: kit.redactText(receipt.summary).slice(0, 300),
+      actor: 'operator',
+      surface: 'engine',
+      outcome: 'ok',
+    }),
+  )
+}
