@@ -84,7 +84,9 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
     if (ports.isPausing?.()) return stop('cancelled', 'paused')
     let answer: ModelAnswer
     try {
-      context = await prepared(ports, context, turn)
+      const ready = await prepared(ports, context, turn)
+      if (ready.compactions.length > context.compactions.length) progress.forget()
+      context = ready
       const news = (tokens: number) => ports.onActivity?.({ kind: 'model', model: ports.provider.model, tokens })
       news(0)
       answer = await ports.provider.answer({ messages: context.messages, tools: specs, max_tokens, temperature: 0 }, { ...input.place, turn }, signal, news)

@@ -24,6 +24,8 @@ export interface Progress {
   result(result: Result): Circle | null
   /** Of an answer that calls no tool. */
   silent(): Circle | null
+  /** The conversation was built anew: what was read before may have to be read again. */
+  forget(): void
 }
 
 export function openProgress(): Progress {
@@ -55,6 +57,7 @@ export function openProgress(): Progress {
         ? null
         : { loop: 'same_failure', words: `${SAME_FAILURES} changes in a row left the same tests failing: ${first.replace(/^FAILED /, '').slice(0, 120)}` }
     },
+    forget: () => seen.clear(),
     silent() {
       return ++silent < SILENT_ANSWERS ? null : { loop: 'silent', words: 'the model called no tool three times in a row' }
     },

@@ -3,6 +3,7 @@
  * and entry of `rpc.discover`. A new operation is a file, a line here and a test.
  */
 import { runDo } from './do.ts'
+import { contextShow } from './context-show.ts'
 import { egressShow } from './egress.ts'
 import { fsDiff } from './fs-diff.ts'
 import { fsEdit, fsList, fsPatch, fsRead, fsWrite } from './fs.ts'
@@ -18,6 +19,7 @@ import { runLogs, runStatusRead, runSubscribe } from './run-look.ts'
 import { runBuild, runExec, runLint, runTest } from './run.ts'
 import { ledgerAccept, runApprove, runComplete, runExport, runPause, runReplay, runResume, runTerminate, runUndo, runValidate, runVerify } from './runs.ts'
 import { searchCode } from './search.ts'
+import { runTell } from './tell.ts'
 
 /** In the order in which a reader meets them. */
 export const OPERATIONS: readonly Operation[] = [
@@ -53,6 +55,7 @@ export const OPERATIONS: readonly Operation[] = [
   runPause,
   runResume,
   runTerminate,
+  runTell,
   runApprove,
   runValidate,
   runComplete,
@@ -62,6 +65,7 @@ export const OPERATIONS: readonly Operation[] = [
   runExport,
   runReplay,
   egressShow,
+  contextShow,
   modelList,
   modelShow,
   modelSet,

@@ -3,6 +3,7 @@
  * longest form that fits (full, snippet, summary, citation), and says what was left out and why. The same input gives the
  * same bytes. Source: contracts/rag.md section 4. Pure.
  */
+import { canonicalJson } from '../../core/json.ts'
 import { estimateTokens } from '../../models/prices.ts'
 import { argsOf, callTitle, changedFiles, citeOf, testWords, type Entry, type Result } from './story.ts'
 
@@ -156,7 +157,7 @@ interface Seen {
   tests: string | null
 }
 
-const keyOf = ({ call }: Result): string => `${call.name} ${JSON.stringify(call.arguments)}`
+const keyOf = ({ call }: Result): string => `${call.name} ${canonicalJson(call.arguments)}`
 
 function outdatedBy(result: Result, piece: Piece, seen: Seen): string | null {
   const { file, lines } = piece

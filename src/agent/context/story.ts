@@ -49,16 +49,18 @@ export function argsOf(call: ToolCall): Args {
   return given !== null && typeof given === 'object' && !Array.isArray(given) ? (given as Args) : {}
 }
 
-/** A call in one line: `read src/a.ts 1-40`, `run npm run lint`. */
+/** A call in one line: `read src/a.ts from 1 to 40`, `run npm run lint`; whatever order its arguments came in. */
 export function callTitle(call: ToolCall): string {
-  const args = argsOf(call)
-  const told = Object.entries(args).filter(([key]) => !LONG.has(key))
-  const words = told.map(([key, value]) =>
-    key === 'path' || key === 'query' ? plainWord(value) : Array.isArray(value) ? value.join(' ') : `${key} ${plainWord(value)}`,
-  )
+  const rank = (key: string) => `${NAMED.has(key) ? 0 : 1}${key}`
+  const told = Object.entries(argsOf(call))
+    .filter(([key]) => !LONG.has(key))
+    .toSorted(([a], [b]) => (rank(a) < rank(b) ? -1 : 1))
+  const words = told.map(([key, value]) => (Array.isArray(value) ? value.join(' ') : NAMED.has(key) ? plainWord(value) : `${key} ${plainWord(value)}`))
   return [call.name, ...words].join(' ').replace(/\s+/g, ' ').slice(0, 120)
 }
 
+/** Said without its name. */
+const NAMED = new Set(['path', 'query'])
 const LONG = new Set(['old', 'new', 'content', 'diff', 'summary', 'malformed'])
 const plainWord = (value: Json): string => (typeof value === 'string' ? value : canonicalJson(value))
 

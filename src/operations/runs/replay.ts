@@ -197,7 +197,8 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, { task, sta
   const provider: Provider = { ...recorded, answer: (request, place, stop) => recorded.answer(maskRequest(scene.masking(), request), place, stop) }
   const outcome = await runAgent(
     { provider, tools: agentTools(kit, caller, scene), mask: scene.masking(), world: () => String(scene.world()), hear: async (turn) => ears.at(turn) },
-    input,
+    // How many turns there were says the recording, whatever this machine is set to.
+    { ...input, maxTurns: Number.MAX_SAFE_INTEGER },
     signal,
   )
   if (outcome.kind === 'submitted' || outcome.error === null) return null
