@@ -34,6 +34,8 @@ export interface Passport {
   readonly commands: { readonly test: readonly string[] | null; readonly lint: readonly string[] | null }
   readonly caps: { readonly micro_usd: number | null; readonly tokens: number | null; readonly breach: string }
   readonly key: { readonly id: string; readonly public: string }
+  /** Of a fork: the run, task, attempt and turn that it goes on from. */
+  readonly fork?: { readonly run_id: string; readonly task: string; readonly attempt: number; readonly turn: number }
   readonly started_at: string
 }
 

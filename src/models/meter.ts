@@ -66,6 +66,8 @@ export interface MeterOptions {
   /** false: a model without a known price is not called while a budget in money is set. */
   readonly allowUnknownPrice: boolean
   readonly retryBaseMs?: number
+  /** Turns before this one are in the recording, or something differs: no model is asked for them. */
+  readonly recordedUntil?: number
 }
 
 export function meteredProvider(ports: MeterPorts, provider: Provider, options: MeterOptions): Provider {
@@ -76,6 +78,15 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
       const sha = requestSha(outbound)
       const known = await ports.recall(place, sha)
       if (known) return known
+      if (place.turn < (options.recordedUntil ?? 0))
+        throw new VpError(
+          'model.recording_differs',
+          `${place.task}, turn ${place.turn}: the request is not the one that was recorded, so what comes after it would be no fork`,
+          {
+            next: ['vp replay RUN'],
+            data: { ...place, field: 'request' },
+          },
+        )
       await ports.gate?.(outbound)
       if (!options.price && !options.allowUnknownPrice)
         throw new VpError('budget.price_unknown', `the price of ${provider.name}:${provider.model} is unknown, so no budget could hold`, {

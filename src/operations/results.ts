@@ -150,7 +150,8 @@ const home = {
 export const done = z.object({ ...report, ...home })
 
 /** As `started`, or as `done` where the run was one small change. */
-export const resumed = z.object({ ...report, joined: z.optional(z.boolean()), ...z.partial(z.object(home)).shape })
+const fork = z.optional(z.nullable(z.object({ run_id: z.string(), task: z.string(), attempt: count, turn: count })))
+export const resumed = z.object({ ...report, joined: z.optional(z.boolean()), fork, ...z.partial(z.object(home)).shape })
 
 export const controlled = z.object({ run_id: z.string(), status: z.string(), running: count })
 

@@ -12,6 +12,7 @@ import { appendEvents, findRun } from '../pas/embedded/run-store.ts'
 import { refuseDrift } from './broker/drift.ts'
 import type { Kit, OpenKit } from './kit.ts'
 import { resumeDo, type DoResult } from './do.ts'
+import { resumeFork } from './fork.ts'
 import { operation, type Scene } from './operation.ts'
 import { requireProject } from './projects/project.ts'
 import { resumeProject, type Started } from './projects/start.ts'
@@ -53,6 +54,7 @@ export const runResume = operation<RunParam & NewBudget, Started | DoResult>({
   async handler(params, scene) {
     const { state, project } = await ownRun(scene, params.run)
     const caps = newCaps(scene, state, params)
+    if (state.fork) return resumeFork(scene, state, project, caps)
     return state.origin === 'do' ? resumeDo(scene, state, project, caps) : resumeProject(scene, project, state)
   },
   say: (_params, started) => `run ${started.run_id}: ${started.status}`,
@@ -63,7 +65,7 @@ function newCaps({ caller }: Scene, state: RunState, budget: NewBudget): Caps | 
   const { budget_usd: usd, budget_tokens: tokens } = budget
   if (usd === undefined && tokens === undefined) return undefined
   if (!caller.scopes.has('budget.override')) throw new VpError('policy.scope', 'Missing scope: budget.override', { rule: 'scope/budget.override' })
-  if (state.origin !== 'do')
+  if (state.origin !== 'do' && !state.fork)
     throw new VpError('usage.params', 'what the run of a plan may spend is approved with its plan', {
       next: [`vp approve${usd === undefined ? '' : ` --budget-usd ${usd}`}${tokens === undefined ? '' : ` --budget-tokens ${tokens}`}`, 'vp resume'],
     })

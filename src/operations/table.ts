@@ -5,6 +5,7 @@
 import { runDo } from './do.ts'
 import { contextShow } from './context-show.ts'
 import { egressShow } from './egress.ts'
+import { runFork } from './fork.ts'
 import { fsDiff } from './fs-diff.ts'
 import { fsEdit, fsList, fsPatch, fsRead, fsWrite } from './fs.ts'
 import { gitBranch, gitCommit, gitDiff, gitLog, gitShow, gitStatus } from './git.ts'
@@ -64,6 +65,7 @@ export const OPERATIONS: readonly Operation[] = [
   ledgerAccept,
   runExport,
   runReplay,
+  runFork,
   egressShow,
   contextShow,
   modelList,

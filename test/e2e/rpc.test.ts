@@ -157,6 +157,7 @@ function everyMethod(framing: RpcFraming): void {
     assert.equal((await call('context.show', { run }))['proved'], true)
     assert.ok(existsSync(String((await call('run.export', { run }))['path'])))
     assert.equal((await call('run.replay', { run }))['equal'], true)
+    assert.deepEqual((await call('run.fork', { run, from: 2 }))['fork'], { run_id: run, task: 'T4', attempt: 1, turn: 2 })
     const { seq, status } = await call('run.subscribe', { run })
     assert.ok(Number(seq) > 10)
     assert.equal(status, 'completed')

@@ -23,7 +23,13 @@ export interface AttemptModel {
   readonly onSwitch?: ((words: string) => void) | undefined
 }
 
-export async function attemptProvider(kit: Kit, { run_id, project_id, caps }: RunState, task: TaskState, mask: Masking, how: AttemptModel): Promise<Provider> {
+export async function attemptProvider(
+  kit: Kit,
+  { run_id, project_id, caps, fork }: RunState,
+  task: TaskState,
+  mask: Masking,
+  how: AttemptModel,
+): Promise<Provider> {
   const { model, onRetry } = how
   const purse = { kind: 'run', run_id, task_id: task.task_id, attempt: task.attempt } as const
   const meter = (
@@ -43,6 +49,7 @@ export async function attemptProvider(kit: Kit, { run_id, project_id, caps }: Ru
         tier: chosen.tier,
         energy: chosen.energy,
         allowUnknownPrice: mayBeUnknown || caps.micro_usd === null,
+        ...(fork && task.attempt === 1 ? { recordedUntil: fork.turn } : {}),
       },
     )
   const { broker } = model

@@ -61,7 +61,8 @@ export async function collectBundle(kit: Kit, run: RunScene, state: RunState, pr
   }))
   if (!rows.plan) throw new VpError('plan.none', `plan v${state.plan_version} is gone`)
   const branch = (await readRef(kit.git, run.repository.gitDir, run.branch)) ?? state.head
-  const roots = rootsOf(state)
+  const forked = rows.events.find((event) => event.type === 'forked')
+  const roots = rootsOf(state, forked?.carry_base ?? null)
   return {
     run_id: state.run_id,
     key: { id: kit.key().id, public: kit.key().publicKey },
@@ -78,28 +79,37 @@ export async function collectBundle(kit: Kit, run: RunScene, state: RunState, pr
       answer: JSON.parse(response) as Exchange['answer'],
     })),
     commits: { base: state.base, head: state.head, branch, ...(roots.length > 1 ? { roots } : {}) },
-    pack: (await packOf(kit, run, roots, branch)).toString('base64'),
+    pack: (await packOf(kit, run, { roots, branch, carried: forked?.carry_tree ?? null })).toString('base64'),
     object_format: run.repository.objectFormat,
   }
 }
 
-/** The base, and what repairs brought in. */
-function rootsOf(state: RunState): string[] {
+/** The base, what repairs brought in, and what a fork's files grew from. */
+function rootsOf(state: RunState, carried: string | null): string[] {
   const merges = Object.values(state.tasks).flatMap((task) => task.card.payload.merge ?? [])
   const ours = new Set(Object.values(state.tasks).map((task) => task.commit))
-  return [...new Set([state.base, ...merges.flatMap(({ base, person }) => [base, person])])].filter((commit) => !ours.has(commit))
+  return [...new Set([state.base, ...(carried === null ? [] : [carried]), ...merges.flatMap(({ base, person }) => [base, person])])].filter(
+    (commit) => !ours.has(commit),
+  )
 }
 
 /** The base as a root of its own (no history before it), and so whatever a repair brought in, then the run's commits and every tree an attempt ended in. */
-async function packOf(kit: Kit, run: RunScene, roots: readonly string[], branch: string): Promise<Buffer> {
+async function packOf(
+  kit: Kit,
+  run: RunScene,
+  { roots, branch, carried }: { readonly roots: readonly string[]; readonly branch: string; readonly carried: string | null },
+): Promise<Buffer> {
   const { git } = kit
   const gitDir = run.repository.gitDir
   const commits = (await git(['rev-list', branch, ...roots.map((root) => `^${root}`)], { gitDir })).stdout.toString().split('\n').filter(Boolean)
   const listed = (
-    await git(['rev-list', '--objects', '--no-walk=unsorted', ...[...roots, ...commits].map((commit) => `${commit}^{tree}`)], {
-      gitDir,
-      accept: [128],
-    })
+    await git(
+      ['rev-list', '--objects', '--no-walk=unsorted', ...[...roots, ...commits].map((commit) => `${commit}^{tree}`), ...(carried === null ? [] : [carried])],
+      {
+        gitDir,
+        accept: [128],
+      },
+    )
   ).stdout.toString()
   const trees = listed
     .split('\n')

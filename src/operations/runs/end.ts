@@ -23,7 +23,7 @@ export async function keepBase(kit: Kit, human: HumanRepository, runId: string, 
 
 /** `vp/<run>` in the human's repository: the run's commits, reachable while it goes on. Refs only. */
 export async function publishBranch(kit: Kit, run: RunScene, state: RunState, head: string): Promise<void> {
-  if (head === state.base || state.kind === 'rehearsal' || state.kind === 'replay') return
+  if (head === state.base || state.kind === 'rehearsal' || (state.kind === 'replay' && !state.fork)) return
   const at = await readRef(kit.git, run.human.view, run.branch)
   if (at === head) return
   const isRuns = at === null || (await isWithin(kit, run, at, head))

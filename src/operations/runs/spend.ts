@@ -209,7 +209,8 @@ async function writeSettlement(
     place.turn,
     settlement.request_sha,
     canonicalJson(settlement.request),
-    canonicalJson(answer),
+    // In its own order: what is recalled goes out again with the very bytes that a server has in its cache.
+    JSON.stringify(answer),
   )
   if (answer || settlement.usage_source) {
     await writeSpent(tx, kit, purse, usage)

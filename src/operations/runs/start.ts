@@ -13,8 +13,8 @@ import { sealChain } from '../../ledger/checkpoints.ts'
 import { checkPassport, printDocument, type Passport } from '../../ledger/passport.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { JobCard, RunKind } from '../../pas/contract/types.ts'
-import type { Caps, RunState } from '../../pas/embedded/reducer/state.ts'
-import { appendEvents } from '../../pas/embedded/run-store.ts'
+import type { Caps, ContextWindow, ForkOrigin, RunState } from '../../pas/embedded/reducer/state.ts'
+import { appendEvents, type EventDraft } from '../../pas/embedded/run-store.ts'
 import type { PlanTask, ProjectFile } from '../../plms/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
 import type { Tx } from '../../store/contract.ts'
@@ -36,8 +36,22 @@ export interface StartRequest {
   readonly model: { readonly name: string; readonly model: string; readonly host: string; readonly tier: string; readonly snapshot?: Json }
   /** A rehearsal runs some tasks only; absent: all leaves. */
   readonly only?: readonly number[]
+  /** Of a fork: what it is given of the run that it comes from. */
+  readonly fork?: ForkSeed
   /** Asked in the transaction that makes the run: one to join in its place, or null. What it writes is written with the run. */
   readonly enter?: (tx: Tx) => Promise<RunState | null>
+}
+
+export interface ForkSeed {
+  readonly base: string
+  readonly origin: ForkOrigin
+  readonly context?: ContextWindow
+  /** Into the new run's repository. */
+  prepare(gitDir: string): Promise<void>
+  /** Between the cards and the run's start. */
+  events(cards: readonly JobCard[]): EventDraft[]
+  /** In the transaction that makes the run. */
+  write(tx: Tx, runId: RunId): Promise<void>
 }
 
 export interface StartedRun {
@@ -56,7 +70,8 @@ export async function requireStart(kit: Kit, root: string): Promise<{ human: Hum
 
 /** Creates the run and returns it executing. Throws `workspace.*`, `usage.identity`, `sandbox.unavailable`, `run.passport`. */
 export async function startRun(kit: Kit, request: StartRequest): Promise<StartedRun> {
-  const { human, base } = await requireStart(kit, request.root)
+  const { human, base: here } = await requireStart(kit, request.root)
+  const base = request.fork?.base ?? here
   const sandbox = await kit.sandbox()
   const runId = mintRunId(kit.clock, kit.random)
   const directory = runDirectory(kit, runId)
@@ -69,6 +84,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
   renameSync(join(directory, 'replay_passport.json.new'), join(directory, 'replay_passport.json'))
   writeFileSync(join(directory, 'project.json'), printDocument(request.project))
   createRunRepository(join(directory, 'repository.git'), human, { branch: branchOf(runId), commit: base })
+  await request.fork?.prepare(join(directory, 'repository.git'))
   kit.point('start.before')
   const started = await kit.store.transaction(
     async (tx) => {
@@ -96,12 +112,14 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
           plan_version: request.plan.version,
           expect_tasks: cards.length,
           max_attempts: kit.config.max_attempts,
-          context: kit.config.context,
+          context: request.fork?.context ?? kit.config.context,
           base,
         },
         ...cards.map((card) => ({ type: 'card_submitted' as const, card })),
+        ...(request.fork?.events(cards) ?? []),
         { type: 'run_started' },
       ])
+      await request.fork?.write(tx, runId)
       await appendReceipt(tx, kit, {
         op: 'run.start',
         actor: 'human',
@@ -177,6 +195,7 @@ async function makePassport(
     commands: { test: request.project.test?.argv ?? null, lint: request.project.lint?.argv ?? null },
     caps: { micro_usd: request.caps.micro_usd, tokens: request.caps.tokens, breach: request.caps.breach },
     key: { id: kit.key().id, public: kit.key().publicKey },
+    ...(request.fork ? { fork: request.fork.origin } : {}),
     started_at: isoUtc(kit.clock.now()),
   })
 }

@@ -78,6 +78,8 @@ export function reduceRun(state: RunState, event: RunEvent): RunState {
       const whole = { kpis: event.kpis ?? [], violations: event.violations.filter(({ kind, task_id }) => task_id === null && kind !== 'kpi') }
       return { ...state, status, whole, reason: event.violations[0] ? violationWords(event.violations[0]) : null, ended_at: event.ts }
     }
+    case 'forked':
+      return state.fork ? state : { ...state, fork: event.origin }
     case 'told':
       return { ...state, told: (state.told ?? 0) + 1 }
     default:

@@ -30,6 +30,16 @@ export interface ContextWindow {
   readonly hard_stop: number
 }
 
+/** Where a fork goes on from. */
+export interface ForkOrigin {
+  readonly run_id: string
+  /** `T3` */
+  readonly task: string
+  readonly attempt: number
+  /** Its first own turn; those before are recorded. */
+  readonly turn: number
+}
+
 export interface Range {
   readonly lo: number
   readonly hi: number
@@ -98,6 +108,7 @@ export interface RunState {
   readonly prompts: number
   /** How often a person spoke to the run; absent: never. */
   readonly told?: number
+  readonly fork?: ForkOrigin
   readonly created_at: number
   readonly started_at: number | null
   readonly ended_at: number | null
@@ -157,6 +168,16 @@ export type RunEvent = { readonly ts: number } & (
       readonly to: string
       readonly kpis: readonly KpiResult[]
       readonly lines: { readonly add: number; readonly del: number; readonly files: number }
+    }
+  /** A run that goes on from a turn of another: its one task begins as that attempt began. */
+  | {
+      readonly type: 'forked'
+      readonly task_id: TaskId
+      readonly origin: ForkOrigin
+      readonly why: AttemptEnd | null
+      readonly feedback: string | null
+      readonly carry_tree: string | null
+      readonly carry_base: string | null
     }
   /** Words of a person's to the run, or to one of its tasks; masked. */
   | { readonly type: 'told'; readonly task_id: TaskId | null; readonly text: string; readonly receipt: string }

@@ -82,6 +82,10 @@ export function reduceTask(task: TaskState, event: RunEvent, maxAttempts: number
             violations: [],
           }
         : task
+    case 'forked': {
+      const { why, feedback, carry_tree, carry_base } = event
+      return task.attempt === 0 ? { ...task, why, feedback, carry_tree, carry_base } : task
+    }
     case 'heard':
       return isHeard(task, event) ? task : { ...task, heard: { attempt: event.attempt, turn: event.turn } }
     default:

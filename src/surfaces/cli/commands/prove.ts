@@ -6,9 +6,13 @@ import type { Completed } from '../../../operations/runs/complete.ts'
 import type { Replayed } from '../../../operations/runs/replay.ts'
 import type { Undone } from '../../../operations/runs/undo.ts'
 import { verifyError, type VerifyResult } from '../../../operations/runs/verify.ts'
-import type { Command, CommandContext } from '../command.ts'
+import type { Command, CommandContext, Outcome } from '../command.ts'
 import { foreignNote, noted, projectHere } from './ledger-reader.ts'
-import { textFlag } from '../parse.ts'
+import { numberFlag, textFlag } from '../parse.ts'
+import { runFork } from '../../../operations/fork.ts'
+import type { Started } from '../../../operations/projects/start.ts'
+import { budgetFlags, reportOutcome } from './runs.ts'
+import { watchRun } from '../watch.ts'
 import { paint } from '../finish.ts'
 import { doneScreen, linesScreen } from '../screens/by-hand.ts'
 import { completeScreen, validateScreen } from '../screens/prove.ts'
@@ -135,14 +139,23 @@ export const replayCommand: Command = {
   name: 'replay',
   group: 'prove',
   summary: 'run it again, offline, byte by byte',
-  usage: 'vp replay RUN|BUNDLE [--allow-drift]',
+  usage: 'vp replay RUN|BUNDLE [--allow-drift] [--from TURN [--task ID] [--tier T | --model P:NAME]]',
   takes: 1,
-  examples: ['vp replay 9c1f', 'vp replay run.vpb', 'vp replay --json | jq .result.equal'],
-  flags: { 'allow-drift': { type: 'boolean', help: 'also where the model behind a name has changed' } },
+  examples: ['vp replay 9c1f', 'vp replay run.vpb', 'vp replay 9c1f --from 4 --tier Local-Medium'],
+  flags: {
+    'allow-drift': { type: 'boolean', help: 'also where the model behind a name has changed' },
+    from: { type: 'string', help: 'a fork: a new run that goes on from this turn with a model' },
+    task: { type: 'string', help: 'of the fork; else the task that asked last' },
+    tier: { type: 'string', help: 'whose model answers in the fork' },
+    model: { type: 'string', help: 'the same, as provider:name' },
+    'budget-usd': { type: 'string', help: 'cap of the fork in dollars (0.50)' },
+    'budget-tokens': { type: 'string', help: 'cap of the fork in tokens (200,000)' },
+  },
   needsKit: true,
-  exits: [0, 2, 3, 4],
-  json: 'equal, trees[]{task_id,tree,equal}, operations, divergence{task_id,turn,field,was,is}',
+  exits: [0, 2, 3, 4, 5, 6, 8, 130],
+  json: 'equal, trees[]{task_id,tree,equal}, operations, divergence{task_id,turn,field,was,is}; a fork: as vp start, and fork{run_id,task,attempt,turn}',
   async run(context) {
+    if (context.flags['from'] !== undefined) return forkOutcome(context)
     const answer = await context.call(runReplay, { ...one(context), ...(context.flags['allow-drift'] === true ? { allow_drift: true } : {}) })
     const result = answer.result as Replayed
     const view = {
@@ -164,6 +177,27 @@ export const replayCommand: Command = {
       screen: (look) => replayScreen(view, look),
     }
   },
+}
+
+/** From a turn on with a model: watched like every run. */
+async function forkOutcome(context: CommandContext): Promise<Outcome> {
+  const { flags } = context
+  const [task, tier, model] = ['task', 'tier', 'model'].map((name) => textFlag(flags, name))
+  const watch = watchRun(context, { steps: true })
+  try {
+    const params = {
+      ...one(context),
+      from: numberFlag(flags, 'from'),
+      ...(task ? { task } : {}),
+      ...(tier ? { tier } : {}),
+      ...(model ? { model } : {}),
+      ...budgetFlags(context),
+    }
+    const answer = await context.call(runFork, params, { live: watch.live })
+    return reportOutcome(answer.result as Started, answer.receipt)
+  } finally {
+    watch.end()
+  }
 }
 
 export const exportCommand: Command = {

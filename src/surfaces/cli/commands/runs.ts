@@ -14,7 +14,7 @@ import { doScreen } from '../screens/small-change.ts'
 import { watchRun } from '../watch.ts'
 import { nextOf } from './look.ts'
 
-function reportOutcome(result: Started, receipt: string): Outcome {
+export function reportOutcome(result: Started, receipt: string): Outcome {
   return {
     result,
     exit: result.exit,
@@ -147,7 +147,7 @@ export const resumeCommand: Command = {
   },
 }
 
-function budgetFlags({ flags }: CommandContext): { budget_usd?: number; budget_tokens?: number } {
+export function budgetFlags({ flags }: CommandContext): { budget_usd?: number; budget_tokens?: number } {
   const budget_usd = numberFlag(flags, 'budget-usd')
   const budget_tokens = numberFlag(flags, 'budget-tokens')
   return { ...(budget_usd === undefined ? {} : { budget_usd }), ...(budget_tokens === undefined ? {} : { budget_tokens }) }

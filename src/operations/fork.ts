@@ -1,0 +1,123 @@
+/** run.fork: a recorded task again from one of its turns, with another model. Approved by being typed, like `vp do`. */
+import * as z from 'zod/mini'
+import { VpError } from '../core/errors.ts'
+import { LOCAL_PRESETS, offeredModels } from '../models/choose.ts'
+import type { RunState } from '../pas/embedded/reducer/state.ts'
+import type { ProjectFile } from '../plms/contract/types.ts'
+import type { Kit } from './kit.ts'
+import { openModel } from './models.ts'
+import { operation, type Scene } from './operation.ts'
+import { loadPlan } from './projects/plans.ts'
+import { requireProject } from './projects/project.ts'
+import { resumed } from './results.ts'
+import { ownRun } from './runs/chosen-run.ts'
+import { resumeRun } from './runs/drive.ts'
+import { forkPoint, seedOf } from './runs/fork.ts'
+import { reportRun, type RunReport } from './runs/report.ts'
+import { openRunScene } from './runs/run-scene.ts'
+import { driveSession, endError, prdContext, type Session } from './runs/session.ts'
+import { startRun } from './runs/start.ts'
+
+export interface Forked extends RunReport {
+  readonly exit: number
+  readonly joined: boolean
+  readonly fork: RunState['fork'] | null
+}
+
+interface Params {
+  readonly run?: string | undefined
+  readonly from: number
+  readonly task?: string | undefined
+  readonly model?: string | undefined
+  readonly tier?: string | undefined
+  readonly budget_usd?: number | undefined
+  readonly budget_tokens?: number | undefined
+}
+
+export const runFork = operation<Params, Forked>({
+  name: 'run.fork',
+  summary: 'a recorded task again from one of its turns, with another model',
+  params: z.strictObject({
+    run: z.optional(z.string()),
+    from: z.int().check(z.gte(1), z.lte(10_000)),
+    task: z.optional(z.string().check(z.regex(/^T?\d{1,6}$/i))),
+    model: z.optional(z.string().check(z.minLength(3), z.maxLength(200))),
+    tier: z.optional(z.string().check(z.minLength(1), z.maxLength(60))),
+    budget_usd: z.optional(z.number().check(z.nonnegative())),
+    budget_tokens: z.optional(z.int().check(z.nonnegative())),
+  }) as never,
+  result: resumed as never,
+  effect: 'spend',
+  scope: 'projects.start',
+  decide: (_params, { caller }) =>
+    caller.surface === 'cli' || caller.scopes.has('projects.approve')
+      ? { effect: 'allow', rule: 'scope/projects.start', reason: 'a person typed it' }
+      : { effect: 'ask', rule: 'global/unapproved-run', reason: 'a run that nobody approved' },
+  ask: (params) => ({
+    wants: `do a recorded task again from turn ${params.from}, with a model`,
+    reaches: 'a tree of its own, then a branch vp/RUN of its own',
+    undo: 'the branch: all. Not: what the model read and what it cost',
+    fullyUndoable: false,
+    maxExtent: 'call',
+  }),
+  async handler(params, scene) {
+    const { kit, tree } = scene
+    const { state, project } = await ownRun(scene, params.run)
+    const point = await forkPoint(kit, state, params.from, params.task)
+    const model = await openModel(withModel(kit, params), tree.root, scene.caller)
+    const source = await openRunScene(kit, state, project)
+    const plan = await kit.store.read((tx) => loadPlan(tx, state.project_id, state.plan_version))
+    if (!plan) throw new VpError('plan.none', `plan v${state.plan_version} of run ${state.run_id} is gone`, { next: ['vp verify'] })
+    const { state: fork } = await startRun(kit, {
+      root: tree.root,
+      project,
+      plan,
+      kind: 'replay',
+      caps: {
+        micro_usd: Math.round((params.budget_usd ?? kit.config.do_budget_usd) * 1e6),
+        tokens: params.budget_tokens ?? kit.config.do_budget_tokens,
+        breach: 'pause',
+      },
+      model: { name: model.provider.name, model: model.provider.model, host: model.host, tier: model.tier },
+      only: [point.task.card.payload.n],
+      fork: await seedOf(kit, source, point),
+    })
+    return toItsEnd(scene, { ...(await sessionOf(scene, fork, project)), model })
+  },
+  say: (params, result) => `from turn ${params.from} of ${result.fork?.run_id ?? 'a run'}: ${result.status}`,
+})
+
+/** A fork that was paused or killed goes on as one: under its own caps. */
+export async function resumeFork(scene: Scene, state: RunState, project: ProjectFile, caps?: RunState['caps']): Promise<Forked> {
+  const model = await openModel(scene.kit, scene.tree.root, scene.caller)
+  return toItsEnd(scene, { ...(await sessionOf(scene, await resumeRun(scene.kit, state, caps), project)), model })
+}
+
+async function sessionOf(scene: Scene, state: RunState, project: ProjectFile): Promise<Omit<Session, 'model'>> {
+  const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
+  return { state, project, gates: record.approval?.gates ?? [], prd: record.approval ? prdContext(scene) : null }
+}
+
+async function toItsEnd(scene: Scene, session: Session): Promise<Forked> {
+  const end = await driveSession(scene, session)
+  scene.notes['run'] = end.state.run_id
+  const { exit, error } = endError(scene.kit, end)
+  if (error) throw error
+  return { ...(await reportRun(scene.kit, end.state, null)), exit, joined: false, fork: end.state.fork ?? null }
+}
+
+/** `--model` names one; `--tier` takes what is there for a tier. Throws `usage.params`, `model.none`. */
+function withModel(kit: Kit, { model, tier }: Params): Kit {
+  const chosen = model ?? (tier === undefined ? undefined : ofTier(kit, tier))
+  return chosen === undefined ? kit : { ...kit, env: { ...kit.env, VP_MODEL: chosen } }
+}
+
+function ofTier(kit: Kit, tier: string): string {
+  const preset = LOCAL_PRESETS.find((one) => one.tier === tier)
+  if (preset) return `${preset.provider}:${preset.model}`
+  const offered = offeredModels(kit.env).find(({ spec }) => spec.tier === tier)
+  if (offered) return `${offered.spec.provider}:${offered.spec.model}`
+  throw new VpError('model.none', `nothing is configured for the tier ${JSON.stringify(tier)}`, {
+    next: ['vp model list', 'vp replay RUN --from TURN --model PROVIDER:NAME'],
+  })
+}
