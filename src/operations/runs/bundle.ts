@@ -75,12 +75,20 @@ export async function collectBundle(kit: Kit, run: RunScene, state: RunState, pr
       attempt,
       turn,
       request_sha,
-      request: JSON.parse(request) as Exchange['request'],
-      answer: JSON.parse(response) as Exchange['answer'],
+      request: recorded<Exchange['request']>(request, task, turn),
+      answer: recorded<Exchange['answer']>(response, task, turn),
     })),
     commits: { base: state.base, head: state.head, branch, ...(roots.length > 1 ? { roots } : {}) },
     pack: (await packOf(kit, run, { roots, branch, carried: forked?.carry_tree ?? null })).toString('base64'),
     object_format: run.repository.objectFormat,
+  }
+}
+
+function recorded<Part>(text: string, task: string, turn: number): Part {
+  try {
+    return JSON.parse(text) as Part
+  } catch (cause) {
+    throw new VpError('ledger.altered', `${task}, turn ${turn}: what is recorded is not JSON`, { cause, next: ['vp verify'] })
   }
 }
 

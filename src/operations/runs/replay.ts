@@ -6,10 +6,11 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runAgent } from '../../agent/loop.ts'
-import { isVpError, type VpError } from '../../core/errors.ts'
+import { isVpError, VpError } from '../../core/errors.ts'
+import { parseReceipt } from '../../ledger/receipts.ts'
 import type { Provider } from '../../models/contract.ts'
 import { maskRequest } from '../../models/meter.ts'
-import { recordedProvider } from '../../models/recorded.ts'
+import { answerSha, recordedProvider } from '../../models/recorded.ts'
 import { reduce } from '../../pas/embedded/reducer/reduce.ts'
 import type { RunEvent, RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import { scopesOf } from '../../policy/scopes.ts'
@@ -192,7 +193,8 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, { task, sta
   const { input } = await attemptInput(kit, run, state, task, tree, bundle.prd)
   const ears = openEars({ task_id: task.task_id, attempt: task.attempt })
   ears.take(bundle.events)
-  const recorded = endingProvider(recordedProvider(bundle.exchanges, 'recorded'), bundle, `T${payload.n}`, task.attempt)
+  const answers = receiptedProvider(recordedProvider(bundle.exchanges, 'recorded'), bundle, task)
+  const recorded = endingProvider(answers, bundle, `T${payload.n}`, task.attempt)
   // What was recorded is what left: behind the filter.
   const provider: Provider = { ...recorded, answer: (request, place, stop) => recorded.answer(maskRequest(scene.masking(), request), place, stop) }
   const outcome = await runAgent(
@@ -204,6 +206,27 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, { task, sta
   if (outcome.kind === 'submitted' || outcome.error === null) return null
   if (!isVpError(outcome.error)) throw outcome.error
   return outcome.error.code === 'cancelled' && outcome.error.message === ENDED_HERE ? null : outcome.error
+}
+
+/** An answer that is not the one whose receipt was written is a divergence by itself, whatever came of it. */
+function receiptedProvider(provider: Provider, bundle: Bundle, task: TaskState): Provider {
+  const ours = bundle.receipts.filter((row) => row.op === 'model.call' && row.task_id === task.task_id && row.attempt === task.attempt).map(parseReceipt)
+  return {
+    ...provider,
+    async answer(request, place, signal) {
+      const answer = await provider.answer(request, place, signal)
+      const receipt = ours.findLast((one) => one.turn === place.turn && one.outcome === 'ok')
+      const is = answerSha(answer)
+      if (receipt?.output_sha === undefined || receipt.output_sha === is) return answer
+      throw new VpError(
+        'model.recording_differs',
+        `${place.task}, attempt ${place.attempt}, turn ${place.turn}: the answer is not the one that its receipt names`,
+        {
+          data: { ...place, field: 'answer', was: `sha256 ${receipt.output_sha.slice(0, 16)}`, is: `sha256 ${is.slice(0, 16)}` },
+        },
+      )
+    },
+  }
 }
 
 const ENDED_HERE = 'the recording ends here'
