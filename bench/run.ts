@@ -2,13 +2,16 @@
  * `npm run bench`: what vp takes beside the bare Node it runs on, measured in the same minutes. Ratios are the claim,
  * milliseconds only the picture. Runs are interleaved, so that a busy moment meets all of them.
  * `npm run bench -- patch` measures the patch engine instead, `npm run bench -- sandbox` the cost of one sandboxed command,
- * `npm run bench -- undo` what a thousand files take to be given back.
+ * `npm run bench -- undo` what a thousand files take to be given back, `npm run bench -- agent` the whole way of a small change
+ * beside an agent that proves nothing.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { cpus, tmpdir, totalmem } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { benchAgent } from './agent.ts'
 import { measureDo, type DoFigures } from './small-change.ts'
+import { median, printRows } from './rows.ts'
 import { writeLedger } from './ledger.ts'
 import { benchPatch } from './patch.ts'
 import { benchSandbox } from './sandbox.ts'
@@ -21,6 +24,7 @@ const RECEIPTS = 100_000
 if (process.argv[2] === 'patch') benchPatch()
 else if (process.argv[2] === 'sandbox') await benchSandbox()
 else if (process.argv[2] === 'undo') benchUndo()
+else if (process.argv[2] === 'agent') await benchAgent(VP, ROUNDS)
 else await benchProgram()
 
 async function benchProgram(): Promise<void> {
@@ -54,21 +58,10 @@ function startTimes(cwd: string, env: NodeJS.ProcessEnv): Record<'node' | 'versi
   return { node: median(times.node), version: median(times.version), status: median(times.status) }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-}
-
-interface Row {
-  readonly what: string
-  readonly value: string
-  readonly limit: string
-  readonly holds: boolean
-}
-
 function print(starts: ReturnType<typeof startTimes>, small: DoFigures): void {
   const ms = (value: number) => `${value.toFixed(1)} ms`
   const ratio = (value: number) => `${(value / starts.node).toFixed(2)} ×`
-  const rows: Row[] = [
+  const rows = [
     { what: 'node -e 0, the yardstick', value: ms(starts.node), limit: '', holds: true },
     { what: 'vp --version', value: `${ratio(starts.version)}  ${ms(starts.version)}`, limit: '1.5 ×', holds: starts.version <= 1.5 * starts.node },
     {
@@ -92,12 +85,5 @@ function print(starts: ReturnType<typeof startTimes>, small: DoFigures): void {
     { what: 'vp do: four requests', value: `${small.characters.toLocaleString('en')} characters`, limit: '26,000', holds: small.characters <= 26_000 },
     { what: 'vp do: memory, all of vp', value: `${small.peakMb.toFixed(0)} MB`, limit: '100 MB', holds: small.peakMb <= 100 },
   ]
-  const width = (pick: (row: Row) => string) => Math.max(...rows.map((row) => pick(row).length))
-  const [a, b, c] = [width((row) => row.what), width((row) => row.value), width((row) => row.limit)]
-  const lines = rows.map((row) =>
-    `${row.what.padEnd(a)}  ${row.value.padEnd(b)}  ${row.limit.padStart(c)}  ${row.limit === '' ? '' : row.holds ? 'holds' : 'MISSED'}`.trimEnd(),
-  )
-  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, node ${process.versions.node}, sandbox ${small.backend}, median of ${ROUNDS}`
-  process.stdout.write(`${lines.join('\n')}\n${machine}\n`)
-  if (rows.some((row) => !row.holds)) process.exitCode = 1
+  printRows(rows, `sandbox ${small.backend}, median of ${ROUNDS}`)
 }

@@ -14,7 +14,14 @@ export interface DoFigures {
   readonly characters: number
   readonly peakMb: number
   readonly backend: string
+  /** From its start to its end. */
+  readonly wallMs: number
+  /** Of the messages of a request, the share of bytes that the next one begins with; the least of all. */
+  readonly prefixReused: number
 }
+
+/** How vp is started: `bin/vp`, or Node with something before it. */
+export type Launch = readonly [program: string, ...args: string[]]
 
 const line = (n: number) => `export const price${n} = (net) => net * 1.${n} // ${'x'.repeat(20)}\n`
 const FILE = `${Array.from({ length: 11 }, (_, n) => line(10 + n)).join('')}export const add = (a, b) => a - b\n`.padEnd(799, '/') + '\n'
@@ -40,7 +47,7 @@ const STEPS = [
 export async function measureDo(vp: string, env: Readonly<Record<string, string>>, root: string, rounds: number): Promise<DoFigures> {
   const all: (DoFigures & { round: number })[] = []
   for (let round = -1; round < rounds; round++) {
-    const figures = await once(vp, env, root)
+    const figures = await doOnce([vp], env, root)
     if (round >= 0) all.push({ ...figures, round }) // the first one fills caches and probes the sandbox
   }
   const middle = (pick: (one: DoFigures) => number) => all.map(pick).toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? Number.NaN
@@ -54,28 +61,39 @@ export async function measureDo(vp: string, env: Readonly<Record<string, string>
     characters: middle((one) => one.characters),
     peakMb: Math.max(...all.map((one) => one.peakMb)),
     backend: all[0]?.backend ?? '',
+    wallMs: middle((one) => one.wallMs),
+    prefixReused: Math.min(...all.map((one) => one.prefixReused)),
   }
 }
 
-async function once(vp: string, env: Readonly<Record<string, string>>, root: string): Promise<DoFigures> {
+let made = 0
+
+/** A repository with one failing test, each with a tree of its own: what was measured of one is no measure of another. */
+export function makeRepository(env: Readonly<Record<string, string>>, root: string): string {
   const place = mkdtempSync(join(root, 'do-'))
   for (const [path, content] of Object.entries(FILES)) {
     mkdirSync(join(place, path, '..'), { recursive: true })
     writeFileSync(join(place, path), content)
   }
+  writeFileSync(join(place, 'package.json'), FILES['package.json']?.replace('"bench"', `"bench-${String(++made).padStart(4, '0')}"`) ?? '')
   const git = (...args: string[]) => execFileSync('git', ['-c', 'user.name=A', '-c', 'user.email=a@example.org', ...args], { cwd: place, env: { ...env } })
   git('init', '-q', '-b', 'main')
   git('config', 'user.name', 'A. Person')
   git('config', 'user.email', 'person@example.org')
   git('add', '-A')
   git('commit', '-qm', 'start')
+  return place
+}
+
+export async function doOnce([program, ...before]: Launch, env: Readonly<Record<string, string>>, root: string): Promise<DoFigures> {
+  const place = makeRepository(env, root)
   const arrivals: number[] = []
   const server = await startScriptedServer((_request, n) => {
     arrivals.push(performance.now())
     return TURNS[n - 1] ?? { text: 'done' }
   })
   const began = performance.now()
-  const child = spawn(vp, ['do', 'fix the failing test', '--json'], {
+  const child = spawn(program, [...before, 'do', 'fix the failing test', '--json'], {
     cwd: place,
     env: { ...env, VP_MODEL: 'openai_compatible:scripted', VP_MODEL_BASE_URL: server.baseUrl },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -84,6 +102,7 @@ async function once(vp: string, env: Readonly<Record<string, string>>, root: str
   const out: Buffer[] = []
   child.stdout.on('data', (part: Buffer) => out.push(part))
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  const wallMs = performance.now() - began
   const document = JSON.parse(Buffer.concat(out).toString('utf8')) as { result: { run_id: string; backend: string } }
   if (code !== 0) throw new Error(`vp do: exit ${code}`)
   await server.close()
@@ -99,7 +118,43 @@ async function once(vp: string, env: Readonly<Record<string, string>>, root: str
     characters: server.requests.reduce((sum, request) => sum + JSON.stringify(request).length, 0),
     peakMb: peak(),
     backend: document.result.backend,
+    wallMs,
+    prefixReused: prefixReused(server.requests.map(({ messages }) => messages)),
   }
+}
+
+/** The same turns with the reference agent: ms to its first request, and in all. */
+export async function referenceOnce(
+  node: string,
+  agent: string,
+  env: Readonly<Record<string, string>>,
+  root: string,
+): Promise<{ firstRequestMs: number; wallMs: number }> {
+  const place = makeRepository(env, root)
+  let first = Number.NaN
+  const server = await startScriptedServer((_request, n) => {
+    if (n === 1) first = performance.now()
+    return TURNS[n - 1] ?? { text: 'done' }
+  })
+  const began = performance.now()
+  const child = spawn(node, [agent, server.baseUrl, 'fix the failing test'], { cwd: place, env: { ...env }, stdio: ['ignore', 'ignore', 'inherit'] })
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  const wallMs = performance.now() - began
+  await server.close()
+  if (code !== 0 || server.requests.length !== TURNS.length) throw new Error(`the reference agent: exit ${code}, ${server.requests.length} requests`)
+  rmSync(place, { recursive: true, force: true })
+  return { firstRequestMs: first - began, wallMs }
+}
+
+function prefixReused(requests: readonly (readonly unknown[])[]): number {
+  const texts = requests.map((messages) => JSON.stringify(messages).slice(0, -1))
+  const shares = texts.slice(1).map((text, index) => {
+    const before = texts[index] ?? ''
+    let same = 0
+    while (same < before.length && before[same] === text[same]) same++
+    return same / before.length
+  })
+  return Math.min(1, ...shares)
 }
 
 /** ms that each tool itself took, by its receipt. */
