@@ -11,6 +11,7 @@ import { askScreen, budgetStopScreen } from '../src/surfaces/cli/screens/ask.ts'
 import { demoScreen } from '../src/surfaces/cli/screens/demo.ts'
 import { doctorScreen } from '../src/surfaces/cli/screens/doctor.ts'
 import { egressScreen, type EgressView } from '../src/surfaces/cli/screens/egress.ts'
+import { contextScreen, toldScreen, type ContextView } from '../src/surfaces/cli/screens/steer.ts'
 import { estimateScreen, simulateScreen, type BandsView, type BandView } from '../src/surfaces/cli/screens/estimate.ts'
 import { aliveFields, eventLines, logsScreen, pipedEventLine } from '../src/surfaces/cli/screens/events.ts'
 import { branchesScreen, committedScreen } from '../src/surfaces/cli/screens/git.ts'
@@ -134,6 +135,29 @@ const egressCall = (turn: number, time: string, bytes: number, more: Partial<Egr
   proved: true,
   ...more,
 })
+const CONTEXT: ContextView = {
+  task: 'T9',
+  attempt: 1,
+  turn: 41,
+  window: { window_tokens: 32_768, room_tokens: 27_900, used_tokens: 14_210, fraction_used: 0.509 },
+  pins: [
+    { kind: 'words', text: 'Totals with tax', cite: 'goal', about: '', holds: true },
+    { kind: 'words', text: 'Use cents.\nNever floats.', cite: 'told 2', about: '', holds: true },
+    { kind: 'failed', text: 'policy.denied: commands have no network', cite: 't12c1', about: 'run npm install', holds: true },
+    { kind: 'identifier', text: 'src/cart/totals.ts', cite: 't14c2', about: '', holds: true },
+    { kind: 'violation', text: 'FAILED adds two coupons (test/coupon.test.ts:12)', cite: 't40c1', about: '', holds: true },
+  ],
+  items: [
+    { id: 't38c1', title: 'read src/cart/totals.ts', form: 'full', tokens: 2210 },
+    { id: 't22c1', title: 'search “cart_id”', form: 'snippet', tokens: 180 },
+  ],
+  dropped: [{ id: 't3c1', title: 'read src/cart/totals.ts', reason: 'changed by t14c2' }],
+  compactions: [{ turn: 31, reason: '21140 of 27900 tokens, over 0.75 of the room', before_tokens: 21_140, after_tokens: 13_900 }],
+  instructions: [{ path: 'AGENTS.md', characters: 5200, shown: 1988 }],
+  proved: true,
+  next: [],
+}
+
 const EGRESS: EgressView = {
   calls: [
     egressCall(1, '14:02:11', 4_812),
@@ -696,6 +720,11 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
       },
       look,
     ),
+  told: (look) => toldScreen({ hears: ['T3', 'T5', 'T9'], when: 'next turn', text: 'Keep the public API as it is.', next: ['vp context show 9c1f'] }, look),
+  'told-paused': (look) => toldScreen({ hears: ['T9'], when: 'when resumed', text: 'Use cents.\nNever floats.', next: ['vp resume'] }, look),
+  context: (look) => contextScreen(CONTEXT, look),
+  'context-differs': (look) =>
+    contextScreen({ ...CONTEXT, items: [], dropped: [], compactions: [], instructions: [], attempt: 2, proved: false, next: ['vp verify'] }, look),
   replay: (look) =>
     replayScreen(
       {

@@ -47,15 +47,15 @@ export const contextScreen = renderer<ContextView>((view) => {
           view.compactions.length > 0 && `built anew ${counted(view.compactions.length, 'time')}`,
         ),
       ...view.pins.map(
-        (pin) => hang(`pin ${pin.kind}`, WIDE) + dots(`“${firstLine(pin.text)}”`, pin.about !== '' && pin.about, pin.cite, !pin.holds && bad('is not there')),
+        (pin) => hang(pin.kind, LABEL) + dots(`“${firstLine(pin.text)}”`, pin.about !== '' && pin.about, pin.cite, !pin.holds && bad('is not there')),
       ),
       ...view.instructions.map(
-        ({ path, characters, shown }) => hang('data', WIDE) + dots(path, shown === 0 ? 'named only' : `${shown} of ${characters} characters`),
+        ({ path, characters, shown }) => hang('data', LABEL) + dots(path, shown === 0 ? 'named only' : `${shown} of ${characters} characters`),
       ),
-      ...view.items.map((item) => hang(item.form, WIDE) + dots(item.title, `${tokens(item.tokens)} tok`, item.id)),
-      ...view.dropped.map((item) => hang(strong('left out'), WIDE) + dots(item.title, item.reason, item.id)),
+      ...view.items.map((item) => hang(item.form, LABEL) + dots(item.title, `${tokens(item.tokens)} tok`, item.id)),
+      ...view.dropped.map((item) => hang(strong('left out'), LABEL) + dots(item.title, item.reason, item.id)),
       ...view.compactions.map(
-        (one) => hang('built anew', WIDE) + dots(`turn ${one.turn}`, `${tokens(one.before_tokens)} to ${tokens(one.after_tokens)} tokens`, one.reason),
+        (one) => hang('built anew', LABEL) + dots(`turn ${one.turn}`, `${tokens(one.before_tokens)} to ${tokens(one.after_tokens)} tokens`, one.reason),
       ),
       hang(view.proved ? good('proved') : bad('DIFFERS'), LABEL) +
         (view.proved ? 'built again from the ledger it has the bytes that were sent' : 'built again from the ledger it is not what was sent'),
@@ -63,8 +63,6 @@ export const contextScreen = renderer<ContextView>((view) => {
     stderr: nextLines(view.next),
   }
 })
-
-const WIDE = 16
 
 function firstLine(text: string): string {
   const [line = '', ...more] = text.split('\n')
