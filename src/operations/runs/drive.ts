@@ -59,13 +59,8 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
   const sign = signing?.when === 'each' ? signing.sign : undefined
   const ports = runPorts(kit, run, { ...portsOptions(kit, request), sign })
   await kept
-  const end = await asDriver(kit, run.runId, () =>
-    driveRun(ports, request.state.run_id, {
-      parallel: kit.config.parallel,
-      stop: request.stop,
-      pause: request.pause,
-    }),
-  )
+  const drive = { parallel: kit.config.parallel, stop: request.stop, pause: request.pause }
+  const end = await asDriver(kit, run.runId, () => driveRun(ports, request.state.run_id, drive).finally(ports.over))
   if (end.state.status === 'paused') await kit.store.transaction((tx) => recordEnd(tx, kit, end.state), { durable: true })
   return end
 }

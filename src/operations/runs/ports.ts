@@ -38,6 +38,7 @@ import { hookAt } from '../repository.ts'
 import type { TreeScene } from '../scene.ts'
 import type { Asker } from '../wrapper/approval.ts'
 import { gateHook, gateLint, gateTests, taskTestCommand, type GateResult } from './gate.ts'
+import { openAhead, type Ahead } from './ahead.ts'
 import { recordCompaction, recordInstructions } from './context-receipts.ts'
 import { attemptInput } from './goal.ts'
 import { listen } from './told.ts'
@@ -64,13 +65,16 @@ export function queueOf(kit: Kit): TaskQueue {
   return localEngine({ store: kit.store, clock: kit.clock, random: kit.random, worker: kit.worker, isAlive: kit.isAlive })
 }
 
-export function runPorts(kit: Kit, run: RunScene, options: RunPortsOptions): DrivePorts<RunTree> {
+/** `over`: when nothing that was begun ahead is at work any more. */
+export function runPorts(kit: Kit, run: RunScene, given: RunPortsOptions): DrivePorts<RunTree> & Pick<Ahead, 'over'> {
+  const options = { ...given, ahead: openAhead() }
   const queue = queueOf(kit)
   const git = kit.git
   const dir = run.repository.gitDir
   /** Commits whose title was made to fit, for their receipts. */
   const retitled = new Map<string, { was: string; changed: string[] }>()
   return {
+    over: options.ahead.over,
     store: kit.store,
     clock: kit.clock,
     queue,
@@ -165,7 +169,7 @@ function operatorCaller(state: RunState, task: TaskState | null): Caller {
 async function work(
   kit: Kit,
   run: RunScene,
-  options: RunPortsOptions,
+  options: RunPortsOptions & { readonly ahead: Ahead },
   { state, task, tree }: { readonly state: RunState; readonly task: TaskState; readonly tree: RunTree },
   signal: AbortSignal,
   pause: AbortSignal,
@@ -182,6 +186,14 @@ async function work(
   const { input, instructions } = await attemptInput(kit, run, state, task, tree, options.prd)
   const place = { run_id: state.run_id, task_id: task.task_id, attempt: task.attempt }
   if (instructions.length > 0) await recordInstructions(kit, place, instructions)
+  const halt = new AbortController()
+  let isBegun = false
+  /** Beside the first tests that the model runs: there is time then, and no other step waits for it. */
+  const measureAhead = () => {
+    if (isBegun) return
+    isBegun = true
+    beginGround(kit, run, options, { state, task, tree }, AbortSignal.any([signal, halt.signal]))
+  }
   const outcome = await runAgent(
     {
       provider: await options.providerFor(task, mask),
@@ -192,13 +204,40 @@ async function work(
       onCompaction: (compaction, context) => recordCompaction(kit, place, compaction, context),
       isPausing: () => pause.aborted,
       // Without numbers: who watches must not change what the model is shown.
-      onActivity: (activity) => options.onActivity(task, redactTexts(activity, mask.unnumbered)),
+      onActivity: (activity) => {
+        if (activity.kind === 'tool' && runsTests(activity)) measureAhead()
+        options.onActivity(task, redactTexts(activity, mask.unnumbered))
+      },
     },
     input,
     signal,
   )
+  if (outcome.kind !== 'submitted' && isBegun) {
+    halt.abort()
+    await options.ahead.over()
+  }
   if (outcome.kind === 'submitted') return { ...outcome, title: mask.text(outcome.title), summary: mask.text(outcome.summary) }
   return { kind: 'stopped', reason: outcome.reason, message: mask.text(outcome.message), error: outcome.error && maskedError(outcome.error, mask) }
+}
+
+function runsTests({ name, args }: Extract<AgentActivity, { kind: 'tool' }>): boolean {
+  return name === 'test' || (args as { readonly test?: unknown } | null)?.test === true
+}
+
+/** The base that the change will be held against; what would ask a person, or is not this task's own start, waits for the gate. */
+function beginGround(
+  kit: Kit,
+  run: RunScene,
+  options: RunPortsOptions & { readonly ahead: Ahead },
+  { state, task, tree }: { readonly state: RunState; readonly task: TaskState; readonly tree: RunTree },
+  signal: AbortSignal,
+): void {
+  if (tree.from !== state.base || task.card.payload.merge || lastMerge(state) !== null) return
+  const command = taskTestCommand(run.project.test, task.card.payload.tests)
+  options.ahead.begin(
+    evidenceKey(state, state.base, command),
+    async () => (await keptEvidence(kit, state, state.base, command)) ?? measureCommit(kit, run, options, state, state.base, command, signal),
+  )
 }
 
 interface TreeToJudge {
@@ -340,8 +379,20 @@ async function commitEvidence(
   command: RunScene['project']['test'],
   signal: AbortSignal,
 ): Promise<Evidence> {
-  const known = await keptEvidence(kit, state, commit, command)
+  const known = (await keptEvidence(kit, state, commit, command)) ?? (await options.ahead?.taken(evidenceKey(state, commit, command)))
   if (known) return known
+  return measureCommit(kit, run, options, state, commit, command, signal)
+}
+
+async function measureCommit(
+  kit: Kit,
+  run: RunScene,
+  options: MeasureOptions,
+  state: RunState,
+  commit: string,
+  command: RunScene['project']['test'],
+  signal: AbortSignal,
+): Promise<Evidence> {
   const evidence = await withTree(
     kit,
     run,
@@ -408,7 +459,7 @@ async function validateRunHead(
 }
 
 /** What measuring needs of the options. */
-type MeasureOptions = Pick<RunPortsOptions, 'gates' | 'confirm' | 'yes'>
+type MeasureOptions = Pick<RunPortsOptions, 'gates' | 'confirm' | 'yes'> & { readonly ahead?: Ahead }
 
 export async function headVerdict(
   kit: Kit,
