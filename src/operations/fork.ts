@@ -1,10 +1,10 @@
 /** run.fork: a recorded task again from one of its turns, with another model. Approved by being typed, like `vp do`. */
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
-import { LOCAL_PRESETS, offeredModels } from '../models/choose.ts'
 import type { RunState } from '../pas/embedded/reducer/state.ts'
 import type { ProjectFile } from '../plms/contract/types.ts'
 import type { Kit } from './kit.ts'
+import { policyInForce } from './model-policy.ts'
 import { openModel } from './models.ts'
 import { operation, type Scene } from './operation.ts'
 import { loadPlan } from './projects/plans.ts'
@@ -106,18 +106,15 @@ async function toItsEnd(scene: Scene, session: Session): Promise<Forked> {
   return { ...(await reportRun(scene.kit, end.state, null)), exit, joined: false, fork: end.state.fork ?? null }
 }
 
-/** `--model` names one; `--tier` takes what is there for a tier. Throws `usage.params`, `model.none`. */
+/** `--model` names one; `--tier` takes the tier's first of the policy in force. Throws `usage.params`, `model.none`. */
 function withModel(kit: Kit, { model, tier }: Params): Kit {
-  const chosen = model ?? (tier === undefined ? undefined : ofTier(kit, tier))
-  return chosen === undefined ? kit : { ...kit, env: { ...kit.env, VP_MODEL: chosen } }
-}
-
-function ofTier(kit: Kit, tier: string): string {
-  const preset = LOCAL_PRESETS.find((one) => one.tier === tier)
-  if (preset) return `${preset.provider}:${preset.model}`
-  const offered = offeredModels(kit.env).find(({ spec }) => spec.tier === tier)
-  if (offered) return `${offered.spec.provider}:${offered.spec.model}`
-  throw new VpError('model.none', `nothing is configured for the tier ${JSON.stringify(tier)}`, {
-    next: ['vp model list', 'vp replay RUN --from TURN --model PROVIDER:NAME'],
-  })
+  if (model !== undefined) return { ...kit, env: { ...kit.env, VP_MODEL: model } }
+  if (tier === undefined) return kit
+  const named = policyInForce(kit).policy.tiers?.[tier]?.models[0]
+  if (!named)
+    throw new VpError('model.none', `the policy has no tier ${JSON.stringify(tier)}`, {
+      next: ['vp model list', 'vp replay RUN --from TURN --model PROVIDER:NAME'],
+    })
+  const endpoint = named.endpoint === undefined ? {} : { VP_MODEL_BASE_URL: named.endpoint }
+  return { ...kit, env: { ...kit.env, VP_MODEL: `${named.provider}:${named.model}`, ...endpoint } }
 }

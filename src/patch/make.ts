@@ -3,6 +3,7 @@
  * Lines are split at LF only, as git does: a CR-only file is one line.
  */
 import { diffArrays } from 'diff'
+import { splitLf } from '../core/lines.ts'
 import { blobId } from './apply.ts'
 import { encode, joinLines, type TextFile } from './text-file.ts'
 import type { FileMode, FilePatch, Hunk, PatchLine } from './types.ts'
@@ -189,13 +190,6 @@ function removedFirst(edits: readonly Edit[]): Edit[] {
     }
   }
   return [...out, ...added]
-}
-
-function splitLf(text: string): string[] {
-  const lines = text.split('\n')
-  const last = lines.pop() ?? ''
-  const ended = lines.map((line) => `${line}\n`)
-  return last === '' ? ended : [...ended, last]
 }
 
 /** git's C quoting for names with control characters, quotes, backslashes or bytes above ASCII. */

@@ -1,5 +1,6 @@
 /** How many lines a change adds and removes, as `git diff --numstat` counts them: by LF, and not at all in binary files. */
 import { diffArrays } from 'diff'
+import { splitLf } from '../core/lines.ts'
 import type { Objects } from './objects.ts'
 import { diffTrees, type TreeDifference } from './tree-objects.ts'
 
@@ -36,7 +37,7 @@ async function side(objects: Objects, change: TreeDifference, which: 'old' | 'ne
 }
 
 export function changedLines(before: string, after: string): { add: number; del: number } {
-  const [old, now] = [lines(before), lines(after)]
+  const [old, now] = [splitLf(before), splitLf(after)]
   let head = 0
   while (head < old.length && head < now.length && old[head] === now[head]) head++
   let tail = 0
@@ -46,12 +47,4 @@ export function changedLines(before: string, after: string): { add: number; del:
   if (!changes) return { add: right.length, del: left.length }
   const count = (which: 'added' | 'removed') => changes.reduce((sum, change) => sum + (change[which] ? change.value.length : 0), 0)
   return { add: count('added'), del: count('removed') }
-}
-
-/** The last one may lack its LF, which makes it another line. */
-function lines(text: string): string[] {
-  const parts = text.split('\n')
-  const last = parts.pop() ?? ''
-  const ended = parts.map((line) => `${line}\n`)
-  return last === '' ? ended : [...ended, last]
 }
