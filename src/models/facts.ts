@@ -5,7 +5,6 @@
  */
 import { canonicalJson, sha256, type Json } from '../core/json.ts'
 import type { ModelSpec } from './choose.ts'
-import { askJson } from './providers/http.ts'
 
 export interface ModelFacts {
   readonly server: 'ollama' | 'llama_cpp' | null
@@ -24,6 +23,8 @@ const PATIENCE_MS = 2000
 /** Never throws: a server that does not answer has said nothing. Only servers on this machine are asked. */
 export async function modelFacts(spec: Pick<ModelSpec, 'baseUrl' | 'model' | 'endpoint'>, signal: AbortSignal): Promise<ModelFacts> {
   if (!spec.endpoint.loopback) return NO_FACTS
+  // Loaded when a server is asked: whoever only looks has no need of it.
+  const { askJson } = await import('./providers/http.ts')
   const root = spec.baseUrl.replace(/\/v1$/, '')
   const until = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)])
   const ask = (path: string, body?: object) => askJson({ url: `${root}${path}`, body, signal: until }).catch(() => null)

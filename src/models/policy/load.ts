@@ -6,7 +6,7 @@ import { VpError } from '../../core/errors.ts'
 import { GRID_G_PER_KWH } from '../energy.ts'
 import { CAPABILITY_TESTS, DEFAULT_TIERS, TASK_REQUIREMENTS } from './default.ts'
 import { presetOf } from './presets.ts'
-import { KNOWN_FIELDS, policySchema, type NamedModel, type PolicyFile } from './schema.ts'
+import { knownFields, policySchema, type NamedModel, type PolicyFile } from './schema.ts'
 
 /** No policy is larger. */
 export const MAX_POLICY_BYTES = 1 << 20
@@ -30,7 +30,7 @@ export function parsePolicy(text: string, file: string): ReadPolicy {
 }
 
 export function checkPolicy(value: unknown, file: string): ReadPolicy {
-  const parsed = policySchema.safeParse(value)
+  const parsed = policySchema().safeParse(value)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const field = issue?.path.join('.') ?? ''
@@ -103,7 +103,7 @@ export function isLocal({ provider, endpoint }: NamedModel): boolean {
 function unknownFields(value: PolicyFile): string[] {
   const words = (place: string, prefix: string, one: object | undefined) =>
     Object.keys(one ?? {})
-      .filter((key) => !KNOWN_FIELDS[place]?.includes(key))
+      .filter((key) => !knownFields()[place]?.includes(key))
       .map((key) => `${prefix}${key}: no such field, it has no effect`)
   return [
     ...words('', '', value),
