@@ -104,6 +104,11 @@ for (const [title, change, says] of refused)
       (error) => isVpError(error) && error.code === 'config.invalid' && says.test(error.message),
     ))
 
+test('the policy of docs/models.md is one', () => {
+  const [, block = ''] = /## A policy\n\n((?: {4}.*\n)+)/.exec(read('docs/models.md')) ?? []
+  assert.deepEqual(parsePolicy(block, 'docs/models.md').warnings, [])
+})
+
 test('what is no JSON, or far too long, is refused with the file', () => {
   for (const text of ['{', '[]', 'null', '"x"', ' '.repeat(1 << 21)])
     assert.throws(
