@@ -50,10 +50,14 @@ export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Su
     const spec = specOf(named, tier, kit.env, 'policy')
     const key = keyOf(spec)
     ways.set(key, { spec, named })
-    const { price } = await priceOfModel(kit, { provider: spec.provider, model: named.model, loopback: spec.endpoint.loopback }, named.price)
     const seen = latency(calls, key)
     const own = presetOf(named.model)?.window_tokens ?? Infinity
     const barred = ailing(calls, key, now) ?? (await forbidden(spec, isSet || hosts.has(`model:${spec.endpoint.host}`), named, reaches))
+    // What cannot be called has no price to look up: the table of prices is large, and most days nothing remote is asked.
+    const { price } =
+      barred?.kind === 'forbidden'
+        ? { price: null }
+        : await priceOfModel(kit, { provider: spec.provider, model: named.model, loopback: spec.endpoint.loopback }, named.price)
     return {
       key,
       tier,
