@@ -106,6 +106,7 @@ export const CODES = {
   'model.recording_differs': { exit: 3, rpc: -32007, retryable: false },
 
   'budget.cap': BUDGET,
+  'budget.policy': BUDGET,
   'budget.price_unknown': BUDGET,
   'limit.reached': LIMIT,
 

@@ -54,6 +54,7 @@ test('eight processes share one cap of $1.00, and spend at most $1.00', async (t
   const places = Array.from({ length: 8 }, () => ({ ...makePlace(t, FILES), env, state: shared.state }))
   const ends = await Promise.all(places.map((place) => vpJson(place, ['do', 'make add add'])))
   assert.deepEqual([...new Set(ends.map(({ code }) => code))], [6], JSON.stringify(ends.map(({ doc, stderr }) => doc.error ?? stderr)))
+  for (const { doc } of ends) assert.deepEqual([doc.error?.code, doc.error?.next[0]], ['budget.policy', ['vp', 'model', 'set', 'POLICY.json']])
   assert.ok(billed <= CAP && billed > CAP / 2, `the server billed ${billed}`)
   const told = (await receiptsOf(shared)).reduce((sum, receipt) => sum + ((receipt.usage as { cost_micro_usd?: number } | undefined)?.cost_micro_usd ?? 0), 0)
   assert.equal(told, billed, 'the receipts say what was billed')

@@ -43,7 +43,7 @@ export async function refuseOverPolicy(tx: Tx, rates: Rates | null, worst: Use):
   const free = cap - spent - held
   if (worst.micro_usd > free)
     throw new VpError(
-      'budget.cap',
+      'budget.policy',
       `the next call could cost $${(worst.micro_usd / 1e6).toFixed(2)}, $${(Math.max(0, free) / 1e6).toFixed(2)} of the $${(cap / 1e6).toFixed(2)} of the policy is free`,
       {
         why: `all runs under policy ${policy} together may spend $${(cap / 1e6).toFixed(2)}`,
@@ -117,12 +117,14 @@ function refuseOverLane({ tasks }: RunState, { task_id, task_cap = {} }: Extract
   if (!task) return
   if (task_cap.micro_usd !== undefined && task.micro_usd + worst.micro_usd > task_cap.micro_usd)
     throw new VpError(
-      'budget.cap',
+      'budget.policy',
       `the next call could bring this task to $${((task.micro_usd + worst.micro_usd) / 1e6).toFixed(2)}, its lane allows $${(task_cap.micro_usd / 1e6).toFixed(2)}`,
       { next },
     )
   if (task_cap.tokens !== undefined && task.tokens + worst.tokens > task_cap.tokens)
-    throw new VpError('budget.cap', `the next call could bring this task to ${task.tokens + worst.tokens} tokens, its lane allows ${task_cap.tokens}`, { next })
+    throw new VpError('budget.policy', `the next call could bring this task to ${task.tokens + worst.tokens} tokens, its lane allows ${task_cap.tokens}`, {
+      next,
+    })
 }
 
 function overCap(message: string, state: RunState, shortfall: Shortfall, tokens: number): VpError {
