@@ -88,16 +88,18 @@ test('a model that breaks in the middle: the next one goes on with the same word
   const second = await serve(t, (request) => mends(request))
   const place = makePlace(t, FILES)
   policyAt(place, { tiers: { 'Local-Small': { ...LIMITS, network: 'none', models: [local(first, 'one'), local(second, 'two')] } } })
+  const failedBy = performance.now()
   const done = await vp(place, ['do', 'make add add'])
   assert.equal(done.code, 0, done.stderr)
   assert.deepEqual(await chosen(place), ['model.select Local-Small one tier', 'model.switch Local-Small two tier model.not_found'])
   assert.deepEqual(second.requests[0]?.messages, first.requests[1]?.messages, 'the conversation goes on where it was')
   assert.match(done.stderr, /two at 127\.0\.0\.1:\d+ goes on: model\.not_found/)
-  // Less than 30 s ago: it is not even asked.
+  // Less than 30 s ago it is not even asked; on a machine that took longer it is asked once, and passes on again.
   const asked = first.requests.length
   breakAgain(place)
   assert.equal((await vp(place, ['do', 'make add add'])).code, 0)
-  assert.equal(first.requests.length, asked)
+  const tookMs = performance.now() - failedBy
+  assert.ok(tookMs < 29_000 ? first.requests.length === asked : first.requests.length <= asked + 1, `${first.requests.length - asked} after ${tookMs} ms`)
 })
 
 test('a gate that failed twice brings the next tier, once; one that failed once does not', async (t) => {
