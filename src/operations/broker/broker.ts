@@ -5,19 +5,19 @@
 import { isVpError, VpError } from '../../core/errors.ts'
 import type { Json } from '../../core/json.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
-import { select, type Candidate, type Drop, type Selecting, type Selection } from '../../models/broker/select.ts'
+import { select, type Candidate, type Drop, type Selecting } from '../../models/broker/select.ts'
 import { requirementOf, sizeOf, taskKindOf, type TaskShape } from '../../models/broker/task-kind.ts'
 import type { ModelSpec } from '../../models/choose.ts'
 import type { Provider } from '../../models/contract.ts'
 import type { ModelFacts } from '../../models/facts.ts'
 import type { MeterOptions } from '../../models/meter.ts'
 import { requirementsOf } from '../../models/policy/load.ts'
-import type { NamedModel } from '../../models/policy/schema.ts'
+import type { NamedModel, PolicyFile } from '../../models/policy/schema.ts'
 import type { Price } from '../../models/prices.ts'
 import type { Kit } from '../kit.ts'
 import type { PolicyInForce } from '../model-policy.ts'
 import type { Rates } from '../runs/spend-caps.ts'
-import { knownNow } from './candidates.ts'
+import { knownNow, type Known } from './candidates.ts'
 import { factsOnce, type SnapshotSource } from './snapshot.ts'
 
 export interface Wanted extends TaskShape {
@@ -62,73 +62,105 @@ export interface BrokerPorts {
 export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports: BrokerPorts): Broker {
   const { policy, file } = inForce
   const isSet = file !== null
-  const providers = new Map<string, Promise<Provider>>()
-  const factsBy = new Map<string, () => Promise<ModelFacts>>()
+  const opened = new Map<string, Opened>()
   const allowUnknownPrice = policy.allow_unknown_price ?? kit.config.allow_unknown_price
   return {
     policy_version: policy.version,
     escalateAfter: policy.escalate_after_failed_gates ?? 2,
     allowUnknownPrice,
     async choose(wanted) {
-      const kind = taskKindOf(wanted)
       const known = await knownNow(kit, policy, { root, isSet })
-      const lane = policy.lane_overrides[wanted.lane as keyof typeof policy.lane_overrides]
-      const size = sizeOf(kind)
-      const cap = policy.cost_optimization?.budget_cap_usd
-      const left = cap === undefined ? wanted.left : { ...wanted.left, micro_usd: Math.min(wanted.left.micro_usd ?? Infinity, cap * 1e6) }
-      const override = lane ? { candidate: await known.candidateFor(lane), constraints: lane.constraints ?? {} } : null
-      const asked: Selecting = {
-        requirement: requirementOf(requirementsOf(policy), kind),
-        tokens_in: size.request,
-        tokens_out: 4096,
-        task_tokens: size.task,
-        tiers: known.tiers,
-        override,
-        // Without a policy of their own nobody has said where else their code may go.
-        fallback: isSet ? await Promise.all((policy.fallback_chain ?? []).map((one) => known.candidateFor(one))) : [],
-        prefer_local: policy.cost_optimization?.prefer_local ?? false,
-        left,
-        network: kit.offline ? 'none' : 'outbound',
-        allow_unknown_price: allowUnknownPrice,
-        from: wanted.before?.tier,
-        ...(wanted.tried ? { tried: wanted.tried } : {}),
-      }
+      // Without a policy of their own nobody has said where code may go when what is here fails.
+      const mayLeave = !kit.offline && (isSet || (wanted.tried === undefined && wanted.before === undefined))
+      const asked = await askedOf(policy, known, wanted, { mayLeave, isSet, allowUnknownPrice })
       const higher = wanted.before?.escalate ? select({ ...asked, above: wanted.before.tier, from: undefined }) : null
       const selection = higher?.kind === 'selected' ? higher : select(asked)
-      const taken =
-        selection.kind === 'selected'
-          ? selection
-          : await byDefault(selection, asked, policy.on_no_eligible_tier === 'default_provider' && !wanted.tried, () =>
-              known.candidateFor(policy.default_provider),
-            )
+      const mayDefault = policy.on_no_eligible_tier === 'default_provider' && !wanted.tried
+      const taken = selection.kind === 'selected' ? selection : mayDefault ? byDefault(asked, await known.candidateFor(policy.default_provider)) : null
+      const kind = taskKindOf(wanted)
       if (taken === null) throw noEligibleTier(kind, selection.dropped)
-      const { candidate } = taken
-      const way = known.ways.get(candidate.key)
-      if (!way) throw new VpError('internal', `no way to ${candidate.key}`)
-      const provider = providers.get(candidate.key) ?? ports.open(way.spec, way.named)
-      providers.set(candidate.key, provider)
-      const facts = factsBy.get(candidate.key) ?? factsOnce(way.spec)
-      factsBy.set(candidate.key, facts)
-      const constraints = lane?.constraints ?? {}
+      const { candidate, by, expected_micro_usd } = taken
       return {
-        key: candidate.key,
-        provider: await provider,
-        tier: candidate.tier,
-        price: candidate.price,
-        rates: { tier: candidate.tier, ...candidate.limits, cap: cap === undefined ? null : { policy: policy.version, micro_usd: Math.round(cap * 1e6) } },
-        energy: { device: policy.tiers?.[candidate.tier]?.device, settings: policy.energy },
-        source: { tier: candidate.tier, policy_version: policy.version, capability_results: candidate.tests, facts },
-        by: taken.by,
+        ...chosenOf(policy, candidate, wanted.lane, await openOnce(opened, known, candidate.key, ports)),
+        by,
         kind,
-        expected_micro_usd: taken.expected_micro_usd,
+        expected_micro_usd,
         dropped: selection.dropped,
-        tests: candidate.tests,
-        task_cap: {
-          ...(constraints.max_cost_per_task_usd === undefined ? {} : { micro_usd: constraints.max_cost_per_task_usd * 1e6 }),
-          ...(constraints.max_tokens_per_task === undefined ? {} : { tokens: constraints.max_tokens_per_task }),
-          ...(constraints.timeout_seconds === undefined ? {} : { ms: constraints.timeout_seconds * 1000 }),
-        },
       }
+    },
+  }
+}
+
+interface Opened {
+  readonly provider: Provider
+  readonly facts: () => Promise<ModelFacts>
+}
+
+/** Once a process; one that could not be opened is tried again next time. */
+async function openOnce(opened: Map<string, Opened>, known: Known, key: string, ports: BrokerPorts): Promise<Opened> {
+  const before = opened.get(key)
+  if (before) return before
+  const way = known.ways.get(key)
+  if (!way) throw new VpError('internal', `no way to ${key}`)
+  const fresh = { provider: await ports.open(way.spec, way.named), facts: factsOnce(way.spec) }
+  opened.set(key, opened.get(key) ?? fresh)
+  return opened.get(key) ?? fresh
+}
+
+const overrideOf = ({ lane_overrides }: PolicyFile, lane: string) => lane_overrides[lane as keyof typeof lane_overrides]
+
+async function askedOf(
+  policy: PolicyFile,
+  known: Known,
+  wanted: Wanted,
+  rules: { readonly mayLeave: boolean; readonly isSet: boolean; readonly allowUnknownPrice: boolean },
+): Promise<Selecting> {
+  const kind = taskKindOf(wanted)
+  const size = sizeOf(kind)
+  const lane = overrideOf(policy, wanted.lane)
+  const cap = policy.cost_optimization?.budget_cap_usd
+  return {
+    requirement: requirementOf(requirementsOf(policy), kind),
+    tokens_in: size.request,
+    tokens_out: MAX_ANSWER,
+    task_tokens: size.task,
+    tiers: known.tiers,
+    override: lane ? { candidate: await known.candidateFor(lane), constraints: lane.constraints ?? {} } : null,
+    fallback: rules.isSet ? await Promise.all((policy.fallback_chain ?? []).map((one) => known.candidateFor(one))) : [],
+    prefer_local: policy.cost_optimization?.prefer_local ?? false,
+    left: cap === undefined ? wanted.left : { ...wanted.left, micro_usd: Math.min(wanted.left.micro_usd ?? Infinity, cap * 1e6) },
+    network: rules.mayLeave ? 'outbound' : 'none',
+    allow_unknown_price: rules.allowUnknownPrice,
+    from: wanted.before?.tier,
+    ...(wanted.tried ? { tried: wanted.tried } : {}),
+  }
+}
+
+/** What the agent allows one answer. */
+const MAX_ANSWER = 4096
+
+function chosenOf(
+  policy: PolicyFile,
+  candidate: Candidate,
+  laneName: string,
+  { provider, facts }: Opened,
+): Omit<Chosen, 'by' | 'kind' | 'expected_micro_usd' | 'dropped'> {
+  const { tier, price, limits, tests } = candidate
+  const cap = policy.cost_optimization?.budget_cap_usd
+  const { max_cost_per_task_usd: usd, max_tokens_per_task: tokens, timeout_seconds: seconds } = overrideOf(policy, laneName)?.constraints ?? {}
+  return {
+    key: candidate.key,
+    provider,
+    tier,
+    price,
+    rates: { tier, ...limits, cap: cap === undefined ? null : { policy: policy.version, micro_usd: Math.round(cap * 1e6) } },
+    energy: { device: policy.tiers?.[tier]?.device, settings: policy.energy },
+    source: { tier, policy_version: policy.version, capability_results: tests, facts },
+    tests,
+    task_cap: {
+      ...(usd === undefined ? {} : { micro_usd: usd * 1e6 }),
+      ...(tokens === undefined ? {} : { tokens }),
+      ...(seconds === undefined ? {} : { ms: seconds * 1000 }),
     },
   }
 }
@@ -140,9 +172,7 @@ interface Taken {
 }
 
 /** The policy's own word on what happens where nothing has proved that it can; never what cannot be called or paid. */
-async function byDefault(selection: Selection, asked: Selecting, isAllowed: boolean, defaultOf: () => Promise<Candidate>): Promise<Taken | null> {
-  if (!isAllowed) return null
-  const candidate = await defaultOf()
+function byDefault(asked: Selecting, candidate: Candidate): Taken | null {
   const tier = { name: candidate.tier, models: [candidate] }
   const alone = select({ ...asked, requirement: { tools: [], capability_tests: [] }, tiers: [tier], override: null, from: undefined, fallback: [] })
   return alone.kind === 'selected' ? { ...alone, by: 'default_provider' } : null
