@@ -10,6 +10,7 @@ import type { Json } from '../../core/json.ts'
 import { runId as mintRunId, taskId as mintTaskId, type RunId, type TaskId } from '../../core/ids.ts'
 import { isoUtc } from '../../core/ports.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
+import { presetOf } from '../../models/policy/presets.ts'
 import { checkPassport, printDocument, type Passport } from '../../ledger/passport.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { JobCard, RunKind } from '../../pas/contract/types.ts'
@@ -112,7 +113,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
           plan_version: request.plan.version,
           expect_tasks: cards.length,
           max_attempts: kit.config.max_attempts,
-          context: request.fork?.context ?? kit.config.context,
+          context: request.fork?.context ?? windowOf(kit, request.model.model),
           base,
         },
         ...cards.map((card) => ({ type: 'card_submitted' as const, card })),
@@ -140,6 +141,12 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
   if (status === 'failed')
     throw new VpError(reason === 'plan.cycle' ? 'plan.cycle' : 'plan.invalid', `the plan cannot run: ${reason ?? ''}`, { next: ['vp plan'] })
   return started
+}
+
+/** As configured, and never more than a local model is known to have. */
+function windowOf({ config }: Kit, model: string): ContextWindow {
+  const { window_tokens } = config.context
+  return { ...config.context, window_tokens: Math.min(window_tokens, presetOf(model)?.window_tokens ?? window_tokens) }
 }
 
 function jobCards(kit: Kit, request: StartRequest, runId: RunId): JobCard[] {
