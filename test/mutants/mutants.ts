@@ -716,4 +716,43 @@ export const MUTANTS: readonly Mutant[] = [
     to: "named ? `${named}: ` : 'SHOP-1: '",
     test: at('src/workspace/commit-convention.test.ts', 'title: fix(cart): keep the items → Keep the items'),
   },
+  // context
+  {
+    why: 'a pin is dropped by a compaction',
+    file: 'src/agent/context/context.ts',
+    from: 'const kept = [opening.goal, PROMPTS.compacted, ...pinWords(pins)]',
+    to: 'const kept = [opening.goal, PROMPTS.compacted, ...pinWords(pins).slice(1)]',
+    test: at('src/agent/context/context.test.ts', 'property: pins in every request, prefixes kept, limits held, bytes equal (seed 1)'),
+  },
+  {
+    why: 'a run of some tests closes what it did not run',
+    file: 'src/agent/context/pins.ts',
+    from: 'if (isWhole(entry.call)) {',
+    to: 'if (entry.turn > 0) {',
+    test: at('src/agent/context/context.test.ts', 'pins: a run of some tests closes nothing that it did not run'),
+  },
+  {
+    why: 'lines that a later reading shows are told twice',
+    file: 'src/agent/context/pack.ts',
+    from: 'if (outdated === null) pieces.push(trimmed(piece, entry, seen.shown))',
+    to: 'if (outdated === null) pieces.push(piece)',
+    test: at('src/agent/context/context.test.ts', 'pack: overlapping lines are told once'),
+  },
+  {
+    why: 'a change is made beside a reading that stands before it',
+    file: 'src/agent/calls.ts',
+    from: 'if (last && READS.has(call.name) && last.every((one) => READS.has(one.name))) last.push(call)',
+    to: 'if (last && last.every((one) => READS.has(one.name))) last.push(call)',
+    test: at('src/agent/calls.test.ts', 'together: a change waits, and so does what comes after it'),
+  },
+  {
+    why: 'what was read before a compaction counts as a circle after it',
+    file: 'src/agent/progress.ts',
+    from: 'forget: () => seen.clear(),',
+    to: 'forget: () => undefined,',
+    test: at(
+      'src/agent/progress.test.ts',
+      'progress: the same call a third time in the same world, but not in another, nor after the conversation was built anew',
+    ),
+  },
 ]
