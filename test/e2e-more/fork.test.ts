@@ -61,6 +61,9 @@ test('a fork from a turn: the same messages up to it, another model after it, a 
   assert.ok(readFileSync(join(place.state, 'runs', id, 'replay_passport.json'), 'utf8').includes(source))
   for (const run of [source, id]) assert.equal((await vpJson(place, ['replay', run])).doc.result?.['equal'], true, run)
   assert.equal((await vpJson(place, ['verify'])).code, 0)
+  const bundle = String((await vpJson(place, ['export', id])).doc.result?.['path'])
+  assert.equal((await vpJson(place, ['verify', bundle])).doc.result?.['unaltered'], true, 'its bundle is proved, the turns of the other run too')
+  assert.equal((await vpJson(place, ['replay', bundle])).doc.result?.['equal'], true)
   assert.equal(server.requests.length, asked + 2, 'a replay asks nobody')
 })
 

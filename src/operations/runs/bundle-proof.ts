@@ -45,7 +45,16 @@ function whatReceiptsDeny(bundle: Bundle): string[] {
 function isReceipted({ request, request_sha, answer }: Bundle['exchanges'][number], receipts: readonly Receipt[]): boolean {
   if (requestSha(request) !== request_sha) return false
   const sha = answerSha(answer)
-  return receipts.some((one) => one.op === 'model.call' && one.input_sha === request_sha && (one.output_sha ?? sha) === sha)
+  return receipts.some(
+    (one) => (one.op === 'model.call' && one.input_sha === request_sha && (one.output_sha ?? sha) === sha) || isCopied(one, request_sha, sha),
+  )
+}
+
+/** Of a fork: answered in the run that it comes from. */
+function isCopied({ op, detail }: Receipt, request: string, answer: string): boolean {
+  if (op !== 'run.fork') return false
+  const { recorded = [] } = (detail ?? {}) as { recorded?: readonly { request_sha: string; answer_sha: string }[] }
+  return recorded.some((one) => one.request_sha === request && one.answer_sha === answer)
 }
 
 function holdsEvents(receipt: Receipt, bundle: Bundle): boolean {

@@ -10,6 +10,7 @@ import { canonicalJson, sha256 } from '../../core/json.ts'
 import type { CheckpointRow } from '../../ledger/checkpoints.ts'
 import { verifyingKey, type SigningKey } from '../../ledger/keys.ts'
 import type { ReceiptRow } from '../../ledger/receipts.ts'
+import { withoutRepeats, withRepeats, type Kept } from '../../models/grown.ts'
 import type { Exchange } from '../../models/recorded.ts'
 import type { RunEvent, RunState } from '../../pas/embedded/reducer/state.ts'
 import { runEvents } from '../../pas/embedded/run-store.ts'
@@ -131,7 +132,7 @@ async function packOf(
   ).stdout
 }
 
-const VERSION = 2
+const VERSION = 3
 /** No name, no time, no system: each byte of the wrapping is known, so that a changed one shows. Source: RFC 1952. */
 const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
 
@@ -150,7 +151,7 @@ export function printBundle(key: SigningKey, bundle: Bundle): Buffer {
     ...receipts.map((row) => ({ receipt: row })),
     ...checkpoints.map((row) => ({ checkpoint: row })),
     ...events.map((event) => ({ event })),
-    ...exchanges.map((exchange) => ({ exchange })),
+    ...withoutRepeats(exchanges).map((exchange) => ({ exchange })),
     ...approvals.map((approval) => ({ approval })),
     { pack },
   ]
@@ -187,7 +188,7 @@ export function parseBundle(bytes: Buffer, name: string): Bundle {
     receipts: pick<ReceiptRow>('receipt'),
     checkpoints: pick<CheckpointRow>('checkpoint'),
     events: pick<RunEvent>('event'),
-    exchanges: pick<Exchange>('exchange'),
+    exchanges: withRepeats(pick<Kept>('exchange')),
     approvals: pick<{ request: string; status: string }>('approval'),
     pack: pick<string>('pack')[0] ?? '',
   }

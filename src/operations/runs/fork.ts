@@ -5,8 +5,9 @@
  */
 import { VpError } from '../../core/errors.ts'
 import type { Json } from '../../core/json.ts'
-import { parseReceipt } from '../../ledger/receipts.ts'
-import { appendReceipt } from '../../ledger/receipts.ts'
+import { appendReceipt, parseReceipt } from '../../ledger/receipts.ts'
+import type { ModelAnswer } from '../../models/contract.ts'
+import { answerSha } from '../../models/recorded.ts'
 import type { JobCard } from '../../pas/contract/types.ts'
 import { reduce } from '../../pas/embedded/reducer/reduce.ts'
 import type { ForkOrigin, RunEvent, RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
@@ -130,6 +131,10 @@ async function copyAnswers(tx: Tx, kit: Kit, runId: string, origin: ForkOrigin):
     attempt,
     turn,
   )
+  const answers = await tx.all<{ turn: number; request_sha: string; response: string }>(
+    'SELECT turn, request_sha, response FROM exchanges WHERE run_id = ? ORDER BY turn',
+    runId,
+  )
   const head = await tx.get<{ n: number; key: string }>('SELECT n, key FROM heads WHERE run_id = ?', run_id)
   await appendReceipt(tx, kit, {
     op: 'run.fork',
@@ -138,7 +143,12 @@ async function copyAnswers(tx: Tx, kit: Kit, runId: string, origin: ForkOrigin):
     run_id: runId,
     outcome: 'ok',
     summary: `from ${run_id}, ${task}, attempt ${attempt}, turn ${turn}`,
-    detail: { origin: { ...origin }, ledger: head ? { receipts: head.n, head: head.key } : null } as Json,
+    // The calls were made, and receipted, in the other run: here is what they came to.
+    detail: {
+      recorded: answers.map((one) => ({ turn: one.turn, request_sha: one.request_sha, answer_sha: answerSha(JSON.parse(one.response) as ModelAnswer) })),
+      origin: { ...origin },
+      ledger: head ? { receipts: head.n, head: head.key } : null,
+    } as Json,
   })
 }
 
