@@ -13,6 +13,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { sha256 } from '../../src/core/json.ts'
 import { checkpointBytes } from '../../src/ledger/checkpoints.ts'
 import { openSigningKey } from '../../src/ledger/keys.ts'
+import { withRepeats, type Kept } from '../../src/models/grown.ts'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
 import { printBundle, type Bundle } from '../../src/operations/runs/bundle.ts'
 import { registerSumFunctions } from '../../src/store/sums.ts'
@@ -369,6 +370,6 @@ describe('a bundle elsewhere', () => {
     const { format: _, version: __, ...own } = head ?? {}
     const pick = (name: string) => rest.flatMap((line) => (line[name] === undefined ? [] : [line[name]]))
     const parts = Object.fromEntries(['receipt', 'checkpoint', 'event', 'exchange', 'approval'].map((name) => [`${name}s`, pick(name)]))
-    return { ...own, ...parts, pack: pick('pack')[0] } as unknown as Bundle
+    return { ...own, ...parts, exchanges: withRepeats(pick('exchange') as Kept[]), pack: pick('pack')[0] } as unknown as Bundle
   }
 })
