@@ -7,7 +7,7 @@ import type { Endpoint } from './contract.ts'
 import { presetOf } from './policy/presets.ts'
 import type { NamedModel } from './policy/schema.ts'
 
-export type ProviderName = 'openai_compatible' | 'openai' | 'anthropic' | 'google' | 'bedrock' | 'vertex' | 'azure'
+export type ProviderName = 'ollama' | 'openai_compatible' | 'openai' | 'anthropic' | 'google' | 'bedrock' | 'vertex' | 'azure'
 
 /** Those whose wires are ours; the others come with packages of their own. */
 export type OwnProvider = Exclude<ProviderName, 'bedrock' | 'vertex' | 'azure'>
@@ -31,7 +31,7 @@ export type Choice =
   | { readonly kind: 'chosen'; readonly spec: ModelSpec; readonly consent: 'not_needed' | 'given' }
   | { readonly kind: 'offered'; readonly spec: ModelSpec; readonly variable: string }
 
-export const OLLAMA_URL = 'http://127.0.0.1:11434/v1'
+export const OLLAMA_URL = 'http://127.0.0.1:11434'
 const LLAMA_CPP_URL = 'http://127.0.0.1:8080/v1'
 /** The source of what nobody chose. */
 export const PRESET = 'preset (Ollama)'
@@ -54,9 +54,9 @@ const VENDORS: readonly { provider: ProviderName; baseUrl: string; variables: re
   },
 ]
 const ALIASES: Readonly<Record<string, ProviderName>> = {
-  ollama: 'openai_compatible',
+  ollama: 'ollama',
+  local_llama: 'ollama',
   llama_cpp: 'openai_compatible',
-  local_llama: 'openai_compatible',
   vllm: 'openai_compatible',
   openai_compatible: 'openai_compatible',
   openai: 'openai',
@@ -70,7 +70,7 @@ const ALIASES: Readonly<Record<string, ProviderName>> = {
 
 function preset(model: string, tier: string): ModelSpec {
   return {
-    provider: 'openai_compatible',
+    provider: 'ollama',
     model,
     baseUrl: OLLAMA_URL,
     apiKey: null,
@@ -111,11 +111,11 @@ function specFromSetting(setting: string, env: Environment): ModelSpec {
   const model = at < 0 ? '' : setting.slice(at + 1)
   if (!provider || !model)
     throw new VpError('usage.flag', `VP_MODEL is provider:model, not ${JSON.stringify(setting.slice(0, 60))}`, {
-      next: ['export VP_MODEL=openai_compatible:qwen2.5-coder:7b', 'export VP_MODEL=anthropic:NAME'],
+      next: ['export VP_MODEL=ollama:qwen2.5-coder:7b', 'export VP_MODEL=anthropic:NAME'],
     })
   if (isCloud(provider)) return cloudSpec(provider, { model, endpoint: env['VP_MODEL_BASE_URL'] }, env, 'VP_MODEL')
   const vendor = VENDORS.find((one) => one.provider === provider)
-  const baseUrl = env['VP_MODEL_BASE_URL'] ?? vendor?.baseUrl ?? OLLAMA_URL
+  const baseUrl = env['VP_MODEL_BASE_URL'] ?? vendor?.baseUrl ?? (provider === 'ollama' ? OLLAMA_URL : `${OLLAMA_URL}/v1`)
   const key = env['VP_MODEL_API_KEY'] ?? vendor?.variables.map((name) => env[name]).find(Boolean) ?? null
   return specFor(provider, model, baseUrl, key, 'VP_MODEL')
 }
@@ -126,7 +126,8 @@ export function specOf(named: NamedModel, tier: string, env: Environment, source
   if (!provider) throw new VpError('usage.flag', `vp cannot open ${named.provider} yet`, { next: ['vp model list'] })
   if (isCloud(provider)) return { ...cloudSpec(provider, named, env, source), tier }
   const vendor = VENDORS.find((one) => one.provider === provider)
-  const baseUrl = named.endpoint ?? vendor?.baseUrl ?? (named.provider === 'llama_cpp' ? LLAMA_CPP_URL : OLLAMA_URL)
+  const own = provider === 'ollama' ? OLLAMA_URL : named.provider === 'llama_cpp' ? LLAMA_CPP_URL : `${OLLAMA_URL}/v1`
+  const baseUrl = named.endpoint ?? vendor?.baseUrl ?? own
   const key = vendor?.variables.map((name) => env[name]).find(Boolean) ?? null
   return { ...specFor(provider, named.model, baseUrl, key, source), tier }
 }
@@ -170,7 +171,7 @@ function specFor(provider: ProviderName, model: string, baseUrl: string, apiKey:
   return {
     provider,
     model,
-    baseUrl: baseUrl.replace(/\/+$/, ''),
+    baseUrl: provider === 'ollama' ? baseUrl.replace(/(?:\/(?:v1|api))?\/*$/, '') : baseUrl.replace(/\/+$/, ''),
     apiKey,
     endpoint,
     tier: endpoint.loopback ? (presetOf(model)?.tier ?? 'Local-Small') : 'API-Premium',

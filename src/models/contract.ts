@@ -65,10 +65,12 @@ export interface Endpoint {
 }
 
 export interface Provider {
-  /** `openai_compatible`, `openai`, `anthropic`, `google`, `recorded`. */
+  /** `ollama`, `openai_compatible`, `openai`, `anthropic`, `google`, `recorded`. */
   readonly name: string
   readonly model: string
   readonly endpoint: Endpoint
+  /** Tokens that prompt and answer may have together: measured, set or said by the server. Absent: nobody knows. Throws `model.*`. */
+  window?(signal: AbortSignal): Promise<number>
   /** Throws `model.*`; never returns half an answer. `onProgress` gets the tokens so far and must not throw. */
   answer(request: ModelRequest, place: CallPlace, signal: AbortSignal, onProgress?: (tokens: number) => void): Promise<ModelAnswer>
 }

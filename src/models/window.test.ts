@@ -17,4 +17,11 @@ const cases: [title: string, now: Counted, before: Counted | null, want: boolean
   ['a server that counts nothing', at(60_000, 0), null, false],
   ['the same prompt again', at(30_000, 7500), at(30_000, 7500), false],
 ]
+const windows: typeof cases = [
+  ['a window of 8,192, and what is left of 9,000 tokens', at(36_000, 8192), at(28_000, 7000), true],
+  ['half of it is left', at(36_000, 4100), at(28_000, 7000), true],
+  ['what grew is lighter than what was there', at(36_000, 8000), at(28_000, 7000), false],
+  ['the window is larger than it is', at(36_000, 9000), at(28_000, 7000), false],
+]
+for (const [title, now, before, want] of windows) test(`a window of 8,192: ${title}`, () => assert.equal(isTruncated(now, before, 8192), want))
 for (const [title, now, before, want] of cases) test(`window: ${title}`, () => assert.equal(isTruncated(now, before), want))

@@ -41,6 +41,7 @@ interface ErrorBody {
 
 /** An error document as each provider sends it. */
 const ERROR_BODY: Readonly<Record<OwnProvider, (status: number, body: ErrorBody) => object>> = {
+  ollama: (_code, { message }) => ({ error: message }),
   openai_compatible: (code, { type, message }) => ({ error: { message, type, param: null, code } }),
   openai: (_code, { type, message }) => ({ error: { message, type, param: null, code: type } }),
   anthropic: (_code, { type, message }) => ({ type: 'error', error: { type, message }, request_id: 'req_1' }),
@@ -67,16 +68,16 @@ const status =
   (code: number, body: ErrorBody, headers: Readonly<Record<string, string>> = {}): Serve =>
   (response, _wire, name) =>
     void response.writeHead(code, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(ERROR_BODY[name](code, body)))
-const open = (response: ServerResponse) => response.writeHead(200, { 'content-type': 'text/event-stream' })
+const open = (response: ServerResponse, { type }: Pick<Wire, 'type'>) => response.writeHead(200, { 'content-type': type })
 const says =
   (said: Said): Serve =>
   (response, wire) =>
-    void open(response).end(wire.events(said).join(''))
+    void open(response, wire).end(wire.events(said).join(''))
 const begun: Said = { text: 'I will now look', calls: CALLS, usage: USAGE }
 const raw =
   (chunk: object): Serve =>
-  (response) =>
-    void open(response).end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`)
+  (response, wire) =>
+    void open(response, wire).end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`)
 const fine = says({ text: 'ok', usage: USAGE })
 const OK = { text: 'ok', finish: 'stop' } as const
 const error = (type: string, message: string, grpc: string, details?: readonly object[]): ErrorBody => ({
@@ -117,6 +118,7 @@ const ROWS: readonly Row[] = [
   ...(
     [
       ['openai', 'context_length_exceeded', "This model's maximum context length is 8192 tokens."],
+      ['ollama', '', 'the input length exceeds the context length'],
       ['openai_compatible', 'exceed_context_size_error', 'the request exceeds the available context size'],
       ['anthropic', 'invalid_request_error', 'prompt is too long: 210000 tokens > 200000 maximum'],
       ['google', '', 'The input token count (1200000) exceeds the maximum number of tokens allowed (1048575).'],
@@ -267,7 +269,7 @@ const ROWS: readonly Row[] = [
   // asked again, and paid for
   {
     fault: 'a cut stream, then fine',
-    serve: [(response, wire) => (open(response).write(wire.events(begun).slice(0, 3).join('')), void setTimeout(() => response.destroy(), 10)), fine],
+    serve: [(response, wire) => (open(response, wire).write(wire.events(begun).slice(0, 3).join('')), void setTimeout(() => response.destroy(), 10)), fine],
     outcome: OK,
     tries: 2,
     waits: [null],
@@ -275,7 +277,7 @@ const ROWS: readonly Row[] = [
   },
   {
     fault: 'streams that are cut for good',
-    serve: [(response, wire) => void open(response).end(wire.events(begun).slice(0, -wire.closing).join(''))],
+    serve: [(response, wire) => void open(response, wire).end(wire.events(begun).slice(0, -wire.closing).join(''))],
     outcome: 'model.cut',
     tries: thrice,
     waits: [null, null],
@@ -285,7 +287,7 @@ const ROWS: readonly Row[] = [
   {
     fault: 'a stalled stream',
     stallMs: 60,
-    serve: [(response, wire) => void open(response).write(wire.events(begun).slice(0, 3).join(''))],
+    serve: [(response, wire) => void open(response, wire).write(wire.events(begun).slice(0, 3).join(''))],
     outcome: 'model.stalled',
     tries: thrice,
     waits: [null, null],
@@ -294,7 +296,7 @@ const ROWS: readonly Row[] = [
   { fault: 'silence', serve: [() => undefined, fine], outcome: OK, tries: 2, waits: [null], stallMs: 400, cost: ['worst', 'said'] },
   {
     fault: 'an error in the middle',
-    serve: [(response, wire) => void open(response).end(wire.events(begun).slice(0, 3).join('') + wire.errorEvent[0]), fine],
+    serve: [(response, wire) => void open(response, wire).end(wire.events(begun).slice(0, 3).join('') + wire.errorEvent[0]), fine],
     outcome: OK,
     tries: 2,
     waits: [null],
@@ -304,21 +306,21 @@ const ROWS: readonly Row[] = [
   // not asked again, and paid for
   {
     fault: 'garbage',
-    serve: [(response) => void open(response).end('data: {"choices": [oops\n\ndata: [DONE]\n\n')],
+    serve: [(response, wire) => void open(response, wire).end('data: {"choices": [oops\n\ndata: [DONE]\n\n')],
     outcome: 'model.protocol',
     tries: all,
     cost: ['worst'],
   },
   {
     fault: 'garbage in the middle',
-    serve: [(response, wire) => void open(response).end(wire.events(begun).slice(0, 3).join('') + 'data: {"choi\n\n')],
+    serve: [(response, wire) => void open(response, wire).end(wire.events(begun).slice(0, 3).join('') + 'data: {"choi\n\n')],
     outcome: 'model.protocol',
     tries: all,
     cost: ['worst'],
   },
   {
     fault: 'a line of 10 MB without an end',
-    serve: [(response) => void open(response).write(`data: {"x":"${'x'.repeat(10_000_000)}`)],
+    serve: [(response, wire) => void open(response, wire).write(`data: {"x":"${'x'.repeat(10_000_000)}`)],
     outcome: 'model.protocol',
     tries: all,
     cost: ['worst'],
@@ -330,7 +332,14 @@ const ROWS: readonly Row[] = [
     tries: all,
     cost: ['worst'],
   },
-  { fault: 'a refusal', serve: [says({ text: 'I', end: 'refused', usage: USAGE })], outcome: 'model.refused', tries: all, cost: ['said'] },
+  {
+    fault: 'a refusal',
+    serve: [says({ text: 'I', end: 'refused', usage: USAGE })],
+    outcome: 'model.refused',
+    tries: all,
+    cost: ['said'],
+    only: ['openai_compatible', 'openai', 'anthropic', 'google'],
+  },
 
   {
     fault: 'a prompt that is blocked',
@@ -432,6 +441,8 @@ for (const [name, wire] of Object.entries(WIRES) as [OwnProvider, Wire][])
     let asked = 0
     const server = createServer((incoming, response) => {
       incoming.resume()
+      const aside = wire.aside?.(incoming.url ?? '') ?? null
+      if (aside) return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(aside))
       incoming.on('end', () => serve[Math.min(asked++, serve.length - 1)]?.(response, wire, name))
     })
     let baseUrl = ''
@@ -504,7 +515,7 @@ for (const [name, wire] of Object.entries(WIRES) as [OwnProvider, Wire][])
 
       const abort = new AbortController()
       const middle = await meter()
-      serve = [(response) => (open(response).write(wire.events(begun).slice(0, 3).join('')), void setTimeout(() => abort.abort(), 10))]
+      serve = [(response) => (open(response, wire).write(wire.events(begun).slice(0, 3).join('')), void setTimeout(() => abort.abort(), 10))]
       await assert.rejects(middle.metered.answer(REQUEST, PLACE, abort.signal), { code: 'cancelled' })
       assert.deepEqual(
         [asked, middle.settled[0]?.usage.cost_micro_usd, middle.settled[0]?.usage_source, middle.held.size],

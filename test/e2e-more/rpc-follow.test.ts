@@ -116,7 +116,7 @@ test('model.list says what is in force; model.set is asked for, changes one thin
   const env = { VP_CONFIG: file }
   const client = openRpc(t, place, { env })
   const before = (await client.request('model.list')).result
-  assert.deepEqual([before?.['chosen'], before?.['source']], ['openai_compatible:qwen2.5-coder:7b', 'preset (Ollama)'])
+  assert.deepEqual([before?.['chosen'], before?.['source']], ['ollama:qwen2.5-coder:7b', 'preset (Ollama)'])
   const params = { model: 'ollama:phi4:14b', base_url: 'http://127.0.0.1:9/v1' }
   const asked = (await client.request('model.set', params)).error
   assert.deepEqual([asked?.code, asked?.data.code], [-32002, 'approval.needed'])
@@ -126,11 +126,11 @@ test('model.list says what is in force; model.set is asked for, changes one thin
   assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { ...config, model: { provider: 'ollama', model: 'phi4:14b', base_url: 'http://127.0.0.1:9/v1' } })
   assert.ok(!existsSync(`${file}.new`))
   const after = (await client.request('model.list')).result
-  assert.deepEqual([after?.['chosen'], after?.['source']], ['openai_compatible:phi4:14b', 'configuration'])
+  assert.deepEqual([after?.['chosen'], after?.['source']], ['ollama:phi4:14b', 'configuration'])
   for (const model of ['nonsense', 'a:b', 'ollama:']) assert.equal((await client.request('model.set', { model })).error?.code !== undefined, true, model)
   await client.end()
   const listed = await vpJson(place, ['model', 'list'], { env })
-  assert.equal(listed.doc.result?.['chosen'], 'openai_compatible:phi4:14b', 'the terminal says the same')
+  assert.equal(listed.doc.result?.['chosen'], 'ollama:phi4:14b', 'the terminal says the same')
   assert.equal((await vp(place, ['model', 'set', 'ollama:qwen2.5-coder:7b'], { env })).code, 0)
   assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { ...config, model: { provider: 'ollama', model: 'qwen2.5-coder:7b' } })
   writeFileSync(file, '{ broken')

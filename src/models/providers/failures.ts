@@ -76,9 +76,9 @@ export function statusFailure(endpoint: Endpoint, status: number, message: strin
 
 /** What waiting does not heal. Sources: OpenAI's error codes guide, Anthropic's errors page, Gemini's QuotaFailure by the day. */
 const NO_MONEY = /insufficient_quota|billing_hard_limit_reached|billing_error|credit balance is too low|"quotaId"\s*:\s*"[^"]*PerDay/i
-/** Sources: OpenAI and vLLM, llama.cpp's server, Anthropic, Gemini, in this order. */
+/** Sources: OpenAI and vLLM, llama.cpp's server, Ollama, Anthropic, Gemini, in this order. */
 const TOO_LONG =
-  /context_length_exceeded|maximum context length|exceed_context_size_error|exceeds the available context size|prompt is too long|input token count .{0,40}exceeds/i
+  /context_length_exceeded|maximum context length|exceed_context_size_error|exceeds the available context size|input length exceeds (?:the |maximum )?context length|prompt is too long|input token count .{0,40}exceeds/i
 
 /** The server read less than was sent, and said nothing. What it said of its use was spent all the same. */
 export function truncated(endpoint: Endpoint, { characters, tokens }: Counted, spent: ModelUsage): VpError {

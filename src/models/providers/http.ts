@@ -1,5 +1,5 @@
 /**
- * One POST and its answer as it comes, over `node:http`: a fifth of what loading and driving `fetch` costs before a
+ * One request and its answer as it comes, over `node:http`: a fifth of what loading and driving `fetch` costs before a
  * first answer (docs/decisions/0009). Redirects are not followed: what is sent goes to the host that was named.
  */
 import type { IncomingMessage } from 'node:http'
@@ -8,7 +8,8 @@ import { nodeHttp } from '../../core/node-http.ts'
 export interface Post {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string
+  /** Absent: nothing is sent, and the request is a GET. */
+  readonly body?: string
   readonly signal: AbortSignal
 }
 
@@ -20,10 +21,11 @@ export function poster(baseUrl: string, proxyEnv?: ProxyEnv): (post: Post) => Pr
   const agent = new Agent({ keepAlive: true, ...(proxyEnv ? { proxyEnv } : {}) })
   return ({ url, headers, body, signal }) =>
     new Promise((resolve, reject) => {
-      const bytes = Buffer.from(body)
-      const outgoing = send(url, { method: 'POST', agent, signal, headers: { ...headers, 'content-length': bytes.length } }, resolve)
+      const bytes = body === undefined ? null : Buffer.from(body)
+      const length = bytes === null ? {} : { 'content-length': bytes.length }
+      const outgoing = send(url, { method: bytes === null ? 'GET' : 'POST', agent, signal, headers: { ...headers, ...length } }, resolve)
       outgoing.on('error', reject)
-      outgoing.end(bytes)
+      outgoing.end(bytes ?? undefined)
     })
 }
 

@@ -11,11 +11,14 @@ export interface ProviderOptions {
   readonly stallMs: number
   /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are looked up; never for a model on this machine. */
   readonly proxyEnv?: ProxyEnv
+  /** The window that was measured of the model of this digest at this endpoint, or null. */
+  readonly measuredWindow?: ((digest: string) => Promise<number | null>) | undefined
 }
 
 type MakeProvider = (spec: ModelSpec, options: ProviderOptions) => Provider | Promise<Provider>
 
 const PROVIDERS: Readonly<Record<ProviderName, () => Promise<MakeProvider>>> = {
+  ollama: async () => (await import('./ollama.ts')).ollama,
   openai_compatible: async () => (await import('./openai-compatible.ts')).openaiCompatible,
   openai: async () => (await import('./openai.ts')).openai,
   anthropic: async () => (await import('./anthropic.ts')).anthropic,

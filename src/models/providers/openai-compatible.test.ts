@@ -20,7 +20,7 @@ let provider: Provider
 before(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
-  provider = openaiCompatible(chooseModel({ VP_MODEL: 'ollama:x', VP_MODEL_BASE_URL: url }, null).spec, { stallMs: 2000 })
+  provider = openaiCompatible(chooseModel({ VP_MODEL: 'openai_compatible:x', VP_MODEL_BASE_URL: url }, null).spec, { stallMs: 2000 })
 })
 after(() => {
   server.close()

@@ -7,15 +7,16 @@ import type { ModelSpec } from '../choose.ts'
 import type { Endpoint, Message, ModelRequest, Provider } from '../contract.ts'
 import { answerOf, usageOf, type Collected } from './answer.ts'
 import { eventData } from './event-lines.ts'
-import { isTruncated, type Counted } from '../window.ts'
-import { brokeOff, elsewhere, notAModel, statusFailure, truncated } from './failures.ts'
+import { errorWords, jsonObject, textOf as text, wholeBody } from './bodies.ts'
+import { promptWatch } from './cut-prompts.ts'
+import { brokeOff, elsewhere, notAModel, statusFailure } from './failures.ts'
 import { poster } from './http.ts'
 import type { ProviderOptions } from './index.ts'
 
 export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Provider {
   const { endpoint } = spec
   const post = poster(spec.baseUrl, endpoint.loopback ? undefined : options.proxyEnv)
-  const counts = new Map<string, Counted>()
+  const watch = promptWatch(endpoint)
   const headers = { 'content-type': 'application/json', ...(spec.apiKey ? { authorization: `Bearer ${spec.apiKey}` } : {}) }
   return {
     name: 'openai_compatible',
@@ -34,12 +35,7 @@ export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Pro
         place,
         { signal, onProgress },
       )
-      if (answer.usage_source === 'provider') {
-        const conversation = `${place.task}#${place.attempt}`
-        const now = { characters: body.length, tokens: answer.usage.tokens_in }
-        if (isTruncated(now, counts.get(conversation) ?? null)) throw truncated(endpoint, now, answer.usage)
-        counts.set(conversation, now)
-      }
+      watch(place, body.length, answer, null)
       return answer
     },
   }
@@ -105,7 +101,7 @@ async function collect(all: Collected, response: IncomingMessage, endpoint: Endp
   const status = response.statusCode ?? 0
   const type = response.headers['content-type'] ?? ''
   if (status >= 400) {
-    const body = await whole(response)
+    const body = await wholeBody(response)
     throw statusFailure(endpoint, status, errorWords(body), { headers: response.headers, body })
   }
   if (status !== 200) throw elsewhere(`${endpoint.host} answered ${status}${response.headers.location ? ', a redirect, which is not followed' : ''}`)
@@ -115,13 +111,13 @@ async function collect(all: Collected, response: IncomingMessage, endpoint: Endp
     // Left as it is, so that the connection serves the next turn too.
     for await (const data of eventData(response.iterator({ destroyOnReturn: false }))) {
       if (data === '[DONE]') break
-      fold(parsed(data, endpoint))
+      fold(jsonObject<Chunk>(data, endpoint))
     }
     response.resume()
     return
   }
   if (!type.includes('json')) throw elsewhere(`${endpoint.host} answered ${type || 'without a content type'}, not as a model does`)
-  const document = parsed(await whole(response), endpoint)
+  const document = jsonObject<Chunk>(await wholeBody(response), endpoint)
   const words = `${endpoint.host} answered JSON that is no answer of a model`
   if (!Array.isArray(document.choices)) throw elsewhere(words)
   all.isAccepted = true
@@ -178,41 +174,4 @@ function folding(all: Collected, endpoint: Endpoint, heard: (characters: number)
 function finishOf(word: string): Collected['finish'] {
   if (word === 'stop' || word === 'length' || word === 'error') return word
   return word === 'content_filter' ? 'refused' : 'other'
-}
-
-const text = (value: unknown): string => (typeof value === 'string' ? value : '')
-
-function parsed(data: string, endpoint: Endpoint): Chunk {
-  let value: unknown
-  try {
-    value = JSON.parse(data)
-  } catch {
-    // told below, like other values that are no chunk
-  }
-  if (typeof value !== 'object' || value === null) throw notAModel(`${endpoint.host} sent what is no JSON object: ${JSON.stringify(data.slice(0, 80))}`)
-  return value
-}
-
-const MAX_DOCUMENT = 4_000_000
-
-async function whole(response: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of response) {
-    parts.push(part as Buffer)
-    if ((size += (part as Buffer).length) > MAX_DOCUMENT) throw notAModel('the answer is larger than 4 MB')
-  }
-  return Buffer.concat(parts).toString('utf8')
-}
-
-/** The words of an error document, whichever of the usual forms it has; else its first line. */
-function errorWords(body: string): string {
-  try {
-    const { error, message, detail } = JSON.parse(body) as { error?: { message?: unknown } | string; message?: unknown; detail?: unknown }
-    const words = typeof error === 'object' ? error.message : (error ?? message ?? detail)
-    if (typeof words === 'string' && words !== '') return words
-  } catch {
-    // not JSON
-  }
-  return body.trim() === '' ? 'without a word' : body
 }
