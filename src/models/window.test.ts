@@ -18,7 +18,7 @@ const cases: [title: string, now: Counted, before: Counted | null, want: boolean
   ['the same prompt again', at(30_000, 7500), at(30_000, 7500), false],
 ]
 const windows: typeof cases = [
-  ['a window of 8,192, and what is left of 9,000 tokens', at(36_000, 8192), at(28_000, 7000), true],
+  ['a window of 8,192, and what is left of 10,000 tokens', at(40_000, 8192), at(28_000, 7000), true],
   ['half of it is left', at(36_000, 4100), at(28_000, 7000), true],
   ['what grew is lighter than what was there', at(36_000, 8000), at(28_000, 7000), false],
   ['the window is larger than it is', at(36_000, 9000), at(28_000, 7000), false],
