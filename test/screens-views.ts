@@ -16,6 +16,7 @@ import { estimateScreen, simulateScreen, type BandsView, type BandView } from '.
 import { aliveFields, eventLines, logsScreen, pipedEventLine } from '../src/surfaces/cli/screens/events.ts'
 import { branchesScreen, committedScreen } from '../src/surfaces/cli/screens/git.ts'
 import { modelListScreen } from '../src/surfaces/cli/screens/models.ts'
+import { modelProbeScreen } from '../src/surfaces/cli/screens/probe.ts'
 import { newScreen, planScreen, questionLine, questionsHead, type QuestionView } from '../src/surfaces/cli/screens/plan.ts'
 import { completeScreen, validateScreen } from '../src/surfaces/cli/screens/prove.ts'
 import { patchScreen, undoneScreen, undoPreviewScreen, undoQuestion, type UndoView } from '../src/surfaces/cli/screens/repair.ts'
@@ -941,6 +942,25 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         ],
         policy: '2026-11-07-001',
         prices_of: '2026-11-01',
+      },
+      look,
+    ),
+  'model-probe': (look) =>
+    modelProbeScreen(
+      {
+        window: {
+          stock: 4096,
+          effective: 16_384,
+          set: 16_384,
+          stock_look: { sent: 15_750, seen: 4096 },
+          whole: { sent: 15_750, seen: 15_748 },
+          markers: { of: 16, back: Array.from({ length: 16 }, (_, index) => index + 1) },
+        },
+        dialect: 'hermes',
+        calls: { asked: 20, right: 20 },
+        repairs: 2,
+        tok_per_s: 41.2,
+        first_token_ms: 612,
       },
       look,
     ),

@@ -169,7 +169,7 @@ const NEXT: Partial<Record<ErrorCode, readonly string[]>> = {
   'model.quota': ['look at the plan and the billing of this key', 'vp model list'],
   'model.not_found': ['vp model list', 'check VP_MODEL and VP_MODEL_BASE_URL'],
   'model.too_large': ['choose a model with a larger window', 'split the task'],
-  'model.truncated': ['OLLAMA_CONTEXT_LENGTH=32768 ollama serve', 'choose a model with a larger window'],
+  'model.truncated': ['vp model probe', 'choose a model with a larger window'],
   'store.locked': ['vp status'],
   'limit.reached': ['vp logs'],
   cancelled: ['vp resume'],

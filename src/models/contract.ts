@@ -69,8 +69,8 @@ export interface Provider {
   readonly name: string
   readonly model: string
   readonly endpoint: Endpoint
-  /** Tokens that prompt and answer may have together: measured, set or said by the server. Absent: nobody knows. Throws `model.*`. */
-  window?(signal: AbortSignal): Promise<number>
+  /** Tokens that prompt and answer may have together: measured, set or said by the server. Absent or null: nobody knows. Throws `model.*`. */
+  window?(signal: AbortSignal): Promise<number | null>
   /** Throws `model.*`; never returns half an answer. `onProgress` gets the tokens so far and must not throw. */
   answer(request: ModelRequest, place: CallPlace, signal: AbortSignal, onProgress?: (tokens: number) => void): Promise<ModelAnswer>
 }

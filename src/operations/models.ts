@@ -19,6 +19,7 @@ import { modelKey } from './broker/calls.ts'
 import { knownFacts } from './broker/facts.ts'
 import { factsOnce, snapshotJson, snapshotOf, type SnapshotSource } from './broker/snapshot.ts'
 import type { Kit } from './kit.ts'
+import { measuredWindow } from './measured-window.ts'
 import { policyInForce } from './model-policy.ts'
 import { withKey } from './model-key.ts'
 import { priceOfModel } from './model-price.ts'
@@ -66,7 +67,7 @@ export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'co
 /** With its key, through the person's proxy. Throws `model.auth`. */
 export async function openKeyed(kit: Kit, root: string, spec: ModelSpec, command: readonly string[] | undefined): Promise<Provider> {
   const keyed = spec.endpoint.loopback && command === undefined ? spec : await withKey(kit, spec, command, root, new AbortController().signal)
-  return openProvider(keyed, { stallMs: kit.config.stall_seconds * 1000, proxyEnv: kit.env })
+  return openProvider(keyed, { stallMs: kit.config.stall_seconds * 1000, proxyEnv: kit.env, measuredWindow: (digest) => measuredWindow(kit, spec, digest) })
 }
 
 /** Of the configuration, where the model is the one that it names and the environment has no key. */

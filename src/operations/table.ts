@@ -16,6 +16,7 @@ import { gitPush } from './publish.ts'
 import { modelList, modelShow } from './model-list.ts'
 import { modelSet } from './model-setting.ts'
 import { modelTest } from './model-test.ts'
+import { modelProbe } from './model-probe.ts'
 import { runLogs, runStatusRead, runSubscribe } from './run-look.ts'
 import { runBuild, runExec, runLint, runTest } from './run.ts'
 import { ledgerAccept, runApprove, runComplete, runExport, runPause, runReplay, runResume, runTerminate, runUndo, runValidate, runVerify } from './runs.ts'
@@ -72,4 +73,5 @@ export const OPERATIONS: readonly Operation[] = [
   modelShow,
   modelSet,
   modelTest,
+  modelProbe,
 ]

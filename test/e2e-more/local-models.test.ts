@@ -59,7 +59,7 @@ test('a prompt that the server cuts ends the task with both numbers, and its tok
   const long = Object.fromEntries([1, 2, 3].map((n) => [`long-${n}.txt`, `line ${n} of a long file\n`.repeat(300)]))
   const place = makePlace(t, { ...FILES, ...long }, server)
   const { code, doc } = await vpJson(place, ['do', 'fix add'])
-  assert.deepEqual([code, doc.error?.code, doc.error?.hint], [8, 'model.truncated', 'OLLAMA_CONTEXT_LENGTH=32768 ollama serve'], JSON.stringify(doc.error))
+  assert.deepEqual([code, doc.error?.code, doc.error?.next[0]], [8, 'model.truncated', ['vp', 'model', 'probe']], JSON.stringify(doc.error))
   const cut = (await receiptsOf(place)).find((receipt) => receipt.error?.code === 'model.truncated')
   assert.match(cut?.error?.message ?? JSON.stringify(doc), /read 2050 tokens of the prompt and left out the rest: \d+ characters, some \d+ tokens, were sent/)
   assert.equal(cut?.usage?.tokens_in, 2050)

@@ -14,6 +14,7 @@ export interface WireOptions {
   readonly endpoint: Endpoint
   /** No news from the server for this long ends the call with `model.stalled`. */
   readonly stallMs: number
+  readonly onDialects?: ((dialects: readonly string[]) => void) | undefined
 }
 
 export interface Collected {
@@ -42,7 +43,7 @@ export type Listen = (all: Collected, signal: AbortSignal, heard: (characters: n
 /** Throws `cancelled`, `model.*`; what the failure cost is in `data.spent`, see `SpentByFailure`. */
 export async function answerOf(
   listen: Listen,
-  { endpoint, stallMs }: WireOptions,
+  { endpoint, stallMs, onDialects }: WireOptions,
   request: ModelRequest,
   place: CallPlace,
   { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress?: ((tokens: number) => void) | undefined },
@@ -64,7 +65,7 @@ export async function answerOf(
   }
   try {
     await listen(all, AbortSignal.any([signal, stall.signal]), heard)
-    return toAnswer(all, request, place)
+    return toAnswer(all, request, place, onDialects)
   } catch (error) {
     if (signal.aborted) throw withSpent(new VpError('cancelled', 'the model call was cancelled', { cause: error }), all)
     if (stall.signal.aborted)
@@ -93,7 +94,7 @@ function withSpent(error: VpError, all: Collected): VpError {
   return new VpError(error.code, error.message, { ...error.details, cause: error.cause, data: { ...error.details.data, spent } })
 }
 
-function toAnswer(all: Collected, request: ModelRequest, place: CallPlace): ModelAnswer {
+function toAnswer(all: Collected, request: ModelRequest, place: CallPlace, onDialects: WireOptions['onDialects']): ModelAnswer {
   if (all.finish === null)
     throw new VpError('model.cut', 'the answer stopped before its end', {
       why: `${all.text.length} characters and ${all.calls.length} calls had come`,
@@ -103,6 +104,7 @@ function toAnswer(all: Collected, request: ModelRequest, place: CallPlace): Mode
   const isCut = all.finish === 'length'
   // Servers that do not know their model's dialect leave its calls in the words.
   const said = all.calls.length === 0 ? callsInText(all.text, request.tools, isCut) : null
+  if (said && said.calls.length > 0) onDialects?.(said.dialects)
   const found = said?.calls ?? all.calls.map(({ name, input }, index) => ({ name, arguments: parseArguments(input, isCut && index === all.calls.length - 1) }))
   const calls = found.map((call, index): ToolCall => ({ id: `t${place.turn}c${index + 1}`, ...call }))
   return {

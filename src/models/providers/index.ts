@@ -11,7 +11,11 @@ export interface ProviderOptions {
   readonly stallMs: number
   /** Where HTTPS_PROXY, HTTP_PROXY and NO_PROXY are looked up; never for a model on this machine. */
   readonly proxyEnv?: ProxyEnv
-  /** The window that was measured of the model of this digest at this endpoint, or null. */
+  /** Instead of the window that is known; `stock`: none is asked for. For measuring. */
+  readonly window?: number | 'stock' | undefined
+  /** How calls were found in the words of an answer. */
+  readonly onDialects?: ((dialects: readonly string[]) => void) | undefined
+  /** The window that was measured of the model of this digest ('' where the server tells none) at this endpoint, or null. */
   readonly measuredWindow?: ((digest: string) => Promise<number | null>) | undefined
 }
 

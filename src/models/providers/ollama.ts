@@ -18,7 +18,7 @@ import { describeOllamaModel, notPulled, windowOf, type OllamaModel } from './ol
 
 interface Known {
   readonly model: OllamaModel
-  readonly window: number
+  readonly window: number | 'stock'
 }
 
 export function ollama(spec: ModelSpec, options: ProviderOptions): Provider {
@@ -44,10 +44,12 @@ export function ollama(spec: ModelSpec, options: ProviderOptions): Provider {
         data: { spent: 'nothing' },
       })
     isWithoutTools = model.capabilities !== null && !model.capabilities.includes('tools')
-    return { model, window: windowOf(model, model.digest === null ? null : ((await options.measuredWindow?.(model.digest)) ?? null)) }
+    const measured = model.digest === null ? null : ((await options.measuredWindow?.(model.digest)) ?? null)
+    return { model, window: options.window ?? windowOf(model, measured) }
   }
   const ask = async (...[request, place, signal, onProgress]: Parameters<Provider['answer']>) => {
-    let [characters, window] = [0, 0]
+    let characters = 0
+    let window: Known['window'] = 'stock'
     const answer = await answerOf(
       async (all, until, heard) => {
         const facts = await known(until)
@@ -58,19 +60,22 @@ export function ollama(spec: ModelSpec, options: ProviderOptions): Provider {
         heard(0)
         await collect(all, response, endpoint, heard)
       },
-      { endpoint, stallMs: options.stallMs },
+      { endpoint, stallMs: options.stallMs, onDialects: options.onDialects },
       request,
       place,
       { signal, onProgress },
     )
-    watch(place, characters, answer, window)
+    watch(place, characters, answer, window === 'stock' ? null : window)
     return answer
   }
   return {
     name: 'ollama',
     model: spec.model,
     endpoint,
-    window: async (signal) => (await known(signal)).window,
+    async window(signal) {
+      const { window } = await known(signal)
+      return window === 'stock' ? null : window
+    },
     async answer(...asked) {
       try {
         return await ask(...asked)
@@ -85,16 +90,15 @@ export function ollama(spec: ModelSpec, options: ProviderOptions): Provider {
   }
 }
 
-function wireRequest(model: string, request: ModelRequest, window: number): object {
+function wireRequest(model: string, request: ModelRequest, window: Known['window']): object {
   const tools = request.tools.map(({ name, description, schema }) => ({ type: 'function', function: { name, description, parameters: schema } }))
   return {
     model,
     messages: request.messages.map(wireMessage),
     ...(tools.length > 0 ? { tools } : {}),
     stream: true,
-    truncate: false,
-    shift: false,
-    options: { num_ctx: window, num_predict: request.max_tokens, temperature: request.temperature },
+    ...(window === 'stock' ? {} : { truncate: false, shift: false }),
+    options: { ...(window === 'stock' ? {} : { num_ctx: window }), num_predict: request.max_tokens, temperature: request.temperature },
   }
 }
 

@@ -18,10 +18,12 @@ export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Pro
   const post = poster(spec.baseUrl, endpoint.loopback ? undefined : options.proxyEnv)
   const watch = promptWatch(endpoint)
   const headers = { 'content-type': 'application/json', ...(spec.apiKey ? { authorization: `Bearer ${spec.apiKey}` } : {}) }
+  const window = async () => (typeof options.window === 'number' ? options.window : ((await options.measuredWindow?.('')) ?? null))
   return {
     name: 'openai_compatible',
     model: spec.model,
     endpoint,
+    window,
     async answer(request, place, signal, onProgress) {
       const body = JSON.stringify(wireRequest(spec.model, request))
       const answer = await answerOf(
@@ -35,7 +37,7 @@ export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Pro
         place,
         { signal, onProgress },
       )
-      watch(place, body.length, answer, null)
+      watch(place, body.length, answer, await window())
       return answer
     },
   }

@@ -37,6 +37,7 @@ const REST: Readonly<Record<string, (rest: typeof import('./rest.ts')) => Comman
   'model show': (rest) => rest.modelShowCommand,
   'model test': (rest) => rest.modelTestCommand,
   'model set': (rest) => rest.modelSetCommand,
+  'model probe': (rest) => rest.modelProbeCommand,
   'git branch': (rest) => rest.gitBranchCommand,
   'git commit': (rest) => rest.gitCommitCommand,
   'git push': (rest) => rest.gitPushCommand,
