@@ -65,7 +65,7 @@ export const modelProbe = operation({
   async handler({ model, base_url, window }, { kit, onReceipt, receiptId, notes, signal }): Promise<ModelProbe> {
     const spec = specOf(kit, model, base_url)
     const known = spec.provider === 'ollama' ? await describe(spec, signal) : null
-    const wanted = window ?? (known ? windowOf({ ...known, setTokens: null }, null) : ORDINARY_TOKENS)
+    const wanted = window ?? (known ? windowOf({ ...known, setTokens: null }, null) : await saidOrOrdinary(spec, signal))
     const nonce = Buffer.from(kit.random.bytes(16)).toString('hex')
     const measured = await measureWindow(
       {
@@ -145,6 +145,12 @@ function specOf(kit: Kit, model: string | undefined, base_url: string | undefine
 function describe({ baseUrl, endpoint, apiKey, model }: ModelSpec, signal: Scene['signal']): Promise<OllamaModel> {
   const headers = { 'content-type': 'application/json', ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}) }
   return describeOllamaModel({ baseUrl, endpoint, headers, post: poster(baseUrl) }, model, signal)
+}
+
+/** Where the search begins on a server whose window cannot be set: at its own word. */
+async function saidOrOrdinary(spec: ModelSpec, signal: AbortSignal): Promise<number> {
+  const provider = await openProvider(spec, { stallMs: PROBE_STALL_MS })
+  return (await provider.window?.(signal)) ?? ORDINARY_TOKENS
 }
 
 async function ask(

@@ -56,7 +56,7 @@ function finishOf({ unified, raw }: LanguageModelV4FinishReason): Collected['fin
 
 function callOptions(request: ModelRequest): LanguageModelV4CallOptions {
   return {
-    prompt: request.messages.map(toPrompt),
+    prompt: request.messages.map(toPrompt).reduce<LanguageModelV4Message[]>(joined, []),
     maxOutputTokens: request.max_tokens,
     temperature: request.temperature,
     ...(request.tools.length > 0
@@ -70,6 +70,13 @@ function callOptions(request: ModelRequest): LanguageModelV4CallOptions {
         }
       : {}),
   }
+}
+
+/** Results of one turn's calls are one message: Gemini wants as many parts in it as there were calls. */
+function joined(all: LanguageModelV4Message[], message: LanguageModelV4Message): LanguageModelV4Message[] {
+  const last = all.at(-1)
+  if (message.role !== 'tool' || last?.role !== 'tool') return [...all, message]
+  return [...all.slice(0, -1), { ...last, content: [...last.content, ...message.content] }]
 }
 
 function toPrompt(message: Message): LanguageModelV4Message {

@@ -51,6 +51,7 @@ export function brokeOff(endpoint: Endpoint, said: unknown): VpError {
   const status = statusIn(code)
   const words = typeof message === 'string' ? message : JSON.stringify(said)
   if (status !== undefined) return statusFailure(endpoint, status, words, { cause: said })
+  if (TOO_LONG.test(words)) return new VpError('model.too_large', `${endpoint.host} broke off: ${firstLine(words)}`, { cause: said })
   return new VpError('model.server', `${endpoint.host} broke off: ${firstLine(words)}`, { cause: said })
 }
 
@@ -76,9 +77,9 @@ export function statusFailure(endpoint: Endpoint, status: number, message: strin
 
 /** What waiting does not heal. Sources: OpenAI's error codes guide, Anthropic's errors page, Gemini's QuotaFailure by the day. */
 const NO_MONEY = /insufficient_quota|billing_hard_limit_reached|billing_error|credit balance is too low|"quotaId"\s*:\s*"[^"]*PerDay/i
-/** Sources: OpenAI and vLLM, llama.cpp's server, Ollama, Anthropic, Gemini, in this order. */
+/** Sources: OpenAI and vLLM, llama.cpp's server, Ollama, LM Studio (two), Anthropic, Gemini, in this order. */
 const TOO_LONG =
-  /context_length_exceeded|maximum context length|exceed_context_size_error|exceeds the available context size|input length exceeds (?:the |maximum )?context length|prompt is too long|input token count .{0,40}exceeds/i
+  /context_length_exceeded|maximum context length|exceed_context_size_error|exceeds the available context size|input length exceeds (?:the |maximum )?context length|context length of only \d+ tokens|greater than the context length|prompt is too long|input token count .{0,40}exceeds/i
 
 /** The server read less than was sent, and said nothing. What it said of its use was spent all the same. */
 export function truncated(endpoint: Endpoint, { characters, tokens }: Counted, spent: ModelUsage): VpError {

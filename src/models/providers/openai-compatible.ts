@@ -3,11 +3,14 @@
  * that answer a streaming request with one JSON document are understood, others than these two are refused.
  */
 import type { IncomingMessage } from 'node:http'
+import { isVpError } from '../../core/errors.ts'
 import type { ModelSpec } from '../choose.ts'
 import type { Endpoint, Message, ModelRequest, Provider } from '../contract.ts'
+import { toolsInWords } from '../dialects/offered.ts'
 import { answerOf, usageOf, type Collected } from './answer.ts'
 import { eventData } from './event-lines.ts'
 import { errorWords, jsonObject, textOf as text, wholeBody } from './bodies.ts'
+import { saidWindow } from './compatible-server.ts'
 import { promptWatch } from './cut-prompts.ts'
 import { brokeOff, elsewhere, notAModel, statusFailure } from './failures.ts'
 import { poster } from './http.ts'
@@ -18,30 +21,44 @@ export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Pro
   const post = poster(spec.baseUrl, endpoint.loopback ? undefined : options.proxyEnv)
   const watch = promptWatch(endpoint)
   const headers = { 'content-type': 'application/json', ...(spec.apiKey ? { authorization: `Bearer ${spec.apiKey}` } : {}) }
-  const window = async () => (typeof options.window === 'number' ? options.window : ((await options.measuredWindow?.('')) ?? null))
+  let measured: Promise<number | null> | null = null
+  const window = () => (measured ??= Promise.resolve(typeof options.window === 'number' ? options.window : (options.measuredWindow?.('') ?? null)))
+  let isWithoutTools = false
+  const ask = async (...[request, place, signal, onProgress]: Parameters<Provider['answer']>) => {
+    const body = JSON.stringify(wireRequest(spec.model, isWithoutTools ? toolsInWords(request) : request))
+    const answer = await answerOf(
+      async (all, until, heard) => {
+        const response = await post({ url: `${spec.baseUrl}/chat/completions`, headers, body, signal: until })
+        heard(0)
+        await collect(all, response, endpoint, heard)
+      },
+      { endpoint, stallMs: options.stallMs, onDialects: options.onDialects },
+      request,
+      place,
+      { signal, onProgress },
+    )
+    watch(place, body.length, answer, await window())
+    return answer
+  }
   return {
     name: 'openai_compatible',
     model: spec.model,
     endpoint,
-    window,
-    async answer(request, place, signal, onProgress) {
-      const body = JSON.stringify(wireRequest(spec.model, request))
-      const answer = await answerOf(
-        async (all, until, heard) => {
-          const response = await post({ url: `${spec.baseUrl}/chat/completions`, headers, body, signal: until })
-          heard(0)
-          await collect(all, response, endpoint, heard)
-        },
-        { endpoint, ...options },
-        request,
-        place,
-        { signal, onProgress },
-      )
-      watch(place, body.length, answer, await window())
-      return answer
+    window: async (signal) => (await window()) ?? saidWindow(post, spec, headers, signal),
+    async answer(...asked) {
+      try {
+        return await ask(...asked)
+      } catch (thrown) {
+        if (isWithoutTools || !isVpError(thrown) || !NO_TOOLS.test(thrown.message)) throw thrown
+        isWithoutTools = true
+        return ask(...asked)
+      }
     },
   }
 }
+
+/** Servers that were not started for tools, in their own words: llama.cpp's (two), vLLM's, Ollama's. */
+const NO_TOOLS = /tools param requires --jinja|Unsupported param: tools|requires --enable-auto-tool-choice|does not support tools/
 
 function wireRequest(model: string, request: ModelRequest): object {
   const tools = request.tools.map(({ name, description, schema }) => ({ type: 'function', function: { name, description, parameters: schema } }))
