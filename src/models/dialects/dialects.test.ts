@@ -289,6 +289,133 @@ const CALLS: readonly (readonly [source: string, what: string, text: string, wan
     '<|start|>assistant<|channel|>commentary to=functions.read<|constrain|>json<|message|>{"path":"src/a.ts"}',
     [READ],
   ],
+  // between the special tokens of a template that the server does not know
+  [
+    'vllm-project/vllm#30238',
+    'Kimi’s section',
+    '<|tool_calls_section_begin|><|tool_call_begin|>functions.read:0<|tool_call_argument_begin|>{"path": "src/a.ts"}<|tool_call_end|><|tool_calls_section_end|>',
+    [READ],
+    '',
+  ],
+  [
+    'ggml-org/llama.cpp#17376',
+    'Kimi’s section in the singular, two calls after words',
+    'I look.\n<|tool_call_section_begin|>\n<|tool_call_begin|>functions.read:0\n<|tool_call_argument_begin|>{"path": "src/a.ts"}<|tool_call_end|>\n<|tool_call_begin|>functions.test:1<|tool_call_argument_begin|>{}<|tool_call_end|>\n<|tool_call_section_end|>',
+    [READ, TEST],
+    'I look.',
+  ],
+  [
+    'vllm-project/vllm#44137',
+    'Kimi’s begin within a value',
+    '<|tool_calls_section_begin|><|tool_call_begin|>functions.search:0<|tool_call_argument_begin|>{"query": "<|tool_call_begin|>"}<|tool_call_end|><|tool_calls_section_end|>',
+    ['search {"query":"<|tool_call_begin|>"}'],
+  ],
+  [
+    'google/adk-python#5654',
+    'DeepSeek V3’s tokens around a fence',
+    '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>read\n```json\n{"path":"src/a.ts"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+    [READ],
+    '',
+  ],
+  [
+    'vllm-project/vllm#17784',
+    'DeepSeek R1’s, two of them',
+    '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>read\n```json\n{"path":"src/a.ts"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>test\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜><｜end▁of▁sentence｜>',
+    [READ, TEST],
+    '',
+  ],
+  [
+    '-',
+    'DeepSeek V3.1’s, without a fence',
+    '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>read<｜tool▁sep｜>{"path": "src/a.ts"}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+    [READ],
+  ],
+  [
+    'tenstorrent/tt-inference-server#3683',
+    'DeepSeek’s tokens in ASCII',
+    '<|tool_calls_begin|><|tool_call_begin|>function<|tool_sep|>read\n```json\n{"path": "src/a.ts"}\n```<|tool_call_end|><|tool_calls_end|>',
+    [READ],
+  ],
+  [
+    'vllm-project/vllm#36654',
+    'DeepSeek V3.2’s markup',
+    '<｜DSML｜function_calls>\n<｜DSML｜invoke name="read">\n<｜DSML｜parameter name="path" string="true">src/a.ts</｜DSML｜parameter>\n<｜DSML｜parameter name="to" string="false">4</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>',
+    ['read {"path":"src/a.ts","to":4}'],
+    '',
+  ],
+  [
+    'NousResearch/hermes-agent#15473',
+    'DeepSeek V4’s markup, after words',
+    'I look.\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name="read">\n<｜DSML｜parameter name="path" string="true">src/a.ts</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>',
+    [READ],
+    'I look.',
+  ],
+  [
+    'vllm-project/vllm#44060',
+    'MiniMax M2’s, with a closing tag within the value',
+    '<minimax:tool_call>\n<invoke name="write">\n<parameter name="path">src/a.ts</parameter>\n<parameter name="content"><parameter>\n  <hello></hello>\n</parameter>\n</parameter>\n</invoke>\n</minimax:tool_call>',
+    ['write {"content":"<parameter>\\n  <hello></hello>\\n</parameter>","path":"src/a.ts"}'],
+    '',
+  ],
+  [
+    'abetlen/llama-cpp-python#2227',
+    'Gemma 4’s tokens and quotes',
+    '<|tool_call>call:write{path:<|"|>a.txt<|"|>,content:<|"|>say "hi", {x}\nand go<|"|>}<tool_call|>',
+    ['write {"content":"say \\"hi\\", {x}\\nand go","path":"a.txt"}'],
+    '',
+  ],
+  [
+    'ggml-org/llama.cpp#22786',
+    'Gemma 4’s, numbers and lists',
+    '<|tool_call>call:run{argv:[<|"|>npm<|"|>,<|"|>test<|"|>]}<tool_call|>',
+    ['run {"argv":["npm","test"]}'],
+  ],
+  [
+    'Gitlawb/openclaude#380',
+    'Gemma 4’s, its tokens and quotes dropped by the server',
+    'call:write{content:hello, world,path:a.txt}',
+    ['write {"content":"hello, world","path":"a.txt"}'],
+    '',
+  ],
+
+  // known ones, from other models and servers
+  [
+    'ollama/ollama#13519',
+    'llama3.2:3b’s fence, under parameters',
+    `\`\`\`json\n${json('search', { query: 'install ollama models' }, 'parameters')}\n\`\`\``,
+    ['search {"query":"install ollama models"}'],
+    '',
+  ],
+  ['jundot/omlx#2565', 'qwen2.5-coder on MLX', `${json('read', { path: 'test.txt' })}\n`, ['read {"path":"test.txt"}']],
+  [
+    'vllm-project/vllm#28219',
+    'DeepSeek-R1-Distill-Llama, its thoughts before',
+    `<think>\nI need the file.\n</think>\n\n${json('read', { path: 'src/a.ts' }, 'parameters')}`,
+    [READ],
+    '',
+  ],
+  ['raullenchai/Rapid-MLX#700', 'llama-3.1 in another script', json('search', { query: '你好' }, 'parameters'), ['search {"query":"你好"}']],
+  [
+    'Gitlawb/openclaude#433',
+    'indented by two',
+    '{\n  "name": "search",\n  "arguments": {\n    "query": "repository structure"\n  }\n}',
+    ['search {"query":"repository structure"}'],
+  ],
+  [
+    'vllm-project/vllm#43116',
+    'Granite’s Python, one a line',
+    'read(path="src/a.ts")\nsearch(query="vLLM release notes")',
+    [READ, 'search {"query":"vLLM release notes"}'],
+  ],
+  ['vllm-project/vllm#9027', 'Granite 3’s list', `<|tool_call|>[${A}, ${json('test', {})}]`, [READ, TEST]],
+  ['ollama/ollama#7544', 'granite3-dense’s function_call, never closed', `<function_call> ${A}`, [READ]],
+  [
+    'vllm-project/vllm#14734',
+    'Gemma 3’s fence of a list, after words',
+    "The query asks for the file.\n```tool_code\n[read(path='src/a.ts')]\n```",
+    [READ],
+    'The query asks for the file.',
+  ],
   ['-', 'LM Studio’s request', `[TOOL_REQUEST]\n${A}\n[END_TOOL_REQUEST]`, [READ]],
 ]
 
@@ -334,6 +461,12 @@ const NO_CALLS: readonly (readonly [source: string, what: string, text: string])
   ['-', 'a name of a tag in a sentence', '<function=test> is how it begins.'],
   ['-', 'an indented example', `For example:\n\n    <tool_call>${A}</tool_call>`],
   ['-', 'words with a closing thought', 'I think </think> is a tag.'],
+  ['-', 'a word about Gemma’s calls', 'A call:write is made so.'],
+  [
+    '-',
+    'a section of a tool that is not offered',
+    '<|tool_calls_section_begin|><|tool_call_begin|>functions.rm:0<|tool_call_argument_begin|>{}<|tool_call_end|>',
+  ],
   ['-', 'nothing', ''],
 ]
 
@@ -352,3 +485,8 @@ test('at the limit, what lacks its end is told and not made', () => {
 })
 
 test('without tools, text is text', () => assert.deepEqual(callsInText(A, []), { calls: [], text: A, dialects: [] }))
+
+test('a hundred rows are from public threads', () => {
+  const cited = [...CALLS, ...NO_CALLS].filter(([source]) => /^[\w.-]+\/[\w.-]+#\d+$/.test(source))
+  assert.ok(cited.length >= 100, `${cited.length} rows`)
+})

@@ -6,6 +6,7 @@
  */
 import type { ToolSpec } from '../contract.ts'
 import type { Found } from './calls.ts'
+import { gemmaCall, sectionCalls } from './token-shapes.ts'
 import { functionTag, jsonCalls, keysAndValues, namedJson, pythonCalls, type Shape, type Shaped } from './shapes.ts'
 
 export interface TextCalls {
@@ -28,7 +29,12 @@ interface Dialect {
 const INSIDE_TAGS: readonly Shape[] = [jsonCalls, functionTag, keysAndValues, namedJson, pythonCalls]
 
 export const DIALECTS: readonly Dialect[] = [
-  { name: 'hermes', marker: /<(?:tool_calls?|function_calls?|tools|toolcall)>\s*/y, isInline: true, shapes: INSIDE_TAGS },
+  {
+    name: 'hermes',
+    marker: /<(?:tool_calls?|function_calls?|tools|toolcall|minimax:tool_call|｜DSML｜(?:function|tool)_calls)>\s*/y,
+    isInline: true,
+    shapes: INSIDE_TAGS,
+  },
   { name: 'mistral', marker: /\[TOOL_CALLS?\]\s*/y, isInline: true, shapes: [jsonCalls, namedJson] },
   { name: 'lm_studio', marker: /\[TOOL_REQUEST\]\s*/y, shapes: [jsonCalls, namedJson] },
   { name: 'llama', marker: /<\|python_(?:tag|start)\|>\s*/y, isInline: true, shapes: [jsonCalls, pythonCalls, functionTag] },
@@ -36,14 +42,20 @@ export const DIALECTS: readonly Dialect[] = [
   { name: 'liquid', marker: /<\|tool_calls?_start\|>\s*/y, isInline: true, shapes: [pythonCalls, jsonCalls] },
   { name: 'harmony', marker: /(?:<\|start\|>assistant)?<\|channel\|>commentary to=(?=[\w.]+)/y, shapes: [harmonyCall] },
   { name: 'bracket', marker: /\[Calling tool: ?(?=\w)/y, shapes: [pythonCalls] },
-  { name: 'qwen_xml', marker: /(?=<(?:function\s*[= ]|invoke\s+name))/y, shapes: [functionTag] },
+  {
+    name: 'sections',
+    marker: /<[|｜]tool[_▁]calls?(?:[_▁]section)?[_▁]begin[|｜]>(?=\s*<[|｜]tool[_▁]call[_▁]begin)|(?=<[|｜]tool[_▁]call[_▁]begin)/y,
+    shapes: [sectionCalls],
+  },
+  { name: 'gemma', marker: /(?:<\|tool_call>\s*)?(?=call:)/y, shapes: [gemmaCall] },
+  { name: 'qwen_xml', marker: /(?=<(?:｜DSML｜)?(?:function\s*[= ]|invoke\s+name))/y, shapes: [functionTag] },
   { name: 'python_list', marker: null, shapes: [pythonCalls] },
   { name: 'json', marker: null, shapes: [jsonCalls] },
 ]
 
 /** What may close a call, once or more, in any dialect. */
 const CLOSERS =
-  /(?:\s*(?:<\/(?:tool_calls?|function_calls?|tools|toolcall|function|invoke|s)>|\[\/?(?:END_TOOL_REQUEST|TOOL_CALLS?|TOOL_REQUEST)\](?!\s*[{[\w])|<\|(?:\/?tool_calls?|tool_calls?_end|python_end|eom_id|eot_id|im_end|call|end)\|>|\]$))+/y
+  /(?:\s*(?:<\/(?:｜DSML｜)?(?:tool_calls?|function_calls?|tools|toolcall|minimax:tool_call|function|invoke|s)>|<tool_call\|>|\[\/?(?:END_TOOL_REQUEST|TOOL_CALLS?|TOOL_REQUEST)\](?!\s*[{[\w])|<\|(?:\/?tool_calls?|tool_calls?_end|python_end|eom_id|eot_id|im_end|call|end)\|>|\]$))+/y
 const FENCE = /(`{3,}|~{3,})[ \t]*([\w-]*)[^\n`]*\n/y
 const CALL_FENCES = new Set(['', 'json', 'json5', 'xml', 'tool_call', 'tool_calls', 'tool_code', 'tool', 'tools', 'function_call'])
 const THOUGHTS = /<(think|thinking|thought|reasoning)>|\[THINK\]/y

@@ -37,11 +37,12 @@ export const jsonCalls: Shape = (text, at, tools, isMarked) => {
   return calls.length > 0 ? { calls, end, isOpen } : null
 }
 
-const FUNCTION = /<(?:function|invoke)\s*(?:=\s*|\s+name\s*=\s*)["']?([\w.-]+)["']?\s*>?/y
-const PARAMETER = /\s*<parameter\s*(?:=\s*|\s+name\s*=\s*)["']?([\w.-]+)["']?\s*>/y
-const FUNCTION_END = /\s*<\/(?:function|invoke)\s*>/y
+const FUNCTION = /<(?:｜DSML｜)?(?:function|invoke)\s*(?:=\s*|\s+name\s*=\s*)["']?([\w.-]+)["']?\s*>?/y
+const PARAMETER = /\s*<(?:｜DSML｜)?parameter\s*(?:=\s*|\s+name\s*=\s*)["']?([\w.-]+)["']?(?:\s+string\s*=\s*["']\w+["'])?\s*>/y
+const FUNCTION_END = /\s*<\/(?:｜DSML｜)?(?:function|invoke)\s*>/y
 /** After the tag that closes a parameter comes the next one, or the end; elsewhere the tag is part of the value. */
-const PARAMETER_END = /<\/parameter\s*>(?=\s*(?:<parameter\s*[= ]|<\/(?:function|invoke|tool_call)|<tool_call>|<function\s*=|$))/g
+const PARAMETER_END =
+  /<\/(?:｜DSML｜)?parameter\s*>(?=\s*(?:<(?:｜DSML｜)?parameter\s*[= ]|<\/(?:｜DSML｜)?(?:function|invoke|tool_call)|<tool_call>|<function\s*=|$))/g
 const LATE_END = /(?:\r?\n[ \t]{0,20})?(?:<\/(?:function|invoke)\s*>\s*(?:<\/tool_call>|<tool_call>|<function\s*=|$)|<\/tool_call>\s*$)/g
 
 /** Qwen3-Coder's, Llama's with JSON inside, and `<invoke name="…">`. */
