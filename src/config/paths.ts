@@ -26,6 +26,8 @@ export interface Paths {
   readonly blobs: string
   readonly environments: string
   readonly cache: string
+  /** GGUFs that were pulled. */
+  readonly models: string
   readonly configFile: string
   /** The model policy that a person set: `vp model set FILE`. */
   readonly modelPolicy: string
@@ -50,6 +52,7 @@ export function pathsFrom(env: Environment): Paths {
     blobs: join(state, 'blobs'),
     environments: join(state, 'environments'),
     cache: join(base('XDG_CACHE_HOME', '.cache'), 'vp'),
+    models: join(base('XDG_DATA_HOME', '.local/share'), 'vp', 'models'),
     configFile: env['VP_CONFIG'] ?? join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'config.json'),
     modelPolicy: join(dirname(env['VP_CONFIG'] ?? join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'config.json')), 'model-policy.json'),
     lanes: join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'lanes'),

@@ -46,3 +46,17 @@ test('a key in the environment is offered', () => {
   )
   assert.deepEqual(offeredModels({}), [])
 })
+
+const wires: [setting: string, baseUrl: string | undefined, want: readonly [provider: string, baseUrl: string]][] = [
+  ['ollama:x', undefined, ['ollama', 'http://127.0.0.1:11434']],
+  ['local_llama:x', 'http://127.0.0.1:1/v1/', ['ollama', 'http://127.0.0.1:1']],
+  ['ollama:x', 'http://127.0.0.1:1/api', ['ollama', 'http://127.0.0.1:1']],
+  ['openai_compatible:x', undefined, ['openai_compatible', 'http://127.0.0.1:11434/v1']],
+  ['llama_cpp:/a/b.gguf', undefined, ['llama_cpp', '']],
+  ['llama_cpp:x', 'http://127.0.0.1:8080/v1', ['openai_compatible', 'http://127.0.0.1:8080/v1']],
+]
+for (const [setting, baseUrl, want] of wires)
+  test(`${setting}${baseUrl === undefined ? '' : ` at ${baseUrl}`} is spoken to as ${want[0]}`, () => {
+    const { spec } = chooseModel({ VP_MODEL: setting, VP_MODEL_BASE_URL: baseUrl }, null)
+    assert.deepEqual([spec.provider, spec.baseUrl, spec.endpoint.loopback], [...want, true])
+  })

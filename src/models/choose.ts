@@ -7,10 +7,10 @@ import type { Endpoint } from './contract.ts'
 import { presetOf } from './policy/presets.ts'
 import type { NamedModel } from './policy/schema.ts'
 
-export type ProviderName = 'ollama' | 'openai_compatible' | 'openai' | 'anthropic' | 'google' | 'bedrock' | 'vertex' | 'azure'
+export type ProviderName = 'ollama' | 'llama_cpp' | 'openai_compatible' | 'openai' | 'anthropic' | 'google' | 'bedrock' | 'vertex' | 'azure'
 
-/** Those whose wires are ours; the others come with packages of their own. */
-export type OwnProvider = Exclude<ProviderName, 'bedrock' | 'vertex' | 'azure'>
+/** Those that are asked over HTTP, on wires of ours; the others come with packages of their own. */
+export type OwnProvider = Exclude<ProviderName, 'llama_cpp' | 'bedrock' | 'vertex' | 'azure'>
 
 export interface ModelSpec {
   readonly provider: ProviderName
@@ -32,7 +32,6 @@ export type Choice =
   | { readonly kind: 'offered'; readonly spec: ModelSpec; readonly variable: string }
 
 export const OLLAMA_URL = 'http://127.0.0.1:11434'
-const LLAMA_CPP_URL = 'http://127.0.0.1:8080/v1'
 /** The source of what nobody chose. */
 export const PRESET = 'preset (Ollama)'
 /** The two local options of the requirements: Qwen-Coder and Phi. */
@@ -56,7 +55,7 @@ const VENDORS: readonly { provider: ProviderName; baseUrl: string; variables: re
 const ALIASES: Readonly<Record<string, ProviderName>> = {
   ollama: 'ollama',
   local_llama: 'ollama',
-  llama_cpp: 'openai_compatible',
+  llama_cpp: 'llama_cpp',
   vllm: 'openai_compatible',
   openai_compatible: 'openai_compatible',
   openai: 'openai',
@@ -67,6 +66,8 @@ const ALIASES: Readonly<Record<string, ProviderName>> = {
   azure: 'azure',
   mock: 'openai_compatible',
 }
+
+const IN_PROCESS: Endpoint = { host: 'this process', loopback: true }
 
 function preset(model: string, tier: string): ModelSpec {
   return {
@@ -107,13 +108,16 @@ export function offeredModels(env: Environment): Choice[] {
 
 function specFromSetting(setting: string, env: Environment): ModelSpec {
   const at = setting.search(/[:/]/)
-  const provider = ALIASES[at < 0 ? setting : setting.slice(0, at)]
+  const named = ALIASES[at < 0 ? setting : setting.slice(0, at)]
+  // At an address it is llama.cpp's own server, which speaks chat completions.
+  const provider = named === 'llama_cpp' && env['VP_MODEL_BASE_URL'] ? 'openai_compatible' : named
   const model = at < 0 ? '' : setting.slice(at + 1)
   if (!provider || !model)
     throw new VpError('usage.flag', `VP_MODEL is provider:model, not ${JSON.stringify(setting.slice(0, 60))}`, {
       next: ['export VP_MODEL=ollama:qwen2.5-coder:7b', 'export VP_MODEL=anthropic:NAME'],
     })
   if (isCloud(provider)) return cloudSpec(provider, { model, endpoint: env['VP_MODEL_BASE_URL'] }, env, 'VP_MODEL')
+  if (provider === 'llama_cpp') return inProcess(model, 'VP_MODEL')
   const vendor = VENDORS.find((one) => one.provider === provider)
   const baseUrl = env['VP_MODEL_BASE_URL'] ?? vendor?.baseUrl ?? (provider === 'ollama' ? OLLAMA_URL : `${OLLAMA_URL}/v1`)
   const key = env['VP_MODEL_API_KEY'] ?? vendor?.variables.map((name) => env[name]).find(Boolean) ?? null
@@ -122,14 +126,19 @@ function specFromSetting(setting: string, env: Environment): ModelSpec {
 
 /** Where a model of a policy is reached, and with which key of the environment. Throws `usage.flag` on an endpoint that is no URL. */
 export function specOf(named: NamedModel, tier: string, env: Environment, source: string): ModelSpec {
-  const provider = ALIASES[named.provider]
-  if (!provider) throw new VpError('usage.flag', `vp cannot open ${named.provider} yet`, { next: ['vp model list'] })
+  const alias = ALIASES[named.provider]
+  if (!alias) throw new VpError('usage.flag', `vp cannot open ${named.provider} yet`, { next: ['vp model list'] })
+  const provider = alias === 'llama_cpp' && named.endpoint !== undefined ? 'openai_compatible' : alias
+  if (provider === 'llama_cpp') return { ...inProcess(named.model, source), tier }
   if (isCloud(provider)) return { ...cloudSpec(provider, named, env, source), tier }
   const vendor = VENDORS.find((one) => one.provider === provider)
-  const own = provider === 'ollama' ? OLLAMA_URL : named.provider === 'llama_cpp' ? LLAMA_CPP_URL : `${OLLAMA_URL}/v1`
-  const baseUrl = named.endpoint ?? vendor?.baseUrl ?? own
+  const baseUrl = named.endpoint ?? vendor?.baseUrl ?? (provider === 'ollama' ? OLLAMA_URL : `${OLLAMA_URL}/v1`)
   const key = vendor?.variables.map((name) => env[name]).find(Boolean) ?? null
   return { ...specFor(provider, named.model, baseUrl, key, source), tier }
+}
+
+function inProcess(model: string, source: string): ModelSpec {
+  return { provider: 'llama_cpp', model, baseUrl: '', apiKey: null, endpoint: IN_PROCESS, tier: presetOf(model)?.tier ?? 'Local-Small', source }
 }
 
 type Cloud = 'bedrock' | 'vertex' | 'azure'

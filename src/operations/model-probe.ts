@@ -6,15 +6,15 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
 import { chooseModel, type ModelSpec } from '../models/choose.ts'
-import type { ModelAnswer, ModelRequest } from '../models/contract.ts'
+import type { ModelAnswer, ModelRequest, Provider } from '../models/contract.ts'
 import { measureCalls } from '../models/probe/calls.ts'
 import { measureWindow, MARKERS, type AskedWindow, type MeasuredWindow } from '../models/probe/window.ts'
 import { poster } from '../models/providers/http.ts'
-import { openProvider, type ProviderOptions } from '../models/providers/index.ts'
+import { openProvider } from '../models/providers/index.ts'
 import { describeOllamaModel, ORDINARY_TOKENS, windowOf, type OllamaModel } from '../models/providers/ollama-server.ts'
 import type { Kit } from './kit.ts'
 import { keepWindow, windowKey } from './measured-window.ts'
-import { chosenModel } from './models.ts'
+import { chosenModel, providerOptions } from './models.ts'
 import { operation, type Scene } from './operation.ts'
 
 const looked = z.object({ sent: z.int(), seen: z.nullable(z.int()) })
@@ -65,11 +65,12 @@ export const modelProbe = operation({
   async handler({ model, base_url, window }, { kit, onReceipt, receiptId, notes, signal }): Promise<ModelProbe> {
     const spec = specOf(kit, model, base_url)
     const known = spec.provider === 'ollama' ? await describe(spec, signal) : null
-    const wanted = window ?? (known ? windowOf({ ...known, setTokens: null }, null) : await saidOrOrdinary(spec, signal))
+    const ask = asking(kit, spec, signal)
+    const wanted = window ?? (known ? windowOf({ ...known, setTokens: null }, null) : ((await ask.window()) ?? ORDINARY_TOKENS))
     const nonce = Buffer.from(kit.random.bytes(16)).toString('hex')
     const measured = await measureWindow(
       {
-        ask: (request, asked) => ask(spec, request, signal, { window: asked }),
+        ask: (request, asked) => ask(request, { window: asked }),
         marker: (n) => createHash('sha256').update(`${nonce}/${n}`).digest('hex').slice(0, 8),
       },
       { wantedTokens: wanted, canSet: known !== null },
@@ -78,13 +79,8 @@ export const modelProbe = operation({
       monotonic: kit.clock.monotonic,
       async ask(request, onProgress) {
         const dialects: string[] = []
-        const answer = await ask(
-          spec,
-          request,
-          signal,
-          { window: known ? measured.effectiveTokens : undefined, onDialects: (found) => dialects.push(...found) },
-          onProgress,
-        )
+        const window = known ? measured.effectiveTokens : undefined
+        const answer = await ask(request, { window, onProgress, onDialects: (found) => dialects.push(...found) })
         return { answer, dialects }
       },
     })
@@ -147,19 +143,35 @@ function describe({ baseUrl, endpoint, apiKey, model }: ModelSpec, signal: Scene
   return describeOllamaModel({ baseUrl, endpoint, headers, post: poster(baseUrl) }, model, signal)
 }
 
-/** Where the search begins on a server whose window cannot be set: at its own word. */
-async function saidOrOrdinary(spec: ModelSpec, signal: AbortSignal): Promise<number> {
-  const provider = await openProvider(spec, { stallMs: PROBE_STALL_MS })
-  return (await provider.window?.(signal)) ?? ORDINARY_TOKENS
+interface Asked {
+  readonly window: AskedWindow | undefined
+  readonly onDialects?: (dialects: readonly string[]) => void
+  readonly onProgress?: () => void
+}
+interface Asking {
+  (request: ModelRequest, asked: Asked): Promise<ModelAnswer>
+  /** Where the search begins on a server whose window cannot be set: its own word. */
+  window(): Promise<number | null>
 }
 
-async function ask(
-  spec: ModelSpec,
-  request: ModelRequest,
-  signal: AbortSignal,
-  options: Pick<ProviderOptions, 'onDialects'> & { readonly window: AskedWindow | undefined },
-  onProgress?: () => void,
-): Promise<ModelAnswer> {
-  const provider = await openProvider(spec, { stallMs: PROBE_STALL_MS, ...options })
-  return provider.answer(request, { task: 'probe', attempt: 1, turn: 1 }, signal, onProgress)
+/** Each window has a provider of its own, each question a conversation of its own: what was counted before says nothing of it. */
+function asking(kit: Kit, spec: ModelSpec, signal: AbortSignal): Asking {
+  const { inProcess } = providerOptions(kit, spec)
+  const providers = new Map<unknown, Promise<Provider>>()
+  let questions = 0
+  let heard: (dialects: readonly string[]) => void = () => undefined
+  const open = (window: AskedWindow | undefined) => {
+    // A model in this process is loaded once.
+    const key = inProcess ? 'once' : window
+    const options = { stallMs: PROBE_STALL_MS, inProcess, window: inProcess ? undefined : window, onDialects: (dialects: readonly string[]) => heard(dialects) }
+    const opened = providers.get(key) ?? openProvider(spec, options)
+    providers.set(key, opened)
+    return opened
+  }
+  const ask = async (request: ModelRequest, { window, onDialects, onProgress }: Asked): Promise<ModelAnswer> => {
+    const provider = await open(window)
+    heard = onDialects ?? (() => undefined)
+    return provider.answer(request, { task: 'probe', attempt: ++questions, turn: 1 }, signal, onProgress)
+  }
+  return Object.assign(ask, { window: async () => (await (await open(undefined)).window?.(signal)) ?? null })
 }

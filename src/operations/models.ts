@@ -3,6 +3,7 @@
  * the environment is offered; it is used after one recorded yes per repository.
  */
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
@@ -12,7 +13,7 @@ import type { Provider } from '../models/contract.ts'
 import { NO_FACTS } from '../models/facts.ts'
 import { isLocal } from '../models/policy/load.ts'
 import { FREE, tablePrice, type Price } from '../models/prices.ts'
-import { openProvider } from '../models/providers/index.ts'
+import { openProvider, type ProviderOptions } from '../models/providers/index.ts'
 import { parseRecording, recordedProvider } from '../models/recorded.ts'
 import type { Broker, Wanted } from './broker/broker.ts'
 import { modelKey } from './broker/calls.ts'
@@ -67,7 +68,7 @@ export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'co
 /** With its key, through the person's proxy. Throws `model.auth`. */
 export async function openKeyed(kit: Kit, root: string, spec: ModelSpec, command: readonly string[] | undefined): Promise<Provider> {
   const keyed = spec.endpoint.loopback && command === undefined ? spec : await withKey(kit, spec, command, root, new AbortController().signal)
-  return openProvider(keyed, { stallMs: kit.config.stall_seconds * 1000, proxyEnv: kit.env, measuredWindow: (digest) => measuredWindow(kit, spec, digest) })
+  return openProvider(keyed, providerOptions(kit, keyed))
 }
 
 /** Of the configuration, where the model is the one that it names and the environment has no key. */
@@ -99,6 +100,29 @@ async function openByPolicy(kit: Kit, root: string, caller: Pick<Caller, 'surfac
   })
   const { provider, tier, price, source } = await broker.choose(first)
   return { provider, tier, host: provider.endpoint.host, source: inForce.file === null ? PRESET : 'policy', price, snapshot: source, broker }
+}
+
+/** What every provider is opened with, and llama.cpp in this process besides. */
+export function providerOptions(kit: Pick<Kit, 'env' | 'paths' | 'config' | 'store'>, spec: ModelSpec): ProviderOptions {
+  const threads = Number(kit.env['VP_LLAMA_THREADS'] ?? 0)
+  const own = kit.env['VP_LLAMA_CPP']
+  const inProcess = {
+    file: modelFile(kit, spec.model),
+    directories: [...(own ? [own] : []), join(kit.paths.cache, 'llama-cpp')],
+    threads: Number.isSafeInteger(threads) && threads > 0 ? threads : null,
+    grammar: 'repair' as const,
+  }
+  return {
+    stallMs: kit.config.stall_seconds * 1000,
+    proxyEnv: kit.env,
+    measuredWindow: (digest) => measuredWindow(kit, spec, digest),
+    ...(spec.provider === 'llama_cpp' ? { inProcess } : {}),
+  }
+}
+
+/** A path, or the name of a model that was pulled. */
+export function modelFile({ paths }: Pick<Kit, 'paths'>, model: string): string {
+  return model.includes('/') ? model : join(paths.models, model.endsWith('.gguf') ? model : `${model}.gguf`)
 }
 
 function openRecording(file: string): OpenModel {

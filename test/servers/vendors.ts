@@ -4,11 +4,11 @@
  * and tool-use pages, Gemini's function-calling guide and its troubleshooting page.
  */
 import type { ServerResponse } from 'node:http'
-import type { ProviderName } from '../../src/models/choose.ts'
+import type { OwnProvider } from '../../src/models/choose.ts'
 import { WIRES, type Said } from '../fixtures/model-wires.ts'
 import { json, serve, type Came, type Served } from './serve.ts'
 
-export type Vendor = Extract<ProviderName, 'openai' | 'anthropic' | 'google'>
+export type Vendor = Extract<OwnProvider, 'openai' | 'anthropic' | 'google'>
 
 /** `says` gets the number of the request, from 1. */
 export async function startVendor(vendor: Vendor, key: string, says: (n: number) => Said): Promise<Served> {

@@ -6,6 +6,7 @@ import { isVpError, VpError } from '../../core/errors.ts'
 import type { Provider } from '../contract.ts'
 import type { ModelSpec, ProviderName } from '../choose.ts'
 import type { ProxyEnv } from './http.ts'
+import type { InProcess } from './llama-cpp.ts'
 
 export interface ProviderOptions {
   readonly stallMs: number
@@ -15,6 +16,8 @@ export interface ProviderOptions {
   readonly window?: number | 'stock' | undefined
   /** How calls were found in the words of an answer. */
   readonly onDialects?: ((dialects: readonly string[]) => void) | undefined
+  /** Of llama.cpp in this process. */
+  readonly inProcess?: InProcess | undefined
   /** The window that was measured of the model of this digest ('' where the server tells none) at this endpoint, or null. */
   readonly measuredWindow?: ((digest: string) => Promise<number | null>) | undefined
 }
@@ -23,6 +26,7 @@ type MakeProvider = (spec: ModelSpec, options: ProviderOptions) => Provider | Pr
 
 const PROVIDERS: Readonly<Record<ProviderName, () => Promise<MakeProvider>>> = {
   ollama: async () => (await import('./ollama.ts')).ollama,
+  llama_cpp: async () => (await import('./llama-cpp.ts')).llamaCpp,
   openai_compatible: async () => (await import('./openai-compatible.ts')).openaiCompatible,
   openai: async () => (await import('./openai.ts')).openai,
   anthropic: async () => (await import('./anthropic.ts')).anthropic,

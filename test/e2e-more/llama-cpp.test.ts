@@ -1,0 +1,130 @@
+/** llama.cpp in process, for real: models that the test writes, loaded by llama.cpp itself, one thread. */
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { VpError } from '../../src/core/errors.ts'
+import { AGENT_TOOLS } from '../../src/agent/tools.ts'
+import { chooseModel } from '../../src/models/choose.ts'
+import type { ModelRequest, Provider } from '../../src/models/contract.ts'
+import { openProvider } from '../../src/models/providers/index.ts'
+import { makePlace, receiptsOf, vpJson } from '../e2e/kit.ts'
+import { writeRandomGguf, writeScriptedGguf } from '../fixtures/gguf.ts'
+import { LLAMA_DIRECTORY, modelDirectory, noLlama } from '../fixtures/llama.ts'
+
+const options = { skip: noLlama }
+const REQUEST: ModelRequest = {
+  messages: [
+    { role: 'system', text: 'You are an engineer.' },
+    { role: 'user', text: 'Fix it: ä → ✓' },
+  ],
+  tools: AGENT_TOOLS,
+  max_tokens: 300,
+  temperature: 0,
+}
+const until = new AbortController().signal
+const at = (turn: number) => ({ task: 'T1', attempt: 1, turn })
+
+function open(file: string, more: { grammar?: 'repair' | 'always'; seed?: number; maxText?: number; window?: number } = {}): Promise<Provider> {
+  const { spec } = chooseModel({ VP_MODEL: `llama_cpp:${file}` }, null)
+  const { window, grammar = 'repair', ...rest } = more
+  return openProvider(spec, { stallMs: 60_000, window, inProcess: { directories: [LLAMA_DIRECTORY], threads: 1, grammar, ...rest } })
+}
+
+const call = (name: string, args: object) => `<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`
+
+test('words, a call, and its count, through the model’s own template', options, async (t) => {
+  const file = join(modelDirectory(t), 'a.gguf')
+  writeScriptedGguf(file, { 2: 'I look: ä → ✓', 4: `Now the file.\n${call('read', { path: 'a.ts' })}` })
+  const provider = await open(file)
+  const first = await provider.answer(REQUEST, at(1), until)
+  assert.deepEqual([first.text, first.calls, first.finish, first.usage_source], ['I look: ä → ✓', [], 'stop', 'provider'])
+  assert.equal(first.usage.tokens_out, 1)
+  const messages = [...REQUEST.messages, { role: 'assistant', text: first.text, calls: [] }, { role: 'user', text: 'Go on.' }] as const
+  const second = await provider.answer({ ...REQUEST, messages }, at(2), until)
+  assert.deepEqual([second.text, second.calls], ['Now the file.', [{ id: 't2c1', name: 'read', arguments: { path: 'a.ts' } }]])
+  assert.ok(second.usage.tokens_in > first.usage.tokens_in)
+  assert.equal(await provider.window?.(until), 32_768)
+})
+
+test('a prompt over the window is refused before it is asked, with both numbers', options, async (t) => {
+  const file = join(modelDirectory(t), 'a.gguf')
+  writeScriptedGguf(file, { 2: 'ok' }, { contextLength: 2048 })
+  const provider = await open(file)
+  await assert.rejects(provider.answer(REQUEST, at(1), until), (error: VpError) => {
+    assert.match(error.message, /^the prompt is \d{4} tokens, the window of this process 2048$/)
+    assert.deepEqual([error.code, error.details.data?.['spent']], ['model.too_large', 'nothing'])
+    return true
+  })
+})
+
+test('a call that comes to nothing is said again under a grammar', options, async (t) => {
+  const file = join(modelDirectory(t), 'a.gguf')
+  writeScriptedGguf(file, { 2: '<tool_call>\n{"name": "read", "arguments": {"path": "a.ts' })
+  const provider = await open(file, { maxText: 12 })
+  const answer = await provider.answer(REQUEST, at(1), until)
+  const [called] = answer.calls
+  assert.ok(called && AGENT_TOOLS.some((tool) => tool.name === called.name), JSON.stringify(answer))
+})
+
+test('random weights under the grammar say calls of offered tools and nothing else', options, async (t) => {
+  const file = join(modelDirectory(t), 'a.gguf')
+  writeRandomGguf(file, 7)
+  const provider = await open(file, { grammar: 'always', seed: 3, maxText: 12 })
+  const names = new Set<string>()
+  for (let turn = 1; turn <= 20; turn++) {
+    const messages = [...REQUEST.messages, { role: 'user' as const, text: `${turn}` }]
+    const answer = await provider.answer({ ...REQUEST, messages, temperature: 1.5 }, at(turn), until)
+    assert.equal(answer.calls.length, 1, JSON.stringify(answer))
+    for (const { name } of answer.calls) names.add(name)
+  }
+  assert.ok(names.size > 2, [...names].join())
+})
+
+test('what is no model, a file that is not there, a call that is cancelled', options, async (t) => {
+  const directory = modelDirectory(t)
+  writeFileSync(join(directory, 'b.gguf'), 'GGUF and nothing')
+  await assert.rejects((await open(join(directory, 'b.gguf'))).answer(REQUEST, at(1), until), { code: 'model.request', message: /is no whole GGUF/ })
+  await assert.rejects((await open(join(directory, 'none.gguf'))).answer(REQUEST, at(1), until), { code: 'model.not_found' })
+  const file = join(directory, 'c.gguf')
+  writeRandomGguf(file, 1)
+  const abort = new AbortController()
+  const provider = await open(file, { grammar: 'always' })
+  const asked = provider.answer({ ...REQUEST, max_tokens: 20_000, temperature: 1 }, at(1), abort.signal, () => abort.abort())
+  await assert.rejects(asked, { code: 'cancelled' })
+})
+
+test('without node-llama-cpp the error says what installs it', async (t) => {
+  const file = join(modelDirectory(t), 'a.gguf')
+  writeScriptedGguf(file, { 2: 'ok' })
+  const { spec } = chooseModel({ VP_MODEL: `llama_cpp:${file}` }, null)
+  const provider = await openProvider(spec, { stallMs: 1000, inProcess: { directories: ['/nowhere'], threads: 1, grammar: 'repair' } })
+  await assert.rejects(provider.answer(REQUEST, at(1), until), (error: VpError) => {
+    assert.deepEqual([error.code, error.details.next?.[0]], ['model.none', 'npm install --prefix /nowhere node-llama-cpp@3.22.1'])
+    return true
+  })
+})
+
+const FILES = {
+  'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
+  'add.js': 'export const add = (a, b) => a - b\n',
+  'add.test.js':
+    "import assert from 'node:assert/strict'\nimport { test } from 'node:test'\nimport { add } from './add.js'\n\ntest('adds two', () => assert.equal(add(2, 3), 5))\n",
+}
+
+test('vp do with a model in its own process, which is counted, committed and ends', options, async (t) => {
+  const file = join(modelDirectory(t), 'a.gguf')
+  writeScriptedGguf(file, {
+    2: call('read', { path: 'add.js' }),
+    4: `${call('edit', { path: 'add.js', old: 'a - b', new: 'a + b' })}\n${call('test', {})}`,
+    6: call('submit', { title: 'fix: add adds', summary: 'It subtracted.' }),
+  })
+  const place = makePlace(t, FILES, undefined, { VP_MODEL: `llama_cpp:${file}`, VP_LLAMA_CPP: LLAMA_DIRECTORY, VP_LLAMA_THREADS: '1' })
+  const { code, doc, stderr } = await vpJson(place, ['do', 'fix add'])
+  assert.equal(code, 0, `${JSON.stringify(doc)}\n${stderr}`)
+  assert.match(readFileSync(join(place.repository, 'add.js'), 'utf8'), /a \+ b/)
+  const receipts = (await receiptsOf(place)).filter((receipt) => receipt.op === 'model.call')
+  assert.deepEqual([receipts.length, receipts.every((one) => (one.usage?.tokens_in ?? 0) > 1000)], [3, true], JSON.stringify(receipts[0]))
+  const doctor = await vpJson(place, ['doctor'])
+  assert.match(JSON.stringify(doctor.doc.result?.['checks']), /llama_cpp:.{0,120} at this process/)
+})
