@@ -16,6 +16,7 @@ import { estimateScreen, simulateScreen, type BandsView, type BandView } from '.
 import { aliveFields, eventLines, logsScreen, pipedEventLine } from '../src/surfaces/cli/screens/events.ts'
 import { branchesScreen, committedScreen } from '../src/surfaces/cli/screens/git.ts'
 import { modelListScreen } from '../src/surfaces/cli/screens/models.ts'
+import { modelPullScreen, pullLine } from '../src/surfaces/cli/screens/pull.ts'
 import { modelProbeScreen } from '../src/surfaces/cli/screens/probe.ts'
 import { newScreen, planScreen, questionLine, questionsHead, type QuestionView } from '../src/surfaces/cli/screens/plan.ts'
 import { completeScreen, validateScreen } from '../src/surfaces/cli/screens/prove.ts'
@@ -945,6 +946,25 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
       },
       look,
     ),
+  'model-pull': (look) =>
+    modelPullScreen(
+      {
+        model: 'llama_cpp:qwen2.5-coder-7b',
+        bytes: 4_683_073_248,
+        sha256: '60e05f21'.repeat(8),
+        verified: true,
+        resumed_from: 1_200_000_000,
+        window_trained: 32_768,
+      },
+      look,
+    ),
+  'model-pulling': (look) => ({
+    stdout: [],
+    stderr: [
+      pullLine({ what: 'downloading', done: 1_873_000_000, total: 4_683_000_000 }, 61_000, look.tty && !look.plain ? look.width : null),
+      pullLine({ what: 'verifying sha256 digest', done: 0, total: null }, 61_000, look.tty && !look.plain ? look.width : null),
+    ],
+  }),
   'model-probe': (look) =>
     modelProbeScreen(
       {

@@ -102,10 +102,17 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
       kit,
       checkout,
       call: async (operation, params, options = {}) => {
-        const answer = await need().invoke(kit(), operation, params, { ...caller, live: options.live ?? caller.live } as Caller, checkout(), {
-          signal: stop,
-          ...(options.idempotencyKey ? { idempotencyKey: options.idempotencyKey } : {}),
-        })
+        const answer = await need().invoke(
+          kit(),
+          operation,
+          params,
+          { ...caller, live: options.live ?? caller.live, onProgress: options.onProgress } as Caller,
+          checkout(),
+          {
+            signal: stop,
+            ...(options.idempotencyKey ? { idempotencyKey: options.idempotencyKey } : {}),
+          },
+        )
         if (!answer.ok) throw answer.error
         return answer
       },

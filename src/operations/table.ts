@@ -16,6 +16,7 @@ import { gitPush } from './publish.ts'
 import { modelList, modelShow } from './model-list.ts'
 import { modelSet } from './model-setting.ts'
 import { modelTest } from './model-test.ts'
+import { modelPull } from './model-pull.ts'
 import { modelProbe } from './model-probe.ts'
 import { runLogs, runStatusRead, runSubscribe } from './run-look.ts'
 import { runBuild, runExec, runLint, runTest } from './run.ts'
@@ -74,4 +75,5 @@ export const OPERATIONS: readonly Operation[] = [
   modelSet,
   modelTest,
   modelProbe,
+  modelPull,
 ]

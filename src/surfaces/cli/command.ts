@@ -46,7 +46,11 @@ export interface Edges extends Place {
   /** The human's checkout at `cwd`. */
   checkout(): TreeScene
   /** Calls one operation of the table as the person at this terminal; throws its error. */
-  call(operation: Operation, params: unknown, options?: { idempotencyKey?: string; live?: Caller['live'] }): Promise<Extract<Answer, { ok: true }>>
+  call(
+    operation: Operation,
+    params: unknown,
+    options?: { idempotencyKey?: string; live?: Caller['live']; onProgress?: Caller['onProgress'] },
+  ): Promise<Extract<Answer, { ok: true }>>
 }
 
 export interface CommandContext extends Edges {

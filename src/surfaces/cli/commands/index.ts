@@ -38,6 +38,7 @@ const REST: Readonly<Record<string, (rest: typeof import('./rest.ts')) => Comman
   'model test': (rest) => rest.modelTestCommand,
   'model set': (rest) => rest.modelSetCommand,
   'model probe': (rest) => rest.modelProbeCommand,
+  'model pull': (rest) => rest.modelPullCommand,
   'git branch': (rest) => rest.gitBranchCommand,
   'git commit': (rest) => rest.gitCommitCommand,
   'git push': (rest) => rest.gitPushCommand,
