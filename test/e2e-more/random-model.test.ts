@@ -8,7 +8,9 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { runAgent, type AgentTool } from '../../src/agent/loop.ts'
+import type { AgentTool } from '../../src/agent/calls.ts'
+import { WINDOW_POLICY } from '../../src/agent/context/context.ts'
+import { runAgent } from '../../src/agent/loop.ts'
 import { chooseModel } from '../../src/models/choose.ts'
 import type { Provider, ToolSpec } from '../../src/models/contract.ts'
 import { openProvider } from '../../src/models/providers/index.ts'
@@ -122,9 +124,9 @@ test(`${TURNS} turns of a random model under the grammar`, { skip: noLlama, time
   const used = new Map<string, number>()
   const watched = (tool: AgentTool, spec: ToolSpec): AgentTool => ({
     spec,
-    async call(args, signal) {
+    async call(args, signal, at) {
       used.set(spec.name, (used.get(spec.name) ?? 0) + 1)
-      const result = await tool.call(args, signal)
+      const result = await tool.call(args, signal, at)
       told.push(result.text)
       return result
     },
@@ -142,9 +144,14 @@ test(`${TURNS} turns of a random model under the grammar`, { skip: noLlama, time
   }
   for (let attempt = 1; made.turns < TURNS; attempt++) {
     const tools = bound.map((tool) => watched(tool, attempt % 2 === 0 ? tool.spec : hostile(tool.spec)))
-    const input = { system: 'Fix it.', goal: `Attempt ${attempt}.`, place: { task: 'T1', attempt }, maxTurns: 8, maxTokensPerCall: 200 }
-    const outcome = await runAgent({ provider: counting, tools, world: () => String(real.tree.world()) }, input, new AbortController().signal)
-    assert.ok(outcome.kind === 'submitted' || ['turns', 'no_progress', 'waiting'].includes(outcome.reason), JSON.stringify(outcome))
+    const opening = { system: 'Fix it.', goal: `Attempt ${attempt}.`, words: [], files: [] }
+    const input = { opening, place: { task: 'T1', attempt }, maxTurns: 8, maxTokensPerCall: 200, window: WINDOW_POLICY }
+    const outcome = await runAgent(
+      { provider: counting, tools, mask: real.tree.masking(), world: () => String(real.tree.world()) },
+      input,
+      new AbortController().signal,
+    )
+    assert.ok(outcome.kind === 'submitted' || ['turns', 'no_progress', 'circles', 'waiting'].includes(outcome.reason), JSON.stringify(outcome))
   }
 
   assert.ok(used.size >= 6, `tools used: ${JSON.stringify([...used])}`)
