@@ -1,5 +1,5 @@
 /** `vp doctor`, `config show`: the machine and what is set on it. */
-import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
+import { existsSync, statfsSync, statSync } from 'node:fs'
 import { loadConfig } from '../../../config/config.ts'
 import { pathsFrom } from '../../../config/paths.ts'
 import { asVpError, CODES, nextSteps, VpError } from '../../../core/errors.ts'
