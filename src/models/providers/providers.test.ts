@@ -34,6 +34,9 @@ const PLACE = { task: 'T1', attempt: 1, turn: 3 }
 const USAGE = { in: 120, out: 30, think: 11, cached: 64 }
 const STALL_MS = 400
 
+/** What a server sends that has nothing to say yet: a comment of an event stream, or a line of no words. */
+const STILL_HERE: Partial<Record<OwnProvider, string>> = { ollama: '{"message":{"role":"assistant","content":""},"done":false}\n' }
+
 interface Came {
   readonly url: string
   readonly headers: IncomingHttpHeaders
@@ -242,7 +245,7 @@ for (const [name, wire] of Object.entries(WIRES) as [OwnProvider, (typeof WIRES)
         begun: (response) => void open(response).write(whole().slice(0, 1).join('')),
         endless: (response) => {
           open(response)
-          const timer = setInterval(() => response.write(': still here\n\n'), 5)
+          const timer = setInterval(() => response.write(STILL_HERE[name] ?? ': still here\n\n'), 5)
           response.on('close', () => clearInterval(timer))
         },
       }
