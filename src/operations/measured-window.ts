@@ -16,7 +16,24 @@ export function windowKey({ provider, model, endpoint }: Pick<ModelSpec, 'provid
 /** Tokens, or null where nobody measured. */
 export async function measuredWindow(kit: Pick<Kit, 'store'>, spec: ModelSpec, digest: string): Promise<number | null> {
   const row = await kit.store.read((tx) => tx.get<{ body: string }>('SELECT body FROM measurements WHERE key = ?', windowKey(spec, digest)))
-  const tokens = row ? (JSON.parse(row.body) as Partial<MeasuredWindow>).window_tokens : undefined
+  return row ? tokensIn(row.body) : null
+}
+
+/** Of the model of that name, whichever digest was measured last; for whoever does not want to ask the server. */
+export async function lastMeasuredWindow(kit: Pick<Kit, 'store'>, spec: ModelSpec): Promise<number | null> {
+  const prefix = windowKey(spec, '').replace(/""\]$/, '')
+  const row = await kit.store.read((tx) =>
+    tx.get<{ body: string }>(
+      'SELECT m.body FROM measurements m JOIN receipts r ON r.id = m.receipt_id WHERE substr(m.key, 1, ?) = ? ORDER BY r.seq DESC LIMIT 1',
+      prefix.length,
+      prefix,
+    ),
+  )
+  return row ? tokensIn(row.body) : null
+}
+
+function tokensIn(body: string): number | null {
+  const tokens = (JSON.parse(body) as Partial<MeasuredWindow>).window_tokens
   return typeof tokens === 'number' && tokens > 0 ? tokens : null
 }
 

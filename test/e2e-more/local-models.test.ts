@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
 import { makePlace, receiptsOf, vpJson } from '../e2e/kit.ts'
+import { startChatServer } from '../servers/chat-servers.ts'
+import { startOllama } from '../servers/ollama.ts'
 
 const FILES = {
   'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
@@ -65,3 +67,38 @@ test('a prompt that the server cuts ends the task with both numbers, and its tok
   assert.equal(cut?.usage?.tokens_in, 2050)
   assert.ok(server.requests.length <= 6, 'and is not asked for ever')
 })
+
+const IN_WORDS = [
+  ['read', { path: 'add.js' }],
+  ['edit', { path: 'add.js', old: 'a - b', new: 'a + b' }],
+  ['test', {}],
+  ['submit', SUBMIT],
+].map(([name, args]) => `<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`)
+
+/** As each is installed: nothing was set for tools, nothing for the window. */
+const STOCK: Readonly<Record<string, (turn: (n: number) => string) => Promise<{ url: string; setting: string; close(): Promise<void> }>>> = {
+  'Ollama, a model without tools': async (turn) => {
+    let n = 0
+    const server = await startOllama({ models: [{ name: 'phi4:14b', contextLength: 16_384, capabilities: ['completion'] }], says: () => ({ text: turn(++n) }) })
+    return { url: server.url, setting: 'ollama:phi4:14b', close: server.close }
+  },
+  'llama.cpp without --jinja': async (turn) => {
+    let n = 0
+    const server = await startChatServer('llama.cpp', { model: 'phi', window: 8192, hasNoTools: true, says: () => ({ text: turn(++n) }) })
+    return { url: server.baseUrl, setting: 'openai_compatible:phi', close: server.close }
+  },
+  'vLLM without --enable-auto-tool-choice': async (turn) => {
+    let n = 0
+    const server = await startChatServer('vllm', { model: 'qwen', window: 32_768, hasNoTools: true, says: () => ({ text: turn(++n) }) })
+    return { url: server.baseUrl, setting: 'openai_compatible:qwen', close: server.close }
+  },
+}
+for (const [title, start] of Object.entries(STOCK))
+  test(`${title}: a task is done all the same`, async (t) => {
+    const server = await start((n) => IN_WORDS[n - 1] ?? 'I am done.')
+    t.after(() => server.close())
+    const place = makePlace(t, FILES, undefined, { VP_MODEL: server.setting, VP_MODEL_BASE_URL: server.url })
+    const { code, doc, stderr } = await vpJson(place, ['do', 'fix add'])
+    assert.equal(code, 0, `${JSON.stringify(doc)}\n${stderr}`)
+    assert.match(readFileSync(join(place.repository, 'add.js'), 'utf8'), /a \+ b/)
+  })

@@ -46,6 +46,9 @@ test('what is measured is the window of the calls that follow, until the model i
   const receipt = (await receiptsOf(place)).find((one) => one.op === 'model.probe')
   assert.deepEqual([receipt?.outcome, (receipt?.detail as { host?: string } | undefined)?.host], ['ok', new URL(server.url).host])
 
+  const listed = (await vpJson(place, ['model', 'list'])).doc.result?.['tiers'] as unknown as { models: { model: string; window_tokens: number | null }[] }[]
+  assert.equal(listed.flatMap((tier) => tier.models).find((one) => one.model === `ollama:${NAME}`)?.window_tokens, 8192)
+
   const before = server.chats.length
   await vpJson(place, ['do', 'fix it', '--test', 'true'])
   assert.ok(server.chats.length > before)
