@@ -30,6 +30,50 @@ export const MUTANTS: readonly Mutant[] = [
     test: at('src/pas/embedded/kpi/join.test.ts', 'what either side added counts'),
   },
 
+  // local models
+  {
+    why: 'an Ollama is let cut a prompt',
+    file: 'src/models/providers/ollama.ts',
+    from: '{ truncate: false, shift: false }',
+    to: '{}',
+    test: at('src/models/providers/ollama.test.ts', 'a prompt over the window is refused by a server that listens, and noticed on one that cuts'),
+  },
+  {
+    why: 'a model that is passed on to another host is asked',
+    file: 'src/models/providers/ollama.ts',
+    from: 'if (model.remoteHost !== null)',
+    to: 'if (model.remoteHost === spec.baseUrl)',
+    test: at('src/models/providers/ollama.test.ts', 'a model that is passed on to another host is not asked'),
+  },
+  {
+    why: 'a cut that the count tells is whole',
+    file: 'src/models/probe/window.ts',
+    from: 'const isCounted = usage.tokens_in >= sent * 0.97 - SLACK_TOKENS',
+    to: 'const isCounted = usage.tokens_in > 0',
+    test: at('src/models/probe/window.test.ts', 'a window: a model that repeats none'),
+  },
+  {
+    why: 'a file with another hash is taken',
+    file: 'src/models/pull/download.ts',
+    from: 'if (sha256 !== null && found !== sha256.toLowerCase())',
+    to: 'if (sha256 !== null && found.length !== sha256.length)',
+    test: at('src/models/pull/download.test.ts', 'nothing of a wrong file stays: model.protocol'),
+  },
+  {
+    why: 'what came of another file is gone on with',
+    file: 'src/models/pull/download.ts',
+    from: "{ 'if-range': etag }",
+    to: '{}',
+    test: at('src/models/pull/download.test.ts', 'a file that is another one now is begun anew'),
+  },
+  {
+    why: 'results of several calls go to Gemini one by one',
+    file: 'src/models/providers/adapter.ts',
+    from: '.reduce<LanguageModelV4Message[]>(joined, [])',
+    to: '',
+    test: at('src/models/providers/servers.test.ts', 'google: turns of several calls, of words and calls, of malformed arguments, of nothing, are all taken'),
+  },
+
   // core
   {
     why: 'canonical JSON sorts as a language does',
