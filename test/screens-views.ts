@@ -950,6 +950,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
     modelPullScreen(
       {
         model: 'llama_cpp:qwen2.5-coder-7b',
+        file: '/home/a/.local/share/vp/models/qwen2.5-coder-7b.gguf',
         bytes: 4_683_073_248,
         sha256: '60e05f21'.repeat(8),
         verified: true,

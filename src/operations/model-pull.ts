@@ -106,7 +106,9 @@ function indexed(file: string, name: string): { url: string; sha256: string } {
   try {
     value = JSON.parse(readFileSync(file, 'utf8'))
   } catch (cause) {
-    throw new VpError('usage.params', `the index ${file} cannot be read: ${(cause as Error).message}`, { cause, where: { file } })
+    // Not the parser's own words: they quote the file.
+    const why = cause instanceof SyntaxError ? 'is not JSON' : 'cannot be read'
+    throw new VpError('usage.params', `the index ${file} ${why}`, { where: { file } })
   }
   const parsed = indexFile.safeParse(value)
   if (!parsed.success) {

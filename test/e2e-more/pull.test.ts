@@ -88,7 +88,7 @@ test('from an Ollama: its progress, a connection that breaks, a name it does not
   const place = makePlace(t, FILES, undefined, { VP_MODEL: 'ollama:phi4:14b', VP_MODEL_BASE_URL: server.url })
   const done = await vp(place, ['model', 'pull', 'phi4:14b'])
   assert.equal(done.code, 0, done.stderr)
-  assert.match(done.stdout, /ollama:phi4:14b \| sha256 dddddddddddd as named \| trained for 32,768 tokens/)
+  assert.match(done.stdout, /ollama:phi4:14b \| digest dddddddddddd \| trained for 32,768 tokens/)
   assert.match(done.stderr, /pulling b+ \| \d+ % \| .* of 9 GB/)
   assert.equal(server.came.filter(({ path }) => path === '/api/pull').length, 2)
   assert.deepEqual(

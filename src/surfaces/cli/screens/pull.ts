@@ -6,6 +6,8 @@ import { good, hang } from '../style.ts'
 
 export interface PullView {
   readonly model: string
+  /** null: it is in the Ollama that pulled it, and that verified it. */
+  readonly file: string | null
   readonly bytes: number | null
   readonly sha256: string | null
   readonly verified: boolean
@@ -13,14 +15,15 @@ export interface PullView {
   readonly window_trained: number | null
 }
 
-export const modelPullScreen = renderer<PullView>(({ model, bytes, sha256, verified, resumed_from, window_trained }) => ({
+export const modelPullScreen = renderer<PullView>(({ model, file, bytes, sha256, verified, resumed_from, window_trained }) => ({
   stdout: [
     hang(good('✓'), 2) +
       dots(
         model,
         bytes !== null && bytesText(bytes),
         resumed_from > 0 && `${bytesText(resumed_from)} of it from before`,
-        sha256 !== null && `sha256 ${sha256.slice(0, 12)}${verified ? ' as named' : ', which nobody named'}`,
+        sha256 !== null &&
+          (file === null ? `digest ${sha256.slice(0, 12)}` : `sha256 ${sha256.slice(0, 12)}${verified ? ' as named' : ', which nobody named'}`),
         window_trained !== null && `trained for ${grouped(window_trained)} tokens`,
       ),
   ],
