@@ -20,7 +20,7 @@ export async function measuredWindow(kit: Pick<Kit, 'store'>, spec: ModelSpec, d
 }
 
 /** Of the model of that name, whichever digest was measured last; for whoever does not want to ask the server. */
-export async function lastMeasuredWindow(kit: Pick<Kit, 'store'>, spec: ModelSpec): Promise<number | null> {
+export async function lastMeasuredWindow(kit: Pick<Kit, 'store'>, spec: Pick<ModelSpec, 'provider' | 'model' | 'endpoint'>): Promise<number | null> {
   const prefix = windowKey(spec, '').replace(/""\]$/, '')
   const row = await kit.store.read((tx) =>
     tx.get<{ body: string }>(

@@ -13,6 +13,7 @@ import { keyOf } from './broker/candidates.ts'
 import { knownFacts } from './broker/facts.ts'
 import { freshStored, type StoredResult } from './broker/results.ts'
 import type { Kit } from './kit.ts'
+import { lastMeasuredWindow } from './measured-window.ts'
 import { testedShape } from './model-test-shape.ts'
 import { policyInForce, type PolicyInForce } from './model-policy.ts'
 import { priceOfModel, type PriceFrom } from './model-price.ts'
@@ -101,7 +102,7 @@ async function rowOf(kit: Kit, known: KnownModel, policy: PolicyFile, seen: Seen
     row: {
       model: `${known.named.provider}:${known.named.model}`,
       price: found,
-      window_tokens: windowOf(known),
+      window_tokens: await windowOf(kit, known),
       tests: mine.length === 0 ? null : { passed: mine.filter((one) => one.passed).length, of: Object.keys(testsOf(policy)).length },
       p50_ms: latency(seen.calls, key)?.p50 ?? known.limits?.expected_latency_ms.p50 ?? null,
     },
@@ -112,8 +113,9 @@ function priceOfKnown(kit: Kit, { named, spec }: KnownModel): Promise<{ price: P
   return priceOfModel(kit, { provider: spec.provider, model: named.model, loopback: spec.endpoint.loopback }, named.price)
 }
 
-function windowOf({ limits, named }: KnownModel): number | null {
-  const own = presetOf(named.model)?.window_tokens ?? null
+/** As `vp model probe` measured it, else what is said of the model and of its tier. */
+async function windowOf(kit: Kit, { limits, named, spec }: KnownModel): Promise<number | null> {
+  const own = (await lastMeasuredWindow(kit, spec)) ?? presetOf(named.model)?.window_tokens ?? null
   if (limits === null) return own
   return own === null ? limits.context_limit_tokens : Math.min(own, limits.context_limit_tokens)
 }
@@ -185,7 +187,7 @@ export const modelShow = operation({
       endpoint: spec.endpoint.host,
       price: found,
       price_from: from,
-      window_tokens: windowOf(known),
+      window_tokens: await windowOf(kit, known),
       preset: preset && {
         name: preset.name,
         tag: preset.tag,

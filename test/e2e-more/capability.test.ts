@@ -66,7 +66,7 @@ const tier = {
 function policyAt(place: Place, baseUrl: string, change: object = {}): void {
   const file = join(place.env['HOME'] as string, '.config/vp/model-policy.json')
   mkdirSync(dirname(file), { recursive: true })
-  const models = [{ provider: 'ollama', model: 'qwen2.5-coder:7b', endpoint: baseUrl }]
+  const models = [{ provider: 'openai_compatible', model: 'qwen2.5-coder:7b', endpoint: baseUrl }]
   const requirement = { tools: ['code-edit'], capability_tests: ['unified_diff', 'tool_call'] }
   writeFileSync(
     file,

@@ -167,6 +167,10 @@ function everyMethod(framing: RpcFraming): void {
     assert.equal((await call('model.list'))['chosen'], 'openai_compatible:scripted')
     assert.equal((await call('model.test', { tests: ['json'] }))['model'], 'openai_compatible:scripted')
     assert.equal((await call('model.show', { model: 'phi-4' }))['model'], 'ollama:phi4:14b')
+    assert.equal((await call('model.probe', { window: 2048 }))['model'], 'openai_compatible:scripted')
+    called.add('model.pull')
+    const unknown = await client.request('model.pull', { model: `${model.baseUrl}/none.gguf`, sha256: '0'.repeat(64) })
+    assert.match(unknown.error?.data.code ?? '', /^model\./)
     assert.equal((await call('model.set', { model: 'ollama:phi4:14b' }))['model'], 'ollama:phi4:14b')
   })
 

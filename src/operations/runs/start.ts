@@ -10,7 +10,9 @@ import type { Json } from '../../core/json.ts'
 import { runId as mintRunId, taskId as mintTaskId, type RunId, type TaskId } from '../../core/ids.ts'
 import { isoUtc } from '../../core/ports.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
+import type { ProviderName } from '../../models/choose.ts'
 import { presetOf } from '../../models/policy/presets.ts'
+import { lastMeasuredWindow } from '../measured-window.ts'
 import { checkPassport, printDocument, type Passport } from '../../ledger/passport.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { JobCard, RunKind } from '../../pas/contract/types.ts'
@@ -77,6 +79,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
   const runId = mintRunId(kit.clock, kit.random)
   const directory = runDirectory(kit, runId)
   const cards = jobCards(kit, request, runId)
+  const window = await windowOf(kit, request.model)
   const facts = { runId, commit: base, backend: sandbox.backend.name, weaknesses: sandbox.weaknesses }
   const passport = redactTexts(await makePassport(kit, request, facts), kit.redactText)
   kit.point('start.passport')
@@ -113,7 +116,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
           plan_version: request.plan.version,
           expect_tasks: cards.length,
           max_attempts: kit.config.max_attempts,
-          context: request.fork?.context ?? windowOf(kit, request.model.model),
+          context: request.fork?.context ?? window,
           base,
         },
         ...cards.map((card) => ({ type: 'card_submitted' as const, card })),
@@ -143,10 +146,11 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
   return started
 }
 
-/** As configured, and never more than a local model is known to have. */
-function windowOf({ config }: Kit, model: string): ContextWindow {
-  const { window_tokens } = config.context
-  return { ...config.context, window_tokens: Math.min(window_tokens, presetOf(model)?.window_tokens ?? window_tokens) }
+/** As configured, and never more than the model has: as it was measured, else as it is known. */
+async function windowOf(kit: Kit, { name, model, host }: StartRequest['model']): Promise<ContextWindow> {
+  const { window_tokens } = kit.config.context
+  const measured = await lastMeasuredWindow(kit, { provider: name as ProviderName, model, endpoint: { host, loopback: true } })
+  return { ...kit.config.context, window_tokens: Math.min(window_tokens, measured ?? presetOf(model)?.window_tokens ?? window_tokens) }
 }
 
 function jobCards(kit: Kit, request: StartRequest, runId: RunId): JobCard[] {
