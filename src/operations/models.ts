@@ -102,6 +102,9 @@ async function openByPolicy(kit: Kit, root: string, caller: Pick<Caller, 'surfac
   return { provider, tier, host: provider.endpoint.host, source: inForce.file === null ? PRESET : 'policy', price, snapshot: source, broker }
 }
 
+/** It says nothing while it loads a model and reads a prompt: on a machine without a GPU that is minutes. */
+const OLLAMA_STALL_SECONDS = 600
+
 /** What every provider is opened with, and llama.cpp in this process besides. */
 export function providerOptions(kit: Pick<Kit, 'env' | 'paths' | 'config' | 'store'>, spec: ModelSpec): ProviderOptions {
   const threads = Number(kit.env['VP_LLAMA_THREADS'] ?? 0)
@@ -113,7 +116,7 @@ export function providerOptions(kit: Pick<Kit, 'env' | 'paths' | 'config' | 'sto
     grammar: 'repair' as const,
   }
   return {
-    stallMs: kit.config.stall_seconds * 1000,
+    stallMs: Math.max(kit.config.stall_seconds, spec.provider === 'ollama' ? OLLAMA_STALL_SECONDS : 0) * 1000,
     proxyEnv: kit.env,
     measuredWindow: (digest) => measuredWindow(kit, spec, digest),
     ...(spec.provider === 'llama_cpp' ? { inProcess } : {}),
