@@ -13,6 +13,9 @@ import { startScriptedServer, type ScriptedServer } from '../../src/models/scrip
 import { OPERATIONS } from '../../src/operations/table.ts'
 import { SCOPES } from '../../src/policy/scopes.ts'
 import { git, makePlace, processesWith, seeded, turnOf, vp, vpJson, writeFiles, type Place } from './kit.ts'
+import { writeScriptedGguf } from '../fixtures/gguf.ts'
+import { startFileServer } from '../servers/files.ts'
+import { startOllama } from '../servers/ollama.ts'
 import { openRpc, type RpcAnswer, type RpcClient, type RpcFraming } from './rpc-client.ts'
 import { WORDS_FILES, wordsModel } from './words.ts'
 
@@ -163,7 +166,16 @@ function everyMethod(framing: RpcFraming): void {
     assert.equal(status, 'completed')
   })
 
-  test('models', async () => {
+  test('models', async (t) => {
+    const ollama = await startOllama({ models: [{ name: 'tiny', contextLength: 2048 }], pulls: { tiny: { size: 100 } } })
+    t.after(() => ollama.close())
+    const probed = await call('model.probe', { model: 'ollama:tiny', base_url: ollama.url })
+    assert.equal((probed['window'] as { effective: number } | undefined)?.effective, 2048)
+    const file = join(place.root, 'tiny.gguf')
+    writeScriptedGguf(file, { 2: 'ok' })
+    const files = await startFileServer({ bytes: readFileSync(file) })
+    t.after(() => files.close())
+    assert.equal((await call('model.pull', { model: `${files.url}/tiny.gguf` }))['model'], 'llama_cpp:tiny')
     assert.equal((await call('model.list'))['chosen'], 'openai_compatible:scripted')
     assert.equal((await call('model.test', { tests: ['json'] }))['model'], 'openai_compatible:scripted')
     assert.equal((await call('model.show', { model: 'phi-4' }))['model'], 'ollama:phi4:14b')

@@ -38,7 +38,7 @@ export interface MeasuredWindow {
 export const MARKERS = 16
 /** For the answer, which stands in the window too. */
 const ANSWER_TOKENS = 400
-const [FEW_LINES, MORE_LINES] = [20, 60]
+const [FEW_LINES, MORE_LINES] = [16, 40]
 const LINE = '    total = total + price[index] * count[index]  # one more line of an ordinary program\n'
 const MOST_LOOKS = 10
 /** Below this, counts of equal prompts may differ: a template's date, a cache's edge. */
