@@ -93,7 +93,13 @@ const later = (places) => ({
  * What looks is in the third layer once more; its modules keep no state, so that two copies agree.
  */
 async function outputs() {
-  const rest = { rest: 'src/surfaces/cli/commands/rest.ts', edges: 'src/compose/edges.ts', help: 'src/surfaces/cli/help.ts', outlet: 'src/compose/outlet.ts' }
+  const rest = {
+    rest: 'src/surfaces/cli/commands/rest.ts',
+    do: 'src/surfaces/cli/commands/do.ts',
+    edges: 'src/compose/edges.ts',
+    help: 'src/surfaces/cli/help.ts',
+    outlet: 'src/compose/outlet.ts',
+  }
   const work = await build({ ...OPTIONS, entryPoints: rest, entryNames: 'chunks/[name]-[hash]', splitting: true })
   const names = Object.fromEntries(Object.keys(rest).map((name) => [name, basename(placeOf(work.outputFiles, name))]))
   const look = await build({

@@ -25,7 +25,7 @@ import { DEMO_HEAD, DEMO_HEAD_LIVE, demoStep } from '../screens/demo.ts'
 import { strong } from '../style.ts'
 import { watchRun } from '../watch.ts'
 import { makeDemoPlace, removeDemoPlace, resumeCommand, SAMPLE, startRepository, wayThere, wayToVp, type DemoPlace } from './demo-place.ts'
-import { endError } from './runs.ts'
+import { endError } from './outcomes.ts'
 
 const PROOF = ['git log --stat', 'vp validate', 'vp replay', 'vp undo']
 
