@@ -149,28 +149,137 @@ process.env['VP_CANARY'] = 'visible'
 for (const name of all) {
   const skip =
     name === 'bwrap' && !['/usr/bin/bwrap', '/bin/bwrap', '/usr/local/bin/bwrap'].some((path) => existsSync(path)) ? 'bubblewrap is not installed' : false
-  describe(name, { skip, concurrency: 4 }, () => {
+  describe(name, { skip, concurrency: 1 }, () => {
     let at: Scene
     before(async () => {
       at = await scene(name)
     })
+    describe('what holds', { concurrency: 4 }, () => {
+      for (const [title, script, on] of held)
+        if (on.includes(name))
+          test(title, async () => {
+            const result = await at.sh(`{ ${script(at)}; } 2>/dev/null`)
+            assert.match(result.stdout.toString(), /^held$/m, said(result))
+            assert.equal(readFileSync(join(at.outside, 'canary'), 'utf8'), 'canary')
+            assert.equal(existsSync(join(at.outside, 'made')), false)
+          })
 
-    for (const [title, script, on] of held)
-      if (on.includes(name))
-        test(title, async () => {
-          const result = await at.sh(`{ ${script(at)}; } 2>/dev/null`)
-          assert.match(result.stdout.toString(), /^held$/m, said(result))
-          assert.equal(readFileSync(join(at.outside, 'canary'), 'utf8'), 'canary')
-          assert.equal(existsSync(join(at.outside, 'made')), false)
+      test('exit codes, signals and both streams are told as they are', async () => {
+        const exit = await at.sh('echo out; echo err >&2; exit 3')
+        assert.deepEqual([exit.exitCode, exit.signal, exit.endedBy, `${exit.stdout}`, `${exit.stderr}`], [3, null, 'exit', 'out\n', 'err\n'])
+        const killed = await at.sh('kill -TERM $$')
+        assert.deepEqual([killed.exitCode, killed.signal, killed.endedBy], [null, 'SIGTERM', 'signal'])
+        const input = await at.sh('cat', { stdin: Buffer.from('typed') })
+        assert.equal(`${input.stdout}`, 'typed')
+      })
+
+      test('nothing outlives the run, and a child that holds stdout does not hold it up', async () => {
+        const own = marker()
+        const result = await at.sh('setsid sleep 60 & sleep 61 & (setsid setsid sleep 62 &) ; echo done', { marker: own })
+        assert.equal(`${result.stdout}`, 'done\n')
+        assert.ok(result.durationMs < 30_000, `${result.durationMs} ms`)
+        await settled(own)
+      })
+
+      test('orphans do not use up the processes of a run', { skip: name === 'landlock' ? 'the machine reaps them' : false }, async () => {
+        const script = 'i=0; while [ $i -lt 150 ]; do (true &); i=$((i + 1)); done; sleep 0.3; true && echo held'
+        const result = await at.sh(script, { limits: { ...DEFAULT_LIMITS, tasks: 100 } })
+        assert.equal(said(result), 'held\n')
+        assert.equal(result.endedBy, 'exit')
+      })
+
+      test('cancelled, before and while it runs', async () => {
+        const own = marker()
+        assert.equal((await at.sh('sleep 30', { marker: own }, AbortSignal.timeout(200))).endedBy, 'cancelled')
+        await settled(own)
+        await assert.rejects(at.sh('true', {}, AbortSignal.abort()), (error) => isVpError(error) && error.code === 'cancelled')
+      })
+
+      test('/workspace, /tmp and /tmp/vp are what it sees and says', async () => {
+        const scratch = join(at.outside, 'scratch')
+        mkdirSync(scratch, { recursive: true })
+        const result = await at.sh('pwd; echo "$PWD $HOME $TMPDIR"; echo report > "$R"; [ -w "$1" ] && echo "$1"', {
+          argv: ['/bin/sh', '-c', 'pwd; echo "$PWD $HOME $TMPDIR"; echo report > "$R"; [ -w "$1" ] && echo "$1"', 'sh', '/workspace/file'],
+          cwd: 'src',
+          scratch,
+          env: { R: '/tmp/vp/report' },
         })
+        assert.equal(said(result), '/workspace/src\n/workspace/src /home/vp /tmp\n/workspace/file\n')
+        assert.equal(readFileSync(join(scratch, 'report'), 'utf8'), 'report\n')
+      })
 
-    test('exit codes, signals and both streams are told as they are', async () => {
-      const exit = await at.sh('echo out; echo err >&2; exit 3')
-      assert.deepEqual([exit.exitCode, exit.signal, exit.endedBy, `${exit.stdout}`, `${exit.stderr}`], [3, null, 'exit', 'out\n', 'err\n'])
-      const killed = await at.sh('kill -TERM $$')
-      assert.deepEqual([killed.exitCode, killed.signal, killed.endedBy], [null, 'SIGTERM', 'signal'])
-      const input = await at.sh('cat', { stdin: Buffer.from('typed') })
-      assert.equal(`${input.stdout}`, 'typed')
+      test('a mount in the tree is there, read-only, and leaves nothing behind', async () => {
+        const modules = join(at.outside, 'modules')
+        mkdirSync(join(modules, 'dep'), { recursive: true })
+        const mounts = [{ hostPath: modules, sandboxPath: '/workspace/app/node_modules' }]
+        const result = await at.sh('ls app/node_modules; touch app/node_modules/x 2>/dev/null || echo held; readlink -f app/node_modules', { mounts })
+        assert.equal(said(result), 'dep\nheld\n/workspace/app/node_modules\n')
+        assert.deepEqual(
+          readdirSync(at.tree).filter((entry) => entry === 'app'),
+          [],
+        )
+        symlinkSync('/etc', join(at.tree, 'evil'))
+        const evil = [{ hostPath: modules, sandboxPath: '/workspace/evil/vp-test' }]
+        await assert.rejects(at.sh('true', { mounts: evil }), (error) => isVpError(error) && error.code === 'path.denied')
+        rmSync(join(at.tree, 'evil'))
+      })
+
+      test('a read-only tree is', async () => {
+        const result = await at.sh('echo x > file; rm -f file; cat file', { writable: false })
+        assert.equal(`${result.stdout}`, 'inside')
+      })
+
+      test('a program that is not there is an outcome, not a broken sandbox', async () => {
+        const result = await at.sh('', { argv: ['/usr/bin/no-such-program'] })
+        assert.equal(result.endedBy, 'exit')
+        assert.notEqual(result.exitCode, 0)
+      })
+
+      test('a request that is no request is refused', async () => {
+        for (const change of [
+          { cwd: '../x' },
+          { env: { LD_PRELOAD: 'x' } },
+          { env: { 'A B': 'x' } },
+          { marker: 'short' },
+          { workspace: '/' },
+          { workspace: '/tmp' },
+        ])
+          await assert.rejects(at.sh('true', change), (error) => isVpError(error) && error.code === 'policy.invalid', JSON.stringify(change))
+      })
+
+      test('reaches no server of the host', async () => {
+        const heard: string[] = []
+        const tcp = createServer((socket) => (heard.push('tcp'), socket.destroy())).listen(0, '127.0.0.1')
+        const udp = createSocket('udp4', () => heard.push('udp')).bind(0, '127.0.0.1')
+        await Promise.all([tcp, udp].map((server) => new Promise((resolve) => server.once('listening', resolve))))
+        const script = `
+const tried = (name, code) => console.log(name, code)
+require('dgram').createSocket('udp4').on('error', () => {}).send('x', ${udp.address().port}, '127.0.0.1', () => tried('udp', 'over'))
+require('net').connect(${(tcp.address() as AddressInfo).port}, '127.0.0.1').on('error', (e) => tried('tcp', e.code)).on('connect', () => tried('tcp', 'reached'))
+setTimeout(() => process.exit(), 300)`
+        const node = process.execPath
+        const result = await at.sh('', { argv: [node, '-e', script], mounts: [{ hostPath: node, sandboxPath: node }] })
+        tcp.close()
+        udp.close()
+        assert.match(result.stdout.toString(), /^tcp E[A-Z]+$/m, said(result))
+        assert.deepEqual(heard, [])
+      })
+
+      if (spaces.includes(name))
+        test('a server of its own answers on 127.0.0.1, and the host does not', async () => {
+          const server = createServer().listen(0, '127.0.0.1')
+          await new Promise((resolve) => server.once('listening', resolve))
+          const port = (server.address() as AddressInfo).port
+          const script = `
+const http = require('http'), net = require('net')
+const server = http.createServer((_, answer) => answer.end('mine')).listen(0, '127.0.0.1', () =>
+  fetch('http://127.0.0.1:' + server.address().port).then((a) => a.text()).then((text) =>
+    net.connect(${port}, '127.0.0.1').on('connect', () => { console.log('reached'); process.exit() }).on('error', (e) => { console.log(text, e.code); process.exit() })))`
+          const node = process.execPath
+          const result = await at.sh('', { argv: [node, '-e', script], mounts: [{ hostPath: node, sandboxPath: node }] })
+          server.close()
+          assert.equal(`${result.stdout}`, 'mine ECONNREFUSED\n', said(result))
+        })
     })
 
     /** One after the other: as root the runs of one process share what the kernel lets them have together, and a bomb takes it all. */
@@ -184,118 +293,10 @@ for (const name of all) {
             assert.ok(grown() < 600, 'the number of processes is held')
             assert.ok(want.includes(result.endedBy), `${result.endedBy} ${result.signal} ${said(result).slice(0, 300)}`)
             if (title.startsWith('output')) assert.ok(result.truncated && result.stdout.length < 80_000)
-            assert.ok(result.durationMs < 5000, `${result.durationMs} ms`)
+            assert.ok(result.durationMs < 30_000, `${result.durationMs} ms`)
             await settled(own)
           })
     })
-
-    test('nothing outlives the run, and a child that holds stdout does not hold it up', async () => {
-      const own = marker()
-      const result = await at.sh('setsid sleep 60 & sleep 61 & (setsid setsid sleep 62 &) ; echo done', { marker: own })
-      assert.equal(`${result.stdout}`, 'done\n')
-      assert.ok(result.durationMs < 2000, `${result.durationMs} ms`)
-      await settled(own)
-    })
-
-    test('orphans do not use up the processes of a run', { skip: name === 'landlock' ? 'the machine reaps them' : false }, async () => {
-      const script = 'i=0; while [ $i -lt 150 ]; do (true &); i=$((i + 1)); done; sleep 0.3; true && echo held'
-      const result = await at.sh(script, { limits: { ...DEFAULT_LIMITS, tasks: 100 } })
-      assert.equal(said(result), 'held\n')
-      assert.equal(result.endedBy, 'exit')
-    })
-
-    test('cancelled, before and while it runs', async () => {
-      const own = marker()
-      assert.equal((await at.sh('sleep 30', { marker: own }, AbortSignal.timeout(200))).endedBy, 'cancelled')
-      await settled(own)
-      await assert.rejects(at.sh('true', {}, AbortSignal.abort()), (error) => isVpError(error) && error.code === 'cancelled')
-    })
-
-    test('/workspace, /tmp and /tmp/vp are what it sees and says', async () => {
-      const scratch = join(at.outside, 'scratch')
-      mkdirSync(scratch, { recursive: true })
-      const result = await at.sh('pwd; echo "$PWD $HOME $TMPDIR"; echo report > "$R"; [ -w "$1" ] && echo "$1"', {
-        argv: ['/bin/sh', '-c', 'pwd; echo "$PWD $HOME $TMPDIR"; echo report > "$R"; [ -w "$1" ] && echo "$1"', 'sh', '/workspace/file'],
-        cwd: 'src',
-        scratch,
-        env: { R: '/tmp/vp/report' },
-      })
-      assert.equal(said(result), '/workspace/src\n/workspace/src /home/vp /tmp\n/workspace/file\n')
-      assert.equal(readFileSync(join(scratch, 'report'), 'utf8'), 'report\n')
-    })
-
-    test('a mount in the tree is there, read-only, and leaves nothing behind', async () => {
-      const modules = join(at.outside, 'modules')
-      mkdirSync(join(modules, 'dep'), { recursive: true })
-      const mounts = [{ hostPath: modules, sandboxPath: '/workspace/app/node_modules' }]
-      const result = await at.sh('ls app/node_modules; touch app/node_modules/x 2>/dev/null || echo held; readlink -f app/node_modules', { mounts })
-      assert.equal(said(result), 'dep\nheld\n/workspace/app/node_modules\n')
-      assert.deepEqual(
-        readdirSync(at.tree).filter((entry) => entry === 'app'),
-        [],
-      )
-      symlinkSync('/etc', join(at.tree, 'evil'))
-      const evil = [{ hostPath: modules, sandboxPath: '/workspace/evil/vp-test' }]
-      await assert.rejects(at.sh('true', { mounts: evil }), (error) => isVpError(error) && error.code === 'path.denied')
-      rmSync(join(at.tree, 'evil'))
-    })
-
-    test('a read-only tree is', async () => {
-      const result = await at.sh('echo x > file; rm -f file; cat file', { writable: false })
-      assert.equal(`${result.stdout}`, 'inside')
-    })
-
-    test('a program that is not there is an outcome, not a broken sandbox', async () => {
-      const result = await at.sh('', { argv: ['/usr/bin/no-such-program'] })
-      assert.equal(result.endedBy, 'exit')
-      assert.notEqual(result.exitCode, 0)
-    })
-
-    test('a request that is no request is refused', async () => {
-      for (const change of [
-        { cwd: '../x' },
-        { env: { LD_PRELOAD: 'x' } },
-        { env: { 'A B': 'x' } },
-        { marker: 'short' },
-        { workspace: '/' },
-        { workspace: '/tmp' },
-      ])
-        await assert.rejects(at.sh('true', change), (error) => isVpError(error) && error.code === 'policy.invalid', JSON.stringify(change))
-    })
-
-    test('reaches no server of the host', async () => {
-      const heard: string[] = []
-      const tcp = createServer((socket) => (heard.push('tcp'), socket.destroy())).listen(0, '127.0.0.1')
-      const udp = createSocket('udp4', () => heard.push('udp')).bind(0, '127.0.0.1')
-      await Promise.all([tcp, udp].map((server) => new Promise((resolve) => server.once('listening', resolve))))
-      const script = `
-const tried = (name, code) => console.log(name, code)
-require('dgram').createSocket('udp4').on('error', () => {}).send('x', ${udp.address().port}, '127.0.0.1', () => tried('udp', 'over'))
-require('net').connect(${(tcp.address() as AddressInfo).port}, '127.0.0.1').on('error', (e) => tried('tcp', e.code)).on('connect', () => tried('tcp', 'reached'))
-setTimeout(() => process.exit(), 300)`
-      const node = process.execPath
-      const result = await at.sh('', { argv: [node, '-e', script], mounts: [{ hostPath: node, sandboxPath: node }] })
-      tcp.close()
-      udp.close()
-      assert.match(result.stdout.toString(), /^tcp E[A-Z]+$/m, said(result))
-      assert.deepEqual(heard, [])
-    })
-
-    if (spaces.includes(name))
-      test('a server of its own answers on 127.0.0.1, and the host does not', async () => {
-        const server = createServer().listen(0, '127.0.0.1')
-        await new Promise((resolve) => server.once('listening', resolve))
-        const port = (server.address() as AddressInfo).port
-        const script = `
-const http = require('http'), net = require('net')
-const server = http.createServer((_, answer) => answer.end('mine')).listen(0, '127.0.0.1', () =>
-  fetch('http://127.0.0.1:' + server.address().port).then((a) => a.text()).then((text) =>
-    net.connect(${port}, '127.0.0.1').on('connect', () => { console.log('reached'); process.exit() }).on('error', (e) => { console.log(text, e.code); process.exit() })))`
-        const node = process.execPath
-        const result = await at.sh('', { argv: [node, '-e', script], mounts: [{ hostPath: node, sandboxPath: node }] })
-        server.close()
-        assert.equal(`${result.stdout}`, 'mine ECONNREFUSED\n', said(result))
-      })
   })
 }
 
