@@ -48,7 +48,8 @@ export const modelList = operation({
   async handler(_params, { kit }): Promise<ModelList> {
     const { spec: chosen } = chosenModel(kit)
     const inForce = policyInForce(kit)
-    const known = knownModels(kit, inForce)
+    // Where the one in force is a tier's too, it is the one that is reached: at its own address.
+    const known = knownModels(kit, inForce).map((one) => (one.named.model === chosen.model ? { ...one, spec: chosen } : one))
     const seen = await seenOf(kit, inForce.policy)
     const own = known.some((one) => one.named.model === chosen.model) ? [] : [await rowOf(kit, chosenAsKnown(chosen), inForce.policy, seen)]
     const rows = [...own, ...(await Promise.all(known.map((one) => rowOf(kit, one, inForce.policy, seen))))]

@@ -24,7 +24,7 @@ test('a policy file: told, set, kept when the next one does not hold, and undone
   assert.match(set.stderr, /mystery: no such field, it has no effect/)
   assert.deepEqual(JSON.parse(readFileSync(active, 'utf8')), POLICY)
   const list = (await vpJson(place, ['model', 'list'])).doc.result
-  assert.deepEqual([list?.['chosen'], list?.['source'], list?.['policy']], ['openai_compatible:phi4:14b', 'policy', '2025-11-07-001'])
+  assert.deepEqual([list?.['chosen'], list?.['source'], list?.['policy']], ['ollama:phi4:14b', 'policy', '2025-11-07-001'])
   for (const broken of [
     { ...POLICY, version: 'soon' },
     { ...POLICY, lane_overrides: { Nowhere: POLICY.default_provider } },
@@ -37,7 +37,7 @@ test('a policy file: told, set, kept when the next one does not hold, and undone
     assert.ok(!existsSync(`${active}.new`))
   }
   assert.equal((await vp(place, ['model', 'set', 'ollama/qwen3-coder:30b'])).code, 0)
-  assert.equal((await vpJson(place, ['model', 'list'])).doc.result?.['chosen'], 'openai_compatible:qwen3-coder:30b')
+  assert.equal((await vpJson(place, ['model', 'list'])).doc.result?.['chosen'], 'ollama:qwen3-coder:30b')
   writeFileSync(file, JSON.stringify({ ...POLICY, version: '2025-11-07-002' }))
   assert.equal((await vp(place, ['model', 'set', file])).code, 0)
   assert.equal((await vpJson(place, ['model', 'list'])).doc.result?.['source'], 'policy', 'what was set last holds')
