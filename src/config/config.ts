@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
+import { wordsOfIssue } from '../core/schema-issue.ts'
 import type { Environment } from './paths.ts'
 
 const price = z.strictObject({
@@ -153,8 +154,7 @@ function readUserFile(file: string): UserFile {
   }
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]
-  throw new VpError('config.invalid', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`, {
+  throw new VpError('config.invalid', wordsOfIssue(parsed.error.issues[0], value), {
     where: { file },
     next: ['vp config show'],
   })

@@ -6,6 +6,7 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from
 import { basename } from 'node:path'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
+import { wordsOfIssue } from '../core/schema-issue.ts'
 import { chooseModel, endpointOf } from '../models/choose.ts'
 import { readGgufHead } from '../models/gguf.ts'
 import { download, hashed } from '../models/pull/download.ts'
@@ -112,8 +113,7 @@ function indexed(file: string, name: string): { url: string; sha256: string } {
   }
   const parsed = indexFile.safeParse(value)
   if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new VpError('usage.params', `the index ${file} is none: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`, { where: { file } })
+    throw new VpError('usage.params', `the index ${file} is none: ${wordsOfIssue(parsed.error.issues[0], value)}`, { where: { file } })
   }
   const entry = Object.hasOwn(parsed.data.models, name) ? parsed.data.models[name] : undefined
   if (!entry)

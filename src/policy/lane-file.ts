@@ -5,6 +5,7 @@
 import { isAlias, LineCounter, parseDocument, stringify, visit, type Document } from 'yaml'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
+import { wordsOfIssue } from '../core/schema-issue.ts'
 import { matchesArgv } from './argv.ts'
 import { slugOf, type CommandRule, type Lane, type LaneLimits } from './lane.ts'
 
@@ -62,17 +63,13 @@ export function parseLaneYaml(source: string, file = 'lane.yaml'): Lane {
   const [problem] = [...document.errors, ...document.warnings]
   if (problem !== undefined) throw invalid(problem.message.split('\n')[0] ?? 'not YAML', file, lineAt(problem.pos[0]))
   refuseAnchors(document, file, lineAt)
-  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 0 }))
+  const value: unknown = document.toJS({ maxAliasCount: 0 })
+  const parsed = schema.safeParse(value)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const where = issue?.path.filter((part) => typeof part !== 'symbol') ?? []
-    const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined
-    const at = unknown === undefined ? where : [...where, unknown]
-    throw invalid(
-      `${at.join('.') || 'the file'}: ${unknown === undefined ? (issue?.message ?? 'not a lane') : 'no such member'}`,
-      file,
-      lineOf(document, at, lineAt),
-    )
+    const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : []
+    throw invalid(wordsOfIssue(issue, value), file, lineOf(document, [...where, ...unknown], lineAt))
   }
   return laneOf(parsed.data, file, (path) => lineOf(document, path, lineAt))
 }

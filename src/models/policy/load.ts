@@ -3,6 +3,7 @@
  * from a disk here. An unknown lane is an error; an unknown model of a known provider is only told.
  */
 import { VpError } from '../../core/errors.ts'
+import { wordsOfIssue } from '../../core/schema-issue.ts'
 import { GRID_G_PER_KWH } from '../energy.ts'
 import { CAPABILITY_TESTS, DEFAULT_TIERS, TASK_REQUIREMENTS } from './default.ts'
 import { presetOf } from './presets.ts'
@@ -32,9 +33,7 @@ export function parsePolicy(text: string, file: string): ReadPolicy {
 export function checkPolicy(value: unknown, file: string): ReadPolicy {
   const parsed = policySchema().safeParse(value)
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    const field = issue?.path.join('.') ?? ''
-    throw new VpError('config.invalid', `${field === '' ? '' : `${field}: `}${issue?.message ?? 'invalid'}`, {
+    throw new VpError('config.invalid', wordsOfIssue(parsed.error.issues[0], value), {
       why: 'the policy before it stays in force',
       where: { file },
       next: ['vp model show', 'docs/models.md'],

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { VpError } from '../../core/errors.ts'
+import { wordsOfIssue } from '../../core/schema-issue.ts'
 import { canonicalJson } from '../../core/json.ts'
 import { PROJECT_STATUSES, type ProjectFile, type ProjectStatus, type PlanApproval, type PlanEstimate, type Question } from '../../plms/contract/types.ts'
 import { isDependencyPath } from '../../policy/paths.ts'
@@ -76,8 +77,7 @@ export function readProjectFile(root: string): ProjectFile | null {
   }
   const parsed = projectFile.safeParse(value)
   if (parsed.success) return parsed.data as ProjectFile
-  const issue = parsed.error.issues[0]
-  throw new VpError('config.invalid', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`, {
+  throw new VpError('config.invalid', wordsOfIssue(parsed.error.issues[0], value), {
     where: { file: PROJECT_FILE },
   })
 }

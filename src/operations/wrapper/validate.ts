@@ -1,15 +1,15 @@
 /** Step 1: the parameters are what the schema says, and nothing else. */
 import { VpError } from '../../core/errors.ts'
+import { wordsOfIssue } from '../../core/schema-issue.ts'
 import type { Step } from './call.ts'
 
 export const validate: Step = async (call) => {
   const parsed = call.operation.params.safeParse(call.params ?? {})
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    const at = issue?.path.join('.') ?? ''
-    throw new VpError('usage.params', `${call.operation.name}: ${at === '' ? '' : `${at}: `}${issue?.message ?? 'invalid parameters'}`, {
+    const { issues } = parsed.error
+    throw new VpError('usage.params', `${call.operation.name}: ${wordsOfIssue(issues[0], call.params ?? {})}`, {
       data: {
-        issues: parsed.error.issues.slice(0, 5).map((one) => ({ path: one.path.join('.'), message: one.message })),
+        issues: issues.slice(0, 5).map((one) => ({ path: one.path.join('.'), message: wordsOfIssue(one, call.params ?? {}) })),
       },
     })
   }
