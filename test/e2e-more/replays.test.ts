@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
 import { registerSumFunctions } from '../../src/store/sums.ts'
-import { approvedProject, call, DEEP, seeded, turnOf, vpJson, type Place } from '../e2e/kit.ts'
+import { approvedProject, call, DEEP, makePlace, seeded, turnOf, vpJson, type Place } from '../e2e/kit.ts'
 import { wordsFiles, wordsModel } from '../e2e/words.ts'
 
 /** The small number has a cancelled call and a failed gate in one, a retry and a cut answer in the other. */
@@ -118,3 +119,15 @@ for (const seed of SEEDS)
     assert.deepEqual([divergence.task_id, divergence.turn, divergence.field], [changed.task, changed.turn, 'answer'])
     assert.notEqual(divergence.was, divergence.is)
   })
+
+test('attempts that used up their turns replay to the byte; one that would end before its recording does not pass for equal', async (t) => {
+  const server = await startScriptedServer((request) => call('read', { path: 'long.txt', from: turnOf(request).turn, to: 90 }))
+  t.after(() => server.close())
+  const place = makePlace(t, { 'package.json': '{"scripts":{"test":"true"}}\n', 'long.txt': 'a line\n'.repeat(99) }, server)
+  const config = join(place.root, 'config.json')
+  writeFileSync(config, JSON.stringify({ max_turns: 4, max_attempts: 2 }))
+  const done = await vpJson(place, ['do', 'read it all'], { env: { VP_CONFIG: config } })
+  assert.equal(done.code, 3, JSON.stringify(done.doc))
+  const replayed = await vpJson(place, ['replay'])
+  assert.deepEqual([replayed.code, replayed.doc.result?.['operations']], [0, 8], JSON.stringify(replayed.doc))
+})

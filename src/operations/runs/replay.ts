@@ -194,7 +194,9 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, { task, sta
   const ears = openEars({ task_id: task.task_id, attempt: task.attempt })
   ears.take(bundle.events)
   const answers = receiptedProvider(recordedProvider(bundle.exchanges, 'recorded'), bundle, task)
-  const recorded = endingProvider(answers, bundle, `T${payload.n}`, task.attempt)
+  const label = `T${payload.n}`
+  const last = lastTurn(bundle, label, task.attempt)
+  const recorded = endingProvider(answers, last)
   // What was recorded is what left: behind the filter.
   const provider: Provider = { ...recorded, answer: (request, place, stop) => recorded.answer(maskRequest(scene.masking(), request), place, stop) }
   const outcome = await runAgent(
@@ -203,7 +205,12 @@ async function driveAttempt(kit: Kit, run: RunScene, bundle: Bundle, { task, sta
     { ...input, maxTurns: Number.MAX_SAFE_INTEGER },
     signal,
   )
-  if (outcome.kind === 'submitted' || outcome.error === null) return null
+  if (outcome.kind === 'submitted' || outcome.error === null)
+    return outcome.turns >= last
+      ? null
+      : new VpError('model.recording_differs', `${label}, attempt ${task.attempt} ended in turn ${outcome.turns}, ${last} were recorded`, {
+          data: { turn: outcome.turns, field: 'turns', was: `${last}`, is: `${outcome.turns}, ${outcome.kind === 'stopped' ? outcome.message : 'submitted'}` },
+        })
   if (!isVpError(outcome.error)) throw outcome.error
   return outcome.error.code === 'cancelled' && outcome.error.message === ENDED_HERE ? null : outcome.error
 }
@@ -229,18 +236,18 @@ function receiptedProvider(provider: Provider, bundle: Bundle, task: TaskState):
   }
 }
 
+const lastTurn = (bundle: Bundle, task: string, attempt: number): number =>
+  Math.max(0, ...bundle.exchanges.filter((one) => one.task === task && one.attempt === attempt).map((one) => one.turn))
+
 const ENDED_HERE = 'the recording ends here'
 
 /** An attempt that stopped by itself (no progress, turns) has no further answer; that is its end, not a divergence. */
-function endingProvider(provider: Provider, bundle: Bundle, task: string, attempt: number): Provider {
-  const last = Math.max(0, ...bundle.exchanges.filter((one) => one.task === task && one.attempt === attempt).map((one) => one.turn))
+function endingProvider(provider: Provider, last: number): Provider {
   return {
     ...provider,
     answer: (request, place, signal) => {
       if (place.turn <= last) return provider.answer(request, place, signal)
-      const abort = new AbortController()
-      abort.abort(new DOMException(ENDED_HERE, 'AbortError'))
-      return Promise.reject(abort.signal.reason)
+      return Promise.reject(new VpError('cancelled', ENDED_HERE))
     },
   }
 }
