@@ -55,3 +55,20 @@ test('progress: three answers without a call, and none where one calls between',
   assert.deepEqual([progress.silent(), progress.silent()], [null, null])
   assert.equal(progress.silent()?.loop, 'silent')
 })
+
+test('progress: two calls in turn, forgotten with each new conversation, stop at last; in a world that changes they do not', () => {
+  const ends = (world: (at: number) => string) => {
+    const progress = openProgress()
+    for (let at = 1; at <= 40; at++) {
+      const circle = progress.call({ id: 'c', name: 'read', arguments: { path: at % 2 === 0 ? 'a' : 'b' } }, world(at))
+      if (circle) return [at, circle.loop]
+      if (at % 3 === 0) progress.forget()
+    }
+    return null
+  }
+  assert.deepEqual(
+    ends(() => '1'),
+    [15, 'same_call'],
+  )
+  assert.equal(ends(String), null)
+})

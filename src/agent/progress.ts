@@ -14,6 +14,8 @@ export interface Circle {
 }
 
 const SAME_CALLS = 3
+/** Over all conversations of the attempt: what falls out of a small window and is read again for ever is a circle too. */
+const SAME_CALLS_EVER = 8
 const SILENT_ANSWERS = 3
 const FAILING_CALLS = 8
 const SAME_FAILURES = 6
@@ -30,6 +32,7 @@ export interface Progress {
 
 export function openProgress(): Progress {
   const seen = new Map<string, number>()
+  const ever = new Map<string, number>()
   let silent = 0
   let failing = 0
   let failure = { key: '', times: 0 }
@@ -40,7 +43,12 @@ export function openProgress(): Progress {
       const key = `${world}\n${call.name}\n${canonicalJson(call.arguments)}`
       const times = (seen.get(key) ?? 0) + 1
       seen.set(key, times)
-      return times < SAME_CALLS ? null : { loop: 'same_call', words: `the model made the same call three times while nothing changed: ${call.name}` }
+      if (times >= SAME_CALLS) return { loop: 'same_call', words: `the model made the same call three times while nothing changed: ${call.name}` }
+      const timesEver = (ever.get(key) ?? 0) + 1
+      ever.set(key, timesEver)
+      return timesEver < SAME_CALLS_EVER
+        ? null
+        : { loop: 'same_call', words: `the model made the same call ${SAME_CALLS_EVER} times while nothing changed, each time forgotten: ${call.name}` }
     },
     result(result) {
       failing = result.code === null ? 0 : failing + 1
