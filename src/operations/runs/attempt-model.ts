@@ -58,6 +58,9 @@ export async function attemptProvider(
   const at = { run_id, task_id: task.task_id, attempt: task.attempt }
   const first = await broker.choose(await wantedFor(kit, run_id, task, broker))
   await recordChoice(kit, at, first, broker.policy_version, null)
+  const [passed] = first.dropped
+  // Never without a word: another model than the cheapest may cost more, or be elsewhere.
+  if (passed) how.onSwitch?.(`${first.provider.model} at ${first.provider.endpoint.host} is taken: ${passed.model} ${passed.reason}`)
   return switchingProvider({
     first,
     meter: (chosen) => meter(chosen, broker.allowUnknownPrice),
