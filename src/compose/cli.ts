@@ -69,7 +69,7 @@ interface Parsed {
 
 async function runCommand(host: CliProcess, looks: Looks, command: Command, parsed: Parsed): Promise<Outcome | null> {
   const { flags } = parsed
-  const { pause, stop, stdout, dispose } = signals(host, command)
+  const { pause, pausing, stop, stdout, dispose } = signals(host, command)
   const opened: { close(): void }[] = []
   const interactive = command.needsKit && !parsed.json && flags['no-input'] !== true && host.stdin.isTTY === true && host.stderr.isTTY === true
   const cwd = directoryOf(textFlag(flags, 'cwd')) ?? host.cwd()
@@ -139,7 +139,9 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     looks,
     version: host.version,
     caller,
-    pause,
+    get pause() {
+      return pausing()
+    },
     stop,
     ports: {
       clock: { now: () => Date.now(), monotonic: () => performance.now() },
@@ -188,13 +190,26 @@ function remembered<Value>(make: () => Value): () => Value {
   return () => (made ??= { value: make() }).value
 }
 
-/** Ctrl-C once pauses, twice stops; SIGTERM is the first. A closed terminal ends a view; work goes on without a reader. */
-function signals(host: CliProcess, command: Command): { pause: AbortSignal; stop: AbortSignal; stdout(): NodeJS.WriteStream; dispose(): void } {
+interface Signals {
+  readonly pause: AbortSignal
+  /** The same, for a command that heeds it. */
+  pausing(): AbortSignal
+  readonly stop: AbortSignal
+  stdout(): NodeJS.WriteStream
+  dispose(): void
+}
+
+/**
+ * Ctrl-C once pauses, twice stops; SIGTERM is the first. What never asked for the pause cannot pause: once stops it. A closed
+ * terminal ends a view; work goes on without a reader.
+ */
+function signals(host: CliProcess, command: Command): Signals {
   const pause = new AbortController()
   const stop = new AbortController()
+  let canPause = false
   const once = () => {
-    if (pause.signal.aborted) stop.abort()
-    else pause.abort()
+    if (pause.signal.aborted || !canPause) stop.abort()
+    pause.abort()
   }
   const handlers = { SIGINT: once, SIGTERM: once, SIGHUP: command.needsKit ? () => undefined : once } as const
   const names = Object.keys(handlers) as (keyof typeof handlers)[]
@@ -204,7 +219,11 @@ function signals(host: CliProcess, command: Command): { pause: AbortSignal; stop
     host.stdout.on('error', () => stop.abort())
     return host.stdout
   })
-  return { pause: pause.signal, stop: stop.signal, stdout, dispose: () => names.forEach((name) => process.off(name, handlers[name])) }
+  const pausing = () => {
+    canPause = true
+    return pause.signal
+  }
+  return { pause: pause.signal, pausing, stop: stop.signal, stdout, dispose: () => names.forEach((name) => process.off(name, handlers[name])) }
 }
 
 /** Above `src/compose` when this runs from source, above `dist` or its chunks when it is the bundle. */

@@ -21,7 +21,7 @@ const SIZES: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 
 /** Throws `model.request` for anything that is no whole GGUF of version 2 or 3. */
 export function readGgufHead(file: string): GgufHead {
   const broken = (why: string) =>
-    new VpError('model.request', `${file} is no whole GGUF: ${why}`, { next: ['vp model pull it again'], data: { spent: 'nothing' } })
+    new VpError('model.request', `${file} is no whole GGUF: ${why}`, { next: ['vp model pull URL --sha256 HEX'], data: { spent: 'nothing' } })
   const fd = openSync(file, 'r')
   try {
     const bytes = fstatSync(fd).size

@@ -103,3 +103,13 @@ test('over vp rpc a person is asked first', async (t) => {
   assert.equal((await client.request('model.pull', { model: url })).error?.data.code, 'approval.needed')
   await client.end()
 })
+
+test('one Ctrl-C ends a pull, and what came is kept', async (t) => {
+  const { place, url, file, sha256 } = await placeWithFile(t, { stallsAfter: 300_000 })
+  const started = performance.now()
+  const stopped = await vp(place, ['model', 'pull', url, '--sha256', sha256], {
+    onSpawn: (child) => child.stderr?.once('data', () => setTimeout(() => child.kill('SIGINT'), 200)),
+  })
+  assert.deepEqual([stopped.code, existsSync(`${file}.part`)], [130, true], stopped.stderr)
+  assert.ok(performance.now() - started < 15_000, 'not for the silence of the server')
+})

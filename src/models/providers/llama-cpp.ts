@@ -129,7 +129,9 @@ async function openModel(file: string, { directories, threads }: InProcess, want
     const isMemory = /memory|VRAM/i.test(said)
     throw new VpError('model.request', `llama.cpp cannot open ${file}: ${said}`, {
       cause,
-      next: isMemory ? ['choose a smaller model or quantisation', 'vp model probe --window 4096'] : ['vp model pull it again', 'look whether it is a GGUF'],
+      next: isMemory
+        ? ['choose a smaller model or quantisation', 'vp model probe --window 4096']
+        : ['vp model pull URL --sha256 HEX', 'look whether it is a GGUF'],
       data: { spent: 'nothing' },
     })
   }

@@ -207,7 +207,7 @@ function finish({ to, sha256 }: DownloadOptions, part: string, { hash, bytes, re
     drop(part)
     throw new VpError('model.protocol', `the file has the sha256 ${found}, and ${sha256.toLowerCase()} was named`, {
       why: 'it is another file, or it was changed on its way',
-      next: ['look where the hash was read', 'pull it again'],
+      next: ['look where the hash was read', 'vp model pull URL --sha256 HEX'],
       data: { found, named: sha256.toLowerCase() },
     })
   }
