@@ -113,8 +113,9 @@ function specFromSetting(setting: string, env: Environment): ModelSpec {
   const provider = named === 'llama_cpp' && env['VP_MODEL_BASE_URL'] ? 'openai_compatible' : named
   const model = at < 0 ? '' : setting.slice(at + 1)
   if (!provider || !model)
-    throw new VpError('usage.flag', `VP_MODEL is provider:model, not ${JSON.stringify(setting.slice(0, 60))}`, {
-      next: ['export VP_MODEL=ollama:qwen2.5-coder:7b', 'export VP_MODEL=anthropic:NAME'],
+    throw new VpError('usage.flag', `a model is named PROVIDER:MODEL, not ${JSON.stringify(setting.slice(0, 60))}`, {
+      why: `providers: ${Object.keys(ALIASES).join(', ')}`,
+      next: ['vp model set ollama:qwen2.5-coder:7b', 'export VP_MODEL=anthropic:NAME'],
     })
   if (isCloud(provider)) return cloudSpec(provider, { model, endpoint: env['VP_MODEL_BASE_URL'] }, env, 'VP_MODEL')
   if (provider === 'llama_cpp') return inProcess(model, 'VP_MODEL')
@@ -194,11 +195,11 @@ export function endpointOf(baseUrl: string): Endpoint {
   try {
     url = new URL(baseUrl)
   } catch {
-    throw new VpError('usage.flag', `VP_MODEL_BASE_URL is not a URL: ${JSON.stringify(baseUrl.slice(0, 80))}`, {
-      next: [`export VP_MODEL_BASE_URL=${OLLAMA_URL}`],
+    throw new VpError('usage.flag', `the address of a model is no URL: ${JSON.stringify(baseUrl.slice(0, 80))}`, {
+      next: [`vp model set PROVIDER:MODEL --base-url ${OLLAMA_URL}`, `export VP_MODEL_BASE_URL=${OLLAMA_URL}`],
     })
   }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new VpError('usage.flag', `VP_MODEL_BASE_URL is ${url.protocol}, not http or https`)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new VpError('usage.flag', `the address of a model is ${url.protocol}, not http or https`)
   const name = url.hostname
   const loopback = name === 'localhost' || name === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name)
   return { host: url.host, loopback }

@@ -51,7 +51,7 @@ export const modelList = operation({
     // Where the one in force is a tier's too, it is the one that is reached: at its own address.
     const known = knownModels(kit, inForce).map((one) => (one.named.model === chosen.model ? { ...one, spec: chosen } : one))
     const seen = await seenOf(kit, inForce.policy)
-    const own = known.some((one) => one.named.model === chosen.model) ? [] : [await rowOf(kit, chosenAsKnown(chosen), inForce.policy, seen)]
+    const own = known.some((one) => keyOf(one.spec) === keyOf(chosen)) ? [] : [await rowOf(kit, chosenAsKnown(chosen), inForce.policy, seen)]
     const rows = [...own, ...(await Promise.all(known.map((one) => rowOf(kit, one, inForce.policy, seen))))]
     const tiers = [...new Set(rows.map((one) => one.tier))].map((name) => ({ name, models: rows.filter((one) => one.tier === name).map((one) => one.row) }))
     return { tiers, chosen: `${chosen.provider}:${chosen.model}`, source: chosen.source, policy: inForce.policy.version, prices_of: PRICES_OF }
@@ -239,7 +239,7 @@ function healthOf(calls: readonly CallSeen[], key: string, now: number): ModelSh
 export function findModel(kit: Kit, inForce: PolicyInForce, wanted: string | undefined): KnownModel {
   const { spec: chosen } = chosenModel(kit)
   const known = knownModels(kit, inForce)
-  const own = known.find((one) => one.named.model === chosen.model) ?? chosenAsKnown(chosen)
+  const own = known.find((one) => keyOf(one.spec) === keyOf(chosen)) ?? chosenAsKnown(chosen)
   if (wanted === undefined) return own
   const preset = presetOf(wanted.replace(/^(ollama|local_llama)[:/]/, ''))
   const isIt = ({ named }: KnownModel) =>

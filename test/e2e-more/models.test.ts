@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makePlace, vp, vpJson } from '../e2e/kit.ts'
+import { startOllama } from '../servers/ollama.ts'
 
 const POLICY = {
   version: '2025-11-07-001',
@@ -45,4 +46,38 @@ test('a policy file: told, set, kept when the next one does not hold, and undone
   assert.deepEqual((shown?.['preset'] as { vram_gb: number } | undefined)?.vram_gb, 12)
   writeFileSync(active, '{ broken')
   assert.deepEqual([(await vp(place, ['model', 'list'])).code, readFileSync(active, 'utf8')], [2, '{ broken'], 'one that cannot be read is not passed over')
+})
+
+test('a file that is no policy: told by what is wrong with it, and never quoted', async (t) => {
+  const place = makePlace(t, { 'a.txt': 'a\n' })
+  const file = join(place.root, 'policy.json')
+  const tier = { models: [{ provider: 'ollama', model: 'x' }], max_cost_per_min_usd: 0, max_tokens_per_min: 1000 }
+  const rest = { expected_latency_ms: { p50: 1, p95: 9 }, context_limit_tokens: 4096, tools: ['code-edit'], network: 'none' }
+  for (const [text, words] of [
+    ['{ "key": letmein-please', / is not JSON/],
+    [JSON.stringify({ ...POLICY, tiers: { A: { ...tier, ...rest, colour: 'red' } } }), /tiers\.A\.colour: no such field/],
+    [JSON.stringify({ ...POLICY, tiers: { A: { ...tier, ...rest, network: 'maybe' } } }), /tiers\.A\.network: must be one of "none", "outbound"/],
+    ['{}', /policy\.version: is missing, must be a string/],
+  ] as const) {
+    writeFileSync(file, text)
+    const { code, stderr } = await vp(place, ['model', 'set', file])
+    assert.equal(code, 2)
+    assert.match(stderr, words)
+    assert.doesNotMatch(stderr, /letmein/)
+  }
+  assert.match((await vp(place, ['model', 'set', join(place.root, 'none.json')])).stderr, /none\.json is not there/)
+  assert.match((await vp(place, ['model', 'set', 'gpt'])).stderr, /a model is named PROVIDER:MODEL, not "gpt"/)
+})
+
+test('a model that a person named is the one that is listed, shown and tested, wherever a tier has its name too', async (t) => {
+  const server = await startOllama({ models: [{ name: 'qwen2.5-coder:7b' }] })
+  t.after(() => server.close())
+  const place = makePlace(t, { 'a.txt': 'a\n' })
+  assert.equal((await vp(place, ['model', 'set', 'ollama:qwen2.5-coder:7b', '--base-url', server.url])).code, 0)
+  const { stdout } = await vp(place, ['model', 'list'])
+  assert.match(stdout, /ollama:qwen2\.5-coder:7b \(configuration\) is used/)
+  assert.doesNotMatch(stdout, /the cheapest that passed is used/)
+  assert.equal((await vpJson(place, ['model', 'show'])).doc.result?.['endpoint'], new URL(server.url).host)
+  const tested = await vpJson(place, ['model', 'test', '--test', 'json'])
+  assert.deepEqual([tested.code, server.chats.length > 0], [3, true], JSON.stringify(tested.doc))
 })

@@ -1,6 +1,7 @@
 /** `vp model list|show|set`: which models there are, what is known of one, and which is taken. */
 import { readFileSync } from 'node:fs'
 import { VpError } from '../../../core/errors.ts'
+import { PRESET } from '../../../models/choose.ts'
 import { MAX_POLICY_BYTES } from '../../../models/policy/load.ts'
 import { modelList, modelShow, type ModelList, type ModelShown } from '../../../operations/model-list.ts'
 import { modelSet } from '../../../operations/model-setting.ts'
@@ -23,7 +24,8 @@ export const modelListCommand: Command = {
     const answer = await context.call(modelList, {})
     const result = answer.result as ModelList
     const { tiers, policy, prices_of } = result
-    return { result, receipt: answer.receipt, screen: (look) => modelListScreen({ tiers, policy, prices_of }, look) }
+    const named = result.source !== PRESET && result.source !== 'policy' ? `${result.chosen} (${result.source})` : null
+    return { result, receipt: answer.receipt, screen: (look) => modelListScreen({ tiers, policy, prices_of, named }, look) }
   },
 }
 
@@ -130,9 +132,13 @@ export const modelSetCommand: Command = {
 function readPolicy(file: string): unknown {
   try {
     const text = readFileSync(file, 'utf8')
-    if (text.length > MAX_POLICY_BYTES) throw new TypeError('larger than 1 MiB')
+    if (text.length > MAX_POLICY_BYTES) throw new TypeError('too large')
     return JSON.parse(text)
   } catch (cause) {
-    throw new VpError('config.invalid', `${file}: ${(cause as Error).message}`, { cause, where: { file } })
+    // Not the parser's own words: they quote the file.
+    const codes: Readonly<Record<string, string>> = { ENOENT: 'is not there', EISDIR: 'is a directory' }
+    const why = cause instanceof SyntaxError ? `is not JSON${/ at position \d+(?: \(line \d+ column \d+\))?/.exec(cause.message)?.[0] ?? ''}` : null
+    const words = why ?? (cause instanceof TypeError ? 'is larger than 1 MiB' : (codes[(cause as NodeJS.ErrnoException).code ?? ''] ?? 'cannot be read'))
+    throw new VpError('config.invalid', `${file} ${words}`, { cause, where: { file }, next: ['docs/models.md', 'vp model list'] })
   }
 }

@@ -18,6 +18,8 @@ export interface ModelListView {
   readonly tiers: readonly { readonly name: string; readonly models: readonly ModelView[] }[]
   readonly policy?: string | null
   readonly prices_of?: string | null
+  /** The one that a person named: no other is used. */
+  readonly named?: string | null
   readonly next?: readonly string[]
 }
 
@@ -34,7 +36,11 @@ export const modelListScreen = renderer<ModelListView>((view, look) => {
   return {
     stdout: [
       ...table(look, columns, rows),
-      dots(view.policy && `policy ${view.policy}`, view.prices_of && `prices of ${view.prices_of}`, 'the cheapest that passed is used'),
+      dots(
+        view.policy && `policy ${view.policy}`,
+        view.prices_of && `prices of ${view.prices_of}`,
+        view.named ? `${view.named} is used` : 'the cheapest that passed is used',
+      ),
     ],
     stderr: nextLines(view.next ?? []),
   }
