@@ -131,6 +131,8 @@ export const replayScreen = renderer<ReplayView>((view) => ({
 }))
 
 function equalLine(view: ReplayView): string {
+  // Of none of none nothing is proved.
+  if (view.trees.length === 0) return `${hang('nothing', LABEL)}no attempt of this run came to its end, so no tree is compared`
   const equal = view.trees.filter((tree) => tree.equal).length
   const counts = [
     `${equal} of ${counted(view.trees.length, 'tree')}`,
