@@ -146,3 +146,13 @@ test('a call that never fits into its tier’s minute is refused', async (t) => 
   const done = await vpJson(place, ['do', 'a goal of many words '.repeat(900)])
   assert.deepEqual(done.code === 0 ? 'done' : JSON.stringify(done.doc.error ?? done.doc.result).match(/limit\.reached|no_eligible_tier/)?.[0], 'limit.reached')
 })
+
+test('an unknown price under a budget: not asked, and what to write is said', async (t) => {
+  const place = makePlace(t, FILES)
+  const far = { provider: 'openai_compatible', model: 'far', endpoint: 'http://192.0.2.1:9/v1' }
+  policyAt(place, { cost_optimization: { budget_cap_usd: 1 }, tiers: { API: { ...LIMITS, network: 'outbound', models: [far] } } })
+  const { code, stderr } = await vp(place, ['do', 'make add add'])
+  assert.equal(code, 8)
+  assert.match(stderr, /far@\S+ its price is unknown, and there is a budget/)
+  assert.match(stderr, /give openai_compatible:far a price in the policy, or allow_unknown_price: docs\/models\.md/)
+})

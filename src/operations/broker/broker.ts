@@ -181,9 +181,14 @@ function byDefault(asked: Selecting, candidate: Candidate): Taken | null {
 function noEligibleTier(kind: string, dropped: readonly Drop[]): VpError {
   const words = dropped.map(({ tier, model, reason }) => `${tier} ${model} ${reason}`)
   const untested = dropped.find(({ reason }) => reason.startsWith('has not passed'))
+  const unpriced = dropped.find(({ reason }) => reason.startsWith('its price is unknown'))
   return new VpError('model.no_eligible_tier', `no tier of the policy may and can do this ${kind.replaceAll('_', ' ')}`, {
     why: words.length === 0 ? 'nothing comes after the tier that failed' : words.join('; '),
-    next: untested ? [`vp model test ${untested.model.replace(/@.*/, '')}`, 'vp model list'] : ['vp model list'],
+    next: [
+      ...(untested ? [`vp model test ${untested.model.replace(/@.*/, '')}`] : []),
+      ...(unpriced ? [`give ${unpriced.model.replace(/@.*/, '')} a price in the policy, or allow_unknown_price: docs/models.md`] : []),
+      'vp model list',
+    ],
     data: { kind, dropped },
   })
 }
