@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startScriptedServer, type ScriptedServer } from '../../src/models/scripted-server.ts'
-import { approvedProject, BACKENDS, DEEP, git, processesWith, seeded, turnOf, vp, vpJson, type Cleanup, type Place } from './kit.ts'
-import { wordsFiles, wordsModel } from './words.ts'
+import { approvedProject, BACKENDS, DEEP, git, processesWith, seeded, turnOf, vp, vpJson, type Cleanup, type Place } from '../e2e/kit.ts'
+import { wordsFiles, wordsModel } from '../e2e/words.ts'
 
 /** Where the product names a durable write; `grep point(` finds them all. */
 const LABELS = [
