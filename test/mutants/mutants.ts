@@ -505,8 +505,8 @@ export const MUTANTS: readonly Mutant[] = [
   // agent
   {
     why: 'the same call in a changed world counts as no progress',
-    file: 'src/agent/loop.ts',
-    from: '`${ports.world()}\\n${call.name}',
+    file: 'src/agent/progress.ts',
+    from: '`${world}\\n${call.name}',
     to: '`${call.name}',
     test: at('src/agent/loop.test.ts', 'stop: the same call again and again while the files change'),
   },
@@ -520,8 +520,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'the beginning of a long conversation is dropped',
     file: 'src/agent/loop.ts',
-    from: 'messages: [...messages], tools: specs',
-    to: 'messages: messages.slice(-12), tools: specs',
+    from: 'messages: context.messages, tools: specs',
+    to: 'messages: context.messages.slice(-12), tools: specs',
     test: at('src/agent/loop.test.ts', 'a conversation of many turns only grows'),
   },
 
