@@ -172,7 +172,7 @@ const NEXT: Partial<Record<ErrorCode, readonly string[]>> = {
   'model.truncated': ['vp model probe', 'choose a model with a larger window'],
   'store.locked': ['vp status'],
   'limit.reached': ['vp logs'],
-  cancelled: ['vp resume'],
+  cancelled: ['the same command again; a run goes on with vp resume'],
 }
 
 /** What the thrower said, else the way to the approval, else what fits the code. */

@@ -153,3 +153,18 @@ test('a run whose process is gone is interrupted, and the time since is none of 
   const events = Number(new Date(String((await vpJson(place, ['status'])).doc.result?.['finished_at']))) - Number(new Date(String(result?.['started_at'])))
   assert.ok(Number(resumed.doc.result?.['duration_ms']) < events - 1000, `${String(resumed.doc.result?.['duration_ms'])} of ${events}`)
 })
+
+test('one Ctrl-C ends a plan in the middle of the answer of its model', async (t) => {
+  let asked: (() => void) | null = null
+  const server = await startScriptedServer(() => {
+    asked?.()
+    return { text: '{"tasks":[]}', delayMs: 6000 }
+  })
+  t.after(() => server.close())
+  const place = makePlace(t, { 'PRD.md': '# A shop\nSell things to people.\n' }, server)
+  assert.equal((await vp(place, ['new', '--name', 'shop'])).code, 0)
+  const ended = await vp(place, ['plan', '--from-prd', 'PRD.md', '--no-input'], {
+    onSpawn: (child) => (asked = () => setTimeout(() => child.kill('SIGINT'), 100)),
+  })
+  assert.deepEqual([ended.code, server.requests.length], [130, 1], ended.stderr)
+})

@@ -261,10 +261,10 @@ function doneEvent(base: Pick<EventView, 't' | 'run' | 'task'>, task: TaskState,
   }
 }
 
-/** For a command that shows no progress: it says at least why it waits. */
-export function watchRetries(context: Pick<CommandContext, 'talk' | 'pause'>): NonNullable<Caller['live']> {
+/** For a command that shows no progress: it says at least why it waits. `pause` is what ends it: the stop, where it has no runs. */
+export function watchRetries({ talk }: Pick<CommandContext, 'talk'>, pause: AbortSignal): NonNullable<Caller['live']> {
   return {
-    watcher: { onState: () => undefined, onActivity: () => undefined, onRetry: (retry) => context.talk(`note  ${retryWords(retry)}`) },
-    pause: context.pause,
+    watcher: { onState: () => undefined, onActivity: () => undefined, onRetry: (retry) => talk(`note  ${retryWords(retry)}`) },
+    pause,
   }
 }

@@ -68,14 +68,14 @@ export const planCommand: Command = {
     answers: { type: 'string', help: 'JSON: question id → answer' },
   },
   needsKit: true,
-  exits: [0, 2, 3, 6, 8],
+  exits: [0, 2, 3, 6, 8, 130],
   json: 'prd_path, plan_version, questions[], tasks[]{task_id,n,name,lane,complexity,deps,files,tests}',
   async run(context) {
     requireRoot(context.cwd)
     const prd = textFlag(context.flags, 'from-prd')
     const answers = textFlag(context.flags, 'answers')
     const params = { ...(prd ? { prd: resolve(context.cwd, prd) } : {}), ...(answers ? { answers: readAnswers(answers) } : {}) }
-    const answer = await context.call(plmsPlan, params, { live: watchRetries(context) })
+    const answer = await context.call(plmsPlan, params, { live: watchRetries(context, context.stop) })
     const result = answer.result as Planned
     if (result.done > 0) context.talk(`note  ${result.done} ${result.done === 1 ? 'task is' : 'tasks are'} ticked as done and left out`)
     const parents = new Set(result.tasks.map((task) => task.parent_task_id))
@@ -147,7 +147,7 @@ export const simulateCommand: Command = {
       throw new VpError('usage.flag', '--rehearsal is a share from 0.001 to 0.2', {
         next: ['vp simulate --rehearsal 0.01'],
       })
-    const answer = await context.call(plmsSimulate, { rehearsal_pct: share }, { live: watchRetries(context) })
+    const answer = await context.call(plmsSimulate, { rehearsal_pct: share }, { live: watchRetries(context, context.pause) })
     const result = answer.result as Simulated
     const metrics = result.sampling_metrics
     const view = {

@@ -19,7 +19,7 @@ export const modelProbeCommand: Command = {
     'base-url': { type: 'string', help: 'where it answers' },
   },
   needsKit: true,
-  exits: [0, 2, 8],
+  exits: [0, 2, 8, 130],
   json: 'model, digest, window{stock,effective,set,trained,stock_look,whole,markers}, dialect, calls, repairs, tok_per_s, first_token_ms',
   async run(context) {
     const [model] = context.positionals

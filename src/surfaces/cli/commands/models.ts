@@ -60,7 +60,7 @@ export const modelTestCommand: Command = {
     'budget-usd': { type: 'string', help: 'at most this much' },
   },
   needsKit: true,
-  exits: [0, 2, 3, 4, 6, 8],
+  exits: [0, 2, 3, 4, 6, 8, 130],
   json: 'model, tier, digest, policy, tests[]{test,passed,score,min_score,evidence[],receipts[],ms,tokens}, cost_usd',
   async run(context) {
     const model = context.positionals[0]
