@@ -115,7 +115,12 @@ test('a gate that failed twice brings the next tier, once; one that failed once 
   policyAt(place, { tiers })
   const done = await vp(place, ['do', 'make add add'])
   assert.equal(done.code, 0, done.stderr)
-  assert.deepEqual(await chosen(place), ['model.select Local-Small weak tier', 'model.select Local-Small weak tier', 'model.select Local-Medium strong tier'])
+  assert.deepEqual(await chosen(place), [
+    'model.select Local-Small weak tier',
+    'model.select Local-Small weak tier',
+    'model.select Local-Medium strong tier Local-Small failed its gates',
+  ])
+  assert.match(done.stderr, /strong at 127\.0\.0\.1:\d+ is taken: Local-Small failed its gates/)
 })
 
 test('nothing may and can: an error with the reason of each tier, nothing is asked, nothing falls back', async (t) => {

@@ -205,7 +205,8 @@ export async function recordChoice(
   at: Choice,
   chosen: Chosen,
   policyVersion: string,
-  from: { readonly key: string; readonly why: string } | null,
+  /** `key`: in whose place; null for the first of an attempt. `why` null: it is the cheapest. */
+  from: { readonly key: string | null; readonly why: string | null },
 ): Promise<void> {
   const detail: Json = {
     tier: chosen.tier,
@@ -215,16 +216,17 @@ export async function recordChoice(
     expected_micro_usd: chosen.expected_micro_usd,
     policy_version: policyVersion,
     dropped: chosen.dropped.map((one) => ({ ...one })),
-    ...(from ? { from: from.key, why: from.why } : {}),
+    ...(from.key === null ? {} : { from: from.key }),
+    ...(from.why === null ? {} : { why: from.why }),
   }
   await kit.store.transaction((tx) =>
     appendReceipt(tx, kit, {
-      op: from ? 'model.switch' : 'model.select',
+      op: from.key === null ? 'model.select' : 'model.switch',
       actor: 'operator',
       surface: 'engine',
       ...at,
       outcome: 'ok',
-      summary: from ? `${from.key} → ${chosen.key} · ${kit.redactText(from.why)}` : `${chosen.key} · ${chosen.tier}, ${chosen.by.replaceAll('_', ' ')}`,
+      summary: `${from.key === null ? '' : `${from.key} → `}${[chosen.key, ...(from.key === null ? [`${chosen.tier}, ${chosen.by.replaceAll('_', ' ')}`] : []), ...(from.why === null ? [] : [kit.redactText(from.why)])].join(' · ')}`,
       detail,
     }),
   )

@@ -56,11 +56,12 @@ export async function attemptProvider(
   if (broker === null) return meter({ ...model, rates: null, task_cap: {}, source: model.snapshot, energy: {} }, kit.config.allow_unknown_price)
   const { recordChoice, switchingProvider } = await import('../broker/broker.ts')
   const at = { run_id, task_id: task.task_id, attempt: task.attempt }
-  const first = await broker.choose(await wantedFor(kit, run_id, task, broker))
-  await recordChoice(kit, at, first, broker.policy_version, null)
-  const [passed] = first.dropped
+  const wanted = await wantedFor(kit, run_id, task, broker)
+  const first = await broker.choose(wanted)
+  const why = whyNotTheCheapest(first, wanted)
+  await recordChoice(kit, at, first, broker.policy_version, { key: null, why })
   // Never without a word: another model than the cheapest may cost more, or be elsewhere.
-  if (passed) how.onSwitch?.(`${first.provider.model} at ${first.provider.endpoint.host} is taken: ${passed.model} ${passed.reason}`)
+  if (why !== null) how.onSwitch?.(`${first.provider.model} at ${first.provider.endpoint.host} is taken: ${why}`)
   return switchingProvider({
     first,
     meter: (chosen) => meter(chosen, broker.allowUnknownPrice),
@@ -83,6 +84,11 @@ export async function attemptProvider(
 function withCap(purse: Extract<Purse, { kind: 'run' }>, cap: Chosen['task_cap'], begun: number): Extract<Purse, { kind: 'run' }> {
   const { ms, ...task_cap } = cap
   return { ...purse, task_cap, ...(ms === undefined ? {} : { until: { monotonic: begun + ms, ms } }) }
+}
+
+function whyNotTheCheapest({ tier, dropped: [passed] }: Chosen, { before }: Wanted): string | null {
+  if (passed) return `${passed.model} ${passed.reason}`
+  return before?.escalate === true && tier !== before.tier ? `${before.tier} failed its gates` : null
 }
 
 /** What the task is and what is left for it, now. */
