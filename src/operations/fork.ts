@@ -3,9 +3,8 @@ import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
 import type { RunState } from '../pas/embedded/reducer/state.ts'
 import type { ProjectFile } from '../plms/contract/types.ts'
-import type { Kit } from './kit.ts'
 import { policyInForce } from './model-policy.ts'
-import { openModel } from './models.ts'
+import { openModel, openOfTier, type OpenModel } from './models.ts'
 import { operation, type Scene } from './operation.ts'
 import { loadPlan } from './projects/plans.ts'
 import { requireProject } from './projects/project.ts'
@@ -64,7 +63,7 @@ export const runFork = operation<Params, Forked>({
     const { kit, tree } = scene
     const { state, project } = await ownRun(scene, params.run)
     const point = await forkPoint(kit, state, params.from, params.task)
-    const model = await openModel(withModel(kit, params), tree.root, scene.caller)
+    const model = await openNamed(scene, params)
     const source = await openRunScene(kit, state, project)
     const plan = await kit.store.read((tx) => loadPlan(tx, state.project_id, state.plan_version))
     if (!plan) throw new VpError('plan.none', `plan v${state.plan_version} of run ${state.run_id} is gone`, { next: ['vp verify'] })
@@ -106,15 +105,15 @@ async function toItsEnd(scene: Scene, session: Session): Promise<Forked> {
   return { ...(await reportRun(scene.kit, end.state, null)), exit, joined: false, fork: end.state.fork ?? null }
 }
 
-/** `--model` names one; `--tier` takes the tier's first of the policy in force. Throws `usage.params`, `model.none`. */
-function withModel(kit: Kit, { model, tier }: Params): Kit {
-  if (model !== undefined) return { ...kit, env: { ...kit.env, VP_MODEL: model } }
-  if (tier === undefined) return kit
-  const named = policyInForce(kit).policy.tiers?.[tier]?.models[0]
+/** `--model` names one; `--tier` takes the tier's first of the policy in force. Throws `model.none` besides what opening throws. */
+async function openNamed({ kit, tree, caller }: Scene, { model, tier }: Params): Promise<OpenModel> {
+  if (model !== undefined) return openModel({ ...kit, env: { ...kit.env, VP_MODEL: model } }, tree.root, caller)
+  if (tier === undefined) return openModel(kit, tree.root, caller)
+  const { tiers = {} } = policyInForce(kit).policy
+  const named = Object.hasOwn(tiers, tier) ? tiers[tier]?.models[0] : undefined
   if (!named)
     throw new VpError('model.none', `the policy has no tier ${JSON.stringify(tier)}`, {
       next: ['vp model list', 'vp replay RUN --from TURN --model PROVIDER:NAME'],
     })
-  const endpoint = named.endpoint === undefined ? {} : { VP_MODEL_BASE_URL: named.endpoint }
-  return { ...kit, env: { ...kit.env, VP_MODEL: `${named.provider}:${named.model}`, ...endpoint } }
+  return openOfTier(kit, tree.root, caller, tier, named)
 }

@@ -12,6 +12,7 @@ import { chooseModel, endpointOf, offeredModels, OLLAMA_URL, PRESET, specOf, typ
 import type { Provider } from '../models/contract.ts'
 import { NO_FACTS } from '../models/facts.ts'
 import { isLocal } from '../models/policy/load.ts'
+import type { TierModel } from '../models/policy/schema.ts'
 import { FREE, tablePrice, type Price } from '../models/prices.ts'
 import { openProvider, type ProviderOptions } from '../models/providers/index.ts'
 import { parseRecording, recordedProvider } from '../models/recorded.ts'
@@ -47,13 +48,28 @@ export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'co
   if (setting?.startsWith('recorded:')) return openRecording(setting.slice('recorded:'.length))
   const choice = chosenModel(kit)
   if (choice.spec.source === 'policy' || (choice.spec.source === PRESET && (await answers(choice.spec.baseUrl)))) return openByPolicy(kit, root, caller, first)
-  const spec = await consented(kit, root, caller, await reachable(kit, choice))
+  return openChosen(kit, root, caller, await reachable(kit, choice))
+}
+
+/** The model of a tier that a person named: at its own place, with its own key and price. Throws as `openModel`. */
+export function openOfTier(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>, tier: string, named: TierModel): Promise<OpenModel> {
+  return openChosen(kit, root, caller, { kind: 'chosen', spec: specOf(named, tier, kit.env, `tier ${tier}`), consent: 'given' }, named)
+}
+
+async function openChosen(
+  kit: Kit,
+  root: string,
+  caller: Pick<Caller, 'confirm' | 'surface'>,
+  choice: Choice,
+  named?: Pick<TierModel, 'price' | 'api_key_command'>,
+): Promise<OpenModel> {
+  const spec = await consented(kit, root, caller, choice)
   if (kit.offline && !spec.endpoint.loopback)
     throw new VpError('model.offline', `--offline, and ${spec.endpoint.host} is not this machine`, {
       next: ['vp without --offline', 'vp model list'],
     })
-  const provider = await openKeyed(kit, root, spec, configuredCommand(kit, spec))
-  const { price } = await priceOfModel(kit, { provider: spec.provider, model: spec.model, loopback: spec.endpoint.loopback })
+  const provider = await openKeyed(kit, root, spec, named?.api_key_command ?? configuredCommand(kit, spec))
+  const { price } = await priceOfModel(kit, { provider: spec.provider, model: spec.model, loopback: spec.endpoint.loopback }, named?.price)
   return {
     provider,
     tier: spec.tier,

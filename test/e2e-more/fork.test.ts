@@ -108,3 +108,26 @@ test('where the turns before are not the recorded ones, no model is asked', asyn
   assert.match(forked.doc.error?.message ?? '', /T1, turn 1/)
   assert.equal(server.requests.length, asked)
 })
+
+test('a fork with a tier: at its place and for its price', async (t) => {
+  const server = await startScriptedServer((request): ScriptedAnswer => [READ, EDIT, SUBMIT][turnOf(request).turn - 1] ?? SUBMIT)
+  const big = await startScriptedServer((request): ScriptedAnswer => [READ, EDIT, SUBMIT][turnOf(request).turn - 1] ?? SUBMIT)
+  t.after(() => Promise.all([server.close(), big.close()]))
+  const place = makePlace(t, FILES, server)
+  const limits = { max_cost_per_min_usd: 1, max_tokens_per_min: 90_000, expected_latency_ms: { p50: 1, p95: 9 }, context_limit_tokens: 32_768 }
+  const model = { provider: 'openai_compatible', model: 'big', endpoint: big.baseUrl, price: { in_per_1k_usd: 0.01, out_per_1k_usd: 0.01 } }
+  const policy = {
+    version: '2026-11-29-801',
+    default_provider: { provider: 'openai_compatible', model: 'big', endpoint: big.baseUrl },
+    lane_overrides: {},
+    tiers: { 'API-Big': { ...limits, tools: ['code-edit'], network: 'outbound', models: [model] } },
+  }
+  const file = join(place.root, 'policy.json')
+  writeFileSync(file, JSON.stringify(policy))
+  assert.equal((await vpJson(place, ['model', 'set', file])).code, 0)
+  assert.equal((await vpJson(place, ['do', 'fix add'])).code, 0)
+  const forked = await vpJson(place, ['replay', '--from', '2', '--tier', 'API-Big'])
+  assert.equal(forked.code, 0, JSON.stringify(forked.doc))
+  assert.ok(big.requests.length > 0)
+  assert.ok(Number(forked.doc.result?.['cost_usd']) > 0.001, JSON.stringify(forked.doc.result))
+})
