@@ -1,8 +1,12 @@
 /** run.fork: a recorded task again from one of its turns, with another model. Approved by being typed, like `vp do`. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as z from 'zod/mini'
+import type { Passport } from '../ledger/passport.ts'
 import { VpError } from '../core/errors.ts'
 import type { RunState } from '../pas/embedded/reducer/state.ts'
 import type { ProjectFile } from '../plms/contract/types.ts'
+import type { Kit } from './kit.ts'
 import { policyInForce } from './model-policy.ts'
 import { openModel, openOfTier, type OpenModel } from './models.ts'
 import { operation, type Scene } from './operation.ts'
@@ -13,7 +17,7 @@ import { ownRun } from './runs/chosen-run.ts'
 import { resumeRun } from './runs/drive.ts'
 import { forkPoint, seedOf } from './runs/fork.ts'
 import { reportRun, type RunReport } from './runs/report.ts'
-import { openRunScene } from './runs/run-scene.ts'
+import { openRunScene, runDirectory } from './runs/run-scene.ts'
 import { driveSession, endError, prdContext, type Session } from './runs/session.ts'
 import { startRun } from './runs/start.ts'
 
@@ -88,7 +92,14 @@ export const runFork = operation<Params, Forked>({
 
 /** A fork that was paused or killed goes on as one: under its own caps. */
 export async function resumeFork(scene: Scene, state: RunState, project: ProjectFile, caps?: RunState['caps']): Promise<Forked> {
-  const model = await openModel(scene.kit, scene.tree.root, scene.caller)
+  const { providers } = passportOf(scene.kit, state.run_id)
+  const named = Object.values(providers.lanes)[0] ?? ''
+  const first = policyInForce(scene.kit).policy.tiers?.[providers.tier]?.models[0]
+  // The model that it was begun with: the tier's, while the policy has it there, else by its name.
+  const model = await openNamed(
+    scene,
+    first && named.endsWith(`:${first.model}`) ? { tier: providers.tier } : named === '' || named.startsWith('recorded:') ? {} : { model: named },
+  )
   return toItsEnd(scene, { ...(await sessionOf(scene, await resumeRun(scene.kit, state, caps), project)), model })
 }
 
@@ -106,8 +117,8 @@ async function toItsEnd(scene: Scene, session: Session): Promise<Forked> {
 }
 
 /** `--model` names one; `--tier` takes the tier's first of the policy in force. Throws `model.none` besides what opening throws. */
-async function openNamed({ kit, tree, caller }: Scene, { model, tier }: Params): Promise<OpenModel> {
-  if (model !== undefined) return openModel({ ...kit, env: { ...kit.env, VP_MODEL: model } }, tree.root, caller)
+async function openNamed({ kit, tree, caller }: Scene, { model, tier }: Pick<Params, 'model' | 'tier'>): Promise<OpenModel> {
+  if (model !== undefined) return openModel({ ...kit, env: environmentFor(kit.env, model) }, tree.root, caller)
   if (tier === undefined) return openModel(kit, tree.root, caller)
   const { tiers = {} } = policyInForce(kit).policy
   const named = Object.hasOwn(tiers, tier) ? tiers[tier]?.models[0] : undefined
@@ -116,4 +127,17 @@ async function openNamed({ kit, tree, caller }: Scene, { model, tier }: Params):
       next: ['vp model list', 'vp replay RUN --from TURN --model PROVIDER:NAME'],
     })
   return openOfTier(kit, tree.root, caller, tier, named)
+}
+
+const providerIn = (setting: string | undefined): string | undefined => setting?.split(/[:/]/, 1)[0]
+
+/** Address and key of the environment are of the model that it names: another provider gets neither. */
+function environmentFor(env: Kit['env'], model: string): Kit['env'] {
+  if (providerIn(env['VP_MODEL']) === providerIn(model)) return { ...env, VP_MODEL: model }
+  const { VP_MODEL_BASE_URL: _address, VP_MODEL_API_KEY: _key, ...rest } = env
+  return { ...rest, VP_MODEL: model }
+}
+
+function passportOf(kit: Kit, runId: string): Pick<Passport, 'providers'> {
+  return JSON.parse(readFileSync(join(runDirectory(kit, runId), 'replay_passport.json'), 'utf8')) as Passport
 }
