@@ -24,10 +24,20 @@ const PATIENCE_MS = 2000
 export async function modelFacts(spec: Pick<ModelSpec, 'baseUrl' | 'model' | 'endpoint'>, signal: AbortSignal): Promise<ModelFacts> {
   if (!spec.endpoint.loopback) return NO_FACTS
   // Loaded when a server is asked: whoever only looks has no need of it.
-  const { askJson } = await import('./providers/http.ts')
+  const [{ poster }, { acceptedType, wholeBody }] = await Promise.all([import('./providers/http.ts'), import('./providers/bodies.ts')])
   const root = spec.baseUrl.replace(/\/v1$/, '')
   const until = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)])
-  const ask = (path: string, body?: object) => askJson({ url: `${root}${path}`, body, signal: until }).catch(() => null)
+  const post = poster(spec.baseUrl)
+  const ask = async (path: string, body?: object): Promise<unknown> => {
+    try {
+      const json = body === undefined ? {} : { body: JSON.stringify(body) }
+      const response = await post({ url: `${root}${path}`, headers: { 'content-type': 'application/json' }, signal: until, ...json })
+      await acceptedType(response, spec.endpoint)
+      return JSON.parse(await wholeBody(response)) as unknown
+    } catch {
+      return null
+    }
+  }
   const [tags, shown, props] = await Promise.all([ask('/api/tags'), ask('/api/show', { model: spec.model }), ask('/props')])
   return factsOf(spec.model, { tags, shown, props })
 }

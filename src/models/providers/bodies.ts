@@ -1,10 +1,22 @@
 /** What servers send that is no stream of events: whole documents, lines of JSON, and the words of an error. Bounded. */
+import type { IncomingMessage } from 'node:http'
 import { StringDecoder } from 'node:string_decoder'
 import type { Endpoint } from '../contract.ts'
-import { notAModel } from './failures.ts'
+import { elsewhere, notAModel, statusFailure } from './failures.ts'
 
 const MAX_DOCUMENT = 4_000_000
 const MAX_LINE = 4_000_000
+
+/** The content type of an answer that is one. Throws what its status means, in the server's words; a redirect is not followed. */
+export async function acceptedType(response: IncomingMessage, endpoint: Endpoint): Promise<string> {
+  const { statusCode: status = 0, headers } = response
+  if (status >= 400) {
+    const body = await wholeBody(response)
+    throw statusFailure(endpoint, status, errorWords(body), { headers, body })
+  }
+  if (status !== 200) throw elsewhere(`${endpoint.host} answered ${status}${headers.location ? ', a redirect, which is not followed' : ''}`)
+  return headers['content-type'] ?? ''
+}
 
 /** Throws `model.protocol` over 4 MB. */
 export async function wholeBody(response: AsyncIterable<unknown>): Promise<string> {

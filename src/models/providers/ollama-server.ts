@@ -5,8 +5,8 @@
 import type { IncomingMessage } from 'node:http'
 import { isVpError, VpError } from '../../core/errors.ts'
 import type { Endpoint } from '../contract.ts'
-import { errorWords, jsonObject, textOf, wholeBody } from './bodies.ts'
-import { elsewhere, failureOf, statusFailure } from './failures.ts'
+import { acceptedType, jsonObject, textOf, wholeBody } from './bodies.ts'
+import { elsewhere, failureOf } from './failures.ts'
 import type { Post } from './http.ts'
 
 export interface OllamaModel {
@@ -70,12 +70,9 @@ export function notPulled(error: VpError, model: string): VpError {
 
 async function document<Document extends object>(at: OllamaAddress, path: string, signal: AbortSignal, body?: string): Promise<Document> {
   const response = await at.post({ url: `${at.baseUrl}${path}`, headers: at.headers, signal, ...(body === undefined ? {} : { body }) })
-  const text = await wholeBody(response)
-  const status = response.statusCode ?? 0
-  if (status >= 400) throw statusFailure(at.endpoint, status, errorWords(text), { headers: response.headers, body: text })
-  if (status !== 200 || !(response.headers['content-type'] ?? '').includes('json'))
-    throw elsewhere(`${at.endpoint.host} answered ${status} and ${response.headers['content-type'] ?? 'no content type'}, not as Ollama does`)
-  return jsonObject<Document>(text, at.endpoint)
+  const type = await acceptedType(response, at.endpoint)
+  if (!type.includes('json')) throw elsewhere(`${at.endpoint.host} answered ${type || 'without a content type'}, not as Ollama does`)
+  return jsonObject<Document>(await wholeBody(response), at.endpoint)
 }
 
 /** Names without a tag are `:latest`. */

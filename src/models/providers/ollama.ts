@@ -9,9 +9,9 @@ import type { ModelSpec } from '../choose.ts'
 import type { Endpoint, Message, ModelRequest, Provider } from '../contract.ts'
 import { toolsInWords } from '../dialects/offered.ts'
 import { answerOf, usageOf, type Collected } from './answer.ts'
-import { errorWords, jsonObject, textLines, textOf, wholeBody } from './bodies.ts'
+import { acceptedType, jsonObject, textLines, textOf } from './bodies.ts'
 import { promptWatch } from './cut-prompts.ts'
-import { brokeOff, elsewhere, notAModel, statusFailure } from './failures.ts'
+import { brokeOff, elsewhere, notAModel } from './failures.ts'
 import { poster } from './http.ts'
 import type { ProviderOptions } from './index.ts'
 import { describeOllamaModel, notPulled, windowOf, type OllamaModel } from './ollama-server.ts'
@@ -129,13 +129,7 @@ interface Call {
 }
 
 async function collect(all: Collected, response: IncomingMessage, endpoint: Endpoint, heard: (characters: number) => void): Promise<void> {
-  const status = response.statusCode ?? 0
-  const type = response.headers['content-type'] ?? ''
-  if (status >= 400) {
-    const body = await wholeBody(response)
-    throw statusFailure(endpoint, status, errorWords(body), { headers: response.headers, body })
-  }
-  if (status !== 200) throw elsewhere(`${endpoint.host} answered ${status}${response.headers.location ? ', a redirect, which is not followed' : ''}`)
+  const type = await acceptedType(response, endpoint)
   if (!type.includes('json')) throw elsewhere(`${endpoint.host} answered ${type || 'without a content type'}, not as a model does`)
   all.isAccepted = true
   for await (const line of textLines(response.iterator({ destroyOnReturn: false }))) {

@@ -9,10 +9,10 @@ import type { Endpoint, Message, ModelRequest, Provider } from '../contract.ts'
 import { toolsInWords } from '../dialects/offered.ts'
 import { answerOf, usageOf, type Collected } from './answer.ts'
 import { eventData } from './event-lines.ts'
-import { errorWords, jsonObject, textOf as text, wholeBody } from './bodies.ts'
+import { acceptedType, jsonObject, textOf as text, wholeBody } from './bodies.ts'
 import { saidWindow } from './compatible-server.ts'
 import { promptWatch } from './cut-prompts.ts'
-import { brokeOff, elsewhere, notAModel, statusFailure } from './failures.ts'
+import { brokeOff, elsewhere, notAModel } from './failures.ts'
 import { poster } from './http.ts'
 import type { ProviderOptions } from './index.ts'
 
@@ -117,13 +117,7 @@ interface CallPart {
 }
 
 async function collect(all: Collected, response: IncomingMessage, endpoint: Endpoint, heard: (characters: number) => void): Promise<void> {
-  const status = response.statusCode ?? 0
-  const type = response.headers['content-type'] ?? ''
-  if (status >= 400) {
-    const body = await wholeBody(response)
-    throw statusFailure(endpoint, status, errorWords(body), { headers: response.headers, body })
-  }
-  if (status !== 200) throw elsewhere(`${endpoint.host} answered ${status}${response.headers.location ? ', a redirect, which is not followed' : ''}`)
+  const type = await acceptedType(response, endpoint)
   const fold = folding(all, endpoint, heard)
   if (type.includes('text/event-stream')) {
     all.isAccepted = true
