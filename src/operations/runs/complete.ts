@@ -30,7 +30,7 @@ import type { Scene } from '../operation.ts'
 import { loadProject, saveProject } from '../projects/project.ts'
 import { signingOf, type Signing } from '../signing.ts'
 import { learnFrom } from './learn.ts'
-import { keptEvidence } from './ports.ts'
+import { keptEvidence } from './evidence.ts'
 import { addRepair, withoutMoot } from './repair.ts'
 import { openRunScene, signoffOf, type RunScene } from './run-scene.ts'
 

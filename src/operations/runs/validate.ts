@@ -6,7 +6,7 @@ import type { KpiResult, Violation } from '../../pas/contract/types.ts'
 import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
 import { gatesOf } from './drive.ts'
-import { headVerdict } from './ports.ts'
+import { headVerdict } from './verdict.ts'
 import { humanState } from '../../workspace/human-repository.ts'
 import { openRunScene, type RunScene } from './run-scene.ts'
 
