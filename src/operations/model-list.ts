@@ -75,12 +75,7 @@ function knownModels(kit: Kit, { policy }: PolicyInForce): KnownModel[] {
 }
 
 function chosenAsKnown(spec: ModelSpec): KnownModel {
-  return { tier: spec.tier, limits: null, named: { provider: providerWord(spec), model: spec.model, endpoint: spec.baseUrl }, spec }
-}
-
-/** As a person names it: what answers on Ollama's port is Ollama. */
-export function providerWord(spec: ModelSpec): TierModel['provider'] {
-  return spec.provider === 'openai_compatible' && spec.endpoint.host === '127.0.0.1:11434' ? 'ollama' : spec.provider
+  return { tier: spec.tier, limits: null, named: { provider: spec.provider, model: spec.model, endpoint: spec.baseUrl }, spec }
 }
 
 /** What the store knows of all models. */

@@ -6,6 +6,7 @@ import type { Json } from '../../core/json.ts'
 import { modelFacts, NO_FACTS, type ModelFacts } from '../../models/facts.ts'
 import type { ModelSpec } from '../../models/choose.ts'
 import type { Provider } from '../../models/contract.ts'
+import type { Kit } from '../kit.ts'
 
 export interface Snapshot {
   readonly tier: string
@@ -49,3 +50,20 @@ export function snapshotOf(provider: Pick<Provider, 'name' | 'model' | 'endpoint
 }
 
 export const snapshotJson = (snapshot: Snapshot): Json => JSON.parse(JSON.stringify(snapshot)) as Json
+
+/** A server that is asked what its model is has this long after the answer. */
+const LATE_MS = 300
+
+/** What the server has said of its model by now; a receipt does not wait longer for it. */
+export async function factsByNow(kit: Pick<Kit, 'sleep'>, source: SnapshotSource): Promise<ModelFacts> {
+  const waiting = new AbortController()
+  const late = kit.sleep(LATE_MS, waiting.signal).then(
+    () => NO_FACTS,
+    () => NO_FACTS,
+  )
+  try {
+    return await Promise.race([source.facts(), late])
+  } finally {
+    waiting.abort()
+  }
+}

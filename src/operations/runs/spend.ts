@@ -8,7 +8,7 @@ import type { Usage } from '../../core/usage.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { Use } from '../../models/broker/windows.ts'
 import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
-import { NO_FACTS, type ModelFacts } from '../../models/facts.ts'
+import type { ModelFacts } from '../../models/facts.ts'
 import type { FailedTry, Mask, MeterPorts, Settlement } from '../../models/meter.ts'
 import { answerSha } from '../../models/recorded.ts'
 import { MAX_TRIES, type Retry } from '../../models/retry.ts'
@@ -16,7 +16,7 @@ import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { Tx } from '../../store/contract.ts'
 import { beginCall, endCall, modelKey } from '../broker/calls.ts'
 import { keepFacts } from '../broker/facts.ts'
-import { snapshotJson, snapshotOf, type SnapshotSource } from '../broker/snapshot.ts'
+import { factsByNow, snapshotJson, snapshotOf, type SnapshotSource } from '../broker/snapshot.ts'
 import type { Kit } from '../kit.ts'
 import { requireTime } from './lane-time.ts'
 import { maskedCounts } from '../masking.ts'
@@ -24,22 +24,6 @@ import type { Asker } from '../wrapper/approval.ts'
 import { haltAtSecrets } from './halt.ts'
 import { requireProject, saveProject } from '../projects/project.ts'
 import { addPolicySpend, minuteIsFull, refuseOverCap, refuseOverPolicy, type Rates } from './spend-caps.ts'
-
-async function factsByNow(kit: Kit, source: SnapshotSource): Promise<ModelFacts> {
-  const waiting = new AbortController()
-  const late = kit.sleep(LATE_MS, waiting.signal).then(
-    () => NO_FACTS,
-    () => NO_FACTS,
-  )
-  try {
-    return await Promise.race([source.facts(), late])
-  } finally {
-    waiting.abort()
-  }
-}
-
-/** A server that is asked what its model is has this long after the answer. */
-const LATE_MS = 300
 
 /** Whose money: a run's, or a project's before it has been approved. */
 export type Purse =
