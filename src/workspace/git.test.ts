@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gitRunner, gitText, readRef } from './git.ts'
-import { commitTree, moveRef } from './run-repository.ts'
+import { moveRef } from './refs.ts'
+import { commitTree } from './run-repository.ts'
 
 /** Field 5 of /proc/PID/stat. Source: proc(5). */
 const groupOf = (stat: string) => stat.split(' ')[4]

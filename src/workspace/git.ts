@@ -43,6 +43,9 @@ export interface Identity {
   readonly email: string
 }
 
+/** What vp writes that is nobody's work: scratch commits, and the logs of refs, where git would name a user and a host. */
+export const NOBODY: Identity = { name: 'vp', email: 'vp@localhost' }
+
 const CLEAN_ENV = {
   PATH: '/usr/local/bin:/usr/bin:/bin',
   HOME: '/nonexistent',
@@ -57,6 +60,8 @@ const CLEAN_ENV = {
   GIT_NO_LAZY_FETCH: '1',
   GIT_PAGER: 'cat',
   GIT_EDITOR: 'true',
+  GIT_COMMITTER_NAME: NOBODY.name,
+  GIT_COMMITTER_EMAIL: NOBODY.email,
 }
 
 /** `program` is git's absolute path, found once outside the workspace. Throws `workspace.git` on an unexpected exit. */

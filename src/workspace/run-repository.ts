@@ -5,11 +5,10 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { commitBytes, withSignatureOf, type SignBytes } from './commit-object.ts'
-import { refuseLinkedRef } from './git-directory.ts'
 import { countLines, type LineCount } from './line-counts.ts'
 import { putLoose } from './objects.ts'
 import { diffTrees, DIRECTORY, parseTree, readCommit, treeIdOf, type TreeChange } from './tree-objects.ts'
-import { gitText, nulList, readRef, type Identity, type RunGit } from './git.ts'
+import { gitText, NOBODY, nulList, type Identity, type RunGit } from './git.ts'
 
 /** Whose objects are borrowed. */
 export interface Lender {
@@ -121,19 +120,6 @@ export async function commitTree(git: RunGit, gitDir: string, draft: CommitDraft
   return git.objects(gitDir).write('commit', draft.sign ? await withSignatureOf(draft.sign, bytes, draft) : bytes)
 }
 
-/**
- * Moves a ref only if it still stands where the caller saw it (`from` null: it must not exist), or stands at `to` by now:
- * two that drive one run do the same. Throws `workspace.git` otherwise.
- */
-export async function moveRef(git: RunGit, gitDir: string, ref: string, to: string, from: string | null): Promise<void> {
-  refuseLinkedRef(gitDir, ref)
-  try {
-    await git(['update-ref', ref, to, from ?? '0'.repeat(to.length)], { gitDir })
-  } catch (error) {
-    if ((await readRef(git, gitDir, ref)) !== to) throw error
-  }
-}
-
 export async function treeOf(git: RunGit, gitDir: string, commit: string): Promise<string> {
   return treeIdOf(git.objects(gitDir), commit)
 }
@@ -146,8 +132,6 @@ export async function mergeCommits(git: RunGit, gitDir: string, ours: string, th
   const [tree = '', ...paths] = nulList(stdout)
   return code === 0 ? { kind: 'merged', tree } : { kind: 'conflict', paths: [...new Set(paths)] }
 }
-
-const NOBODY: Identity = { name: 'vp', email: 'vp@localhost' }
 
 /** A commit for the eyes of git alone: the same tree on the same parent is the same commit on every machine. */
 export async function scratchCommit(git: RunGit, gitDir: string, tree: string, parent: string | null): Promise<string> {
