@@ -15,7 +15,7 @@ import { envelopeLine, failureEnvelope, successEnvelope } from '../surfaces/cli/
 import { errorScreen } from '../surfaces/cli/error.ts'
 import { parseFlags, splitCommand, textFlag, wordsOf } from '../surfaces/cli/parse.ts'
 import { paint } from '../surfaces/cli/finish.ts'
-import { isWorkerAlive } from './process.ts'
+import { isWorkerAlive, systemClock } from './process.ts'
 import { lookFrom, type Looks, type StreamFacts } from '../surfaces/cli/style.ts'
 
 export interface CliProcess {
@@ -144,7 +144,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     },
     stop,
     ports: {
-      clock: { now: () => Date.now(), monotonic: () => performance.now() },
+      clock: systemClock,
       random: { bytes: (count) => nodeCrypto().randomFillSync(new Uint8Array(count)) },
       isAlive: isWorkerAlive,
     },

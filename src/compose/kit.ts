@@ -23,7 +23,7 @@ import { openWorkspace } from '../workspace/files.ts'
 import { gitRunner, rememberingGit } from '../workspace/git.ts'
 import { fileSecrets, workspaceSecrets } from './known-secrets.ts'
 import { openLedger } from './ledger.ts'
-import { isWorkerAlive, workerName } from './process.ts'
+import { isWorkerAlive, systemClock, workerName } from './process.ts'
 
 export interface KitOptions {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -43,7 +43,7 @@ export function openKit(options: KitOptions): OpenKit {
   const known = [...environmentSecrets(env), ...fileSecrets(config.secrets.files, env)]
   const base = createMasking({ known })
   const ports = {
-    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    clock: systemClock,
     random: { bytes: (count: number) => randomFillSync(new Uint8Array(count)) },
   }
   let sandbox: Promise<SandboxInForce> | null = null

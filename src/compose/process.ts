@@ -3,6 +3,7 @@
  * start time it is not. Source: proc(5), field 22 of /proc/PID/stat.
  */
 import { readFileSync } from 'node:fs'
+import type { Clock } from '../core/ports.ts'
 
 /** `vp-<boot>-<pid>-<start>`: also the marker in the environment of what it starts. */
 export function workerName(pid: number): string {
@@ -31,3 +32,6 @@ function startTime(pid: number): number | null {
     return null
   }
 }
+
+/** ms. Not by `performance`, which loads more than a status needs. */
+export const systemClock: Clock = { now: () => Date.now(), monotonic: () => Number(process.hrtime.bigint()) / 1e6 }

@@ -4,8 +4,7 @@
  * what the runs at hand may have together is written anew with each, and the watchdog tells them apart.
  * Best effort: without it the watchdog stands alone. v1 is tested, v2 as documented in cgroup-v2.rst.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFile, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Threads of vp itself and of what it runs outside a sandbox. */
@@ -37,6 +36,11 @@ function write(group: string): void {
   writeFileSync(join(group, 'pids.max'), String(OWN_TASKS + promised + left))
 }
 
+/** Off this thread: the kernel may take its time over it. */
+function joinGroup(group: string): Promise<void> {
+  return new Promise((resolve, reject) => writeFile(join(group, 'cgroup.procs'), String(process.pid), (error) => (error ? reject(error) : resolve())))
+}
+
 async function enter(): Promise<string | null> {
   try {
     const parent = ownGroup()
@@ -46,7 +50,7 @@ async function enter(): Promise<string | null> {
     mkdirSync(group)
     try {
       writeFileSync(join(group, 'pids.max'), String(OWN_TASKS))
-      await writeFile(join(group, 'cgroup.procs'), String(process.pid))
+      await joinGroup(group)
     } catch {
       rmdirSync(group)
       return null
