@@ -6,6 +6,7 @@ import { statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { resolvedStateDirectory } from '../config/state-directory.ts'
+import { once } from '../core/once.ts'
 import { nodeCrypto } from '../core/node-crypto.ts'
 import { asVpError, CODES, VpError } from '../core/errors.ts'
 import type { Caller } from '../operations/operation.ts'
@@ -81,7 +82,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     return lazy
   }
   const edgesAt = (place: Place, caller: Caller): Edges => {
-    const kit = remembered(() => {
+    const kit = once(() => {
       const kit = need().openKit({
         env: place.env,
         offline: flags['offline'] === true,
@@ -92,7 +93,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
       opened.unshift(kit)
       return kit
     })
-    const checkout = remembered(() => {
+    const checkout = once(() => {
       const checkout = need().openCheckout(kit(), place.cwd)
       opened.unshift(checkout)
       return checkout
@@ -184,12 +185,6 @@ function directoryOf(cwd: string | undefined): string | undefined {
   throw new VpError('usage.flag', `--cwd ${cwd} is no directory`, { next: ['vp help'] })
 }
 
-/** `make`, at its first call only. */
-function remembered<Value>(make: () => Value): () => Value {
-  let made: { readonly value: Value } | null = null
-  return () => (made ??= { value: make() }).value
-}
-
 interface Signals {
   readonly pause: AbortSignal
   /** The same, for a command that heeds it. */
@@ -207,14 +202,14 @@ function signals(host: CliProcess, command: Command): Signals {
   const pause = new AbortController()
   const stop = new AbortController()
   let canPause = false
-  const once = () => {
+  const interrupt = () => {
     if (pause.signal.aborted || !canPause) stop.abort()
     pause.abort()
   }
-  const handlers = { SIGINT: once, SIGTERM: once, SIGHUP: command.needsKit ? () => undefined : once } as const
+  const handlers = { SIGINT: interrupt, SIGTERM: interrupt, SIGHUP: command.needsKit ? () => undefined : interrupt } as const
   const names = Object.keys(handlers) as (keyof typeof handlers)[]
   for (const name of names) process.on(name, handlers[name])
-  const stdout = remembered(() => {
+  const stdout = once(() => {
     // A reader that went away (`vp logs | head`) is no failure of ours.
     host.stdout.on('error', () => stop.abort())
     return host.stdout

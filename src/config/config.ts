@@ -5,55 +5,59 @@
 import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
+import { once } from '../core/once.ts'
 import { wordsOfIssue } from '../core/schema-issue.ts'
 import type { Environment } from './paths.ts'
 
-const price = z.strictObject({
-  in_per_million_usd: z.number().check(z.nonnegative()),
-  out_per_million_usd: z.number().check(z.nonnegative()),
+/** Made where there is a file to read. */
+const schema = once(() => {
+  const price = z.strictObject({
+    in_per_million_usd: z.number().check(z.nonnegative()),
+    out_per_million_usd: z.number().check(z.nonnegative()),
+  })
+
+  const forge = z.strictObject({
+    host: z.string().check(z.regex(/^[A-Za-z0-9][\w.-]*(:\d+)?$/)),
+    kind: z.enum(['github', 'gitlab', 'gitea']),
+    api: z.optional(z.string()),
+    token_command: z.optional(z.array(z.string()).check(z.minLength(1))),
+  })
+
+  return z.strictObject({
+    model: z.optional(
+      z.strictObject({
+        provider: z.string(),
+        model: z.string(),
+        base_url: z.optional(z.string()),
+        /** Prints the key; started without a shell. */
+        api_key_command: z.optional(z.array(z.string()).check(z.minLength(1))),
+      }),
+    ),
+    sandbox: z.optional(z.enum(['bwrap', 'box', 'landlock'])),
+    parallel: z.optional(z.int().check(z.gte(1), z.lte(16))),
+    before_approval_usd: z.optional(z.number().check(z.nonnegative())),
+    do_budget_usd: z.optional(z.number().check(z.nonnegative())),
+    do_budget_tokens: z.optional(z.int().check(z.nonnegative())),
+    max_attempts: z.optional(z.int().check(z.gte(1), z.lte(10))),
+    max_turns: z.optional(z.int().check(z.gte(2), z.lte(200))),
+    stall_seconds: z.optional(z.int().check(z.gte(1), z.lte(3600))),
+    allow_unknown_price: z.optional(z.boolean()),
+    context: z.optional(
+      z.strictObject({
+        window_tokens: z.optional(z.int().check(z.gte(2048), z.lte(10_000_000))),
+        fraction: z.optional(z.number().check(z.gte(0.1), z.lte(0.7))),
+        hard_stop: z.optional(z.number().check(z.gte(0.71), z.lte(0.95))),
+      }),
+    ),
+    prices: z.optional(z.record(z.string(), price)),
+    bell: z.optional(z.enum(['on', 'off'])),
+    secrets: z.optional(z.strictObject({ files: z.optional(z.array(z.string()).check(z.maxLength(32))), on_hit: z.optional(z.enum(['mask', 'halt'])) })),
+    forges: z.optional(z.array(forge)),
+    git: z.optional(z.strictObject({ sign: z.optional(z.enum(['merge', 'each', 'never'])), signoff: z.optional(z.boolean()) })),
+  })
 })
 
-const forge = z.strictObject({
-  host: z.string().check(z.regex(/^[A-Za-z0-9][\w.-]*(:\d+)?$/)),
-  kind: z.enum(['github', 'gitlab', 'gitea']),
-  api: z.optional(z.string()),
-  token_command: z.optional(z.array(z.string()).check(z.minLength(1))),
-})
-
-const schema = z.strictObject({
-  model: z.optional(
-    z.strictObject({
-      provider: z.string(),
-      model: z.string(),
-      base_url: z.optional(z.string()),
-      /** Prints the key; started without a shell. */
-      api_key_command: z.optional(z.array(z.string()).check(z.minLength(1))),
-    }),
-  ),
-  sandbox: z.optional(z.enum(['bwrap', 'box', 'landlock'])),
-  parallel: z.optional(z.int().check(z.gte(1), z.lte(16))),
-  before_approval_usd: z.optional(z.number().check(z.nonnegative())),
-  do_budget_usd: z.optional(z.number().check(z.nonnegative())),
-  do_budget_tokens: z.optional(z.int().check(z.nonnegative())),
-  max_attempts: z.optional(z.int().check(z.gte(1), z.lte(10))),
-  max_turns: z.optional(z.int().check(z.gte(2), z.lte(200))),
-  stall_seconds: z.optional(z.int().check(z.gte(1), z.lte(3600))),
-  allow_unknown_price: z.optional(z.boolean()),
-  context: z.optional(
-    z.strictObject({
-      window_tokens: z.optional(z.int().check(z.gte(2048), z.lte(10_000_000))),
-      fraction: z.optional(z.number().check(z.gte(0.1), z.lte(0.7))),
-      hard_stop: z.optional(z.number().check(z.gte(0.71), z.lte(0.95))),
-    }),
-  ),
-  prices: z.optional(z.record(z.string(), price)),
-  bell: z.optional(z.enum(['on', 'off'])),
-  secrets: z.optional(z.strictObject({ files: z.optional(z.array(z.string()).check(z.maxLength(32))), on_hit: z.optional(z.enum(['mask', 'halt'])) })),
-  forges: z.optional(z.array(forge)),
-  git: z.optional(z.strictObject({ sign: z.optional(z.enum(['merge', 'each', 'never'])), signoff: z.optional(z.boolean()) })),
-})
-
-type UserFile = z.infer<typeof schema>
+type UserFile = z.infer<ReturnType<typeof schema>>
 
 export interface Config {
   readonly model: UserFile['model'] | null
@@ -69,7 +73,7 @@ export interface Config {
   /** The window of the model in force, and how much of it a task's conversation may fill: contracts/rag.md section 4. */
   readonly context: { readonly window_tokens: number; readonly fraction: number; readonly hard_stop: number }
   /** Model name → USD per million tokens, in and out. */
-  readonly prices: Readonly<Record<string, z.infer<typeof price>>>
+  readonly prices: NonNullable<UserFile['prices']>
   readonly bell: 'on' | 'off'
   readonly secrets: {
     /** Like a `.env`; their values are masked wherever they stand: `/…` or `~/…`. */
@@ -78,7 +82,7 @@ export interface Config {
     readonly on_hit: 'mask' | 'halt'
   }
   /** Where pull requests are opened besides the well-known forges; a token goes nowhere else. */
-  readonly forges: readonly z.infer<typeof forge>[]
+  readonly forges: NonNullable<UserFile['forges']>
   /** `sign` null: `merge` where the person has a key, else `never`. */
   readonly git: {
     readonly sign: 'merge' | 'each' | 'never' | null
@@ -152,7 +156,7 @@ function readUserFile(file: string): UserFile {
   } catch (cause) {
     throw new VpError('config.invalid', `the user configuration is not JSON`, { cause, where: { file } })
   }
-  const parsed = schema.safeParse(value)
+  const parsed = schema().safeParse(value)
   if (parsed.success) return parsed.data
   throw new VpError('config.invalid', wordsOfIssue(parsed.error.issues[0], value), {
     where: { file },

@@ -3,6 +3,7 @@
  * with their tokens and form, and what was left out and why. Held against the bytes that were sent.
  */
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { contextAt, openContext, pinsAt, WINDOW_POLICY, type Context } from '../agent/context/context.ts'
 import { callTitle, citeOf } from '../agent/context/story.ts'
 import { VpError } from '../core/errors.ts'
@@ -16,45 +17,54 @@ import { chosenState } from './runs/chosen-run.ts'
 import { storyOf, type Turn } from './runs/story.ts'
 import { openEars } from './runs/told.ts'
 
-const count = z.int()
-const text = z.nullable(z.string())
-const contextShape = z.object({
-  run_id: z.string(),
-  task: z.string(),
-  attempt: count,
-  /** Whose request is shown: the last one that was sent. */
-  turn: count,
-  window: z.object({ window_tokens: count, room_tokens: count, used_tokens: count, fraction_used: z.number(), fraction: z.number(), hard_stop: z.number() }),
-  pins: z.array(
-    z.object({
-      kind: z.string(),
-      text: z.string(),
-      about: z.string(),
-      cite: z.string(),
-      since: count,
-      until: z.nullable(count),
-      receipt: text,
-      holds: z.boolean(),
+const count = once(() => z.int())
+const text = once(() => z.nullable(z.string()))
+const contextShape = once(() =>
+  z.object({
+    run_id: z.string(),
+    task: z.string(),
+    attempt: count(),
+    /** Whose request is shown: the last one that was sent. */
+    turn: count(),
+    window: z.object({
+      window_tokens: count(),
+      room_tokens: count(),
+      used_tokens: count(),
+      fraction_used: z.number(),
+      fraction: z.number(),
+      hard_stop: z.number(),
     }),
-  ),
-  items: z.array(
-    z.object({
-      id: z.string(),
-      title: z.string(),
-      form: z.string(),
-      tokens: count,
-      file: z.optional(z.string()),
-      lines: z.optional(z.tuple([count, count])),
-      receipt: text,
-    }),
-  ),
-  dropped: z.array(z.object({ id: z.string(), title: z.string(), reason: z.string(), receipt: text })),
-  compactions: z.array(z.object({ turn: count, reason: z.string(), before_tokens: count, after_tokens: count })),
-  instructions: z.array(z.object({ path: z.string(), sha256: z.string(), characters: count, shown: count })),
-  /** Built again from the ledger it has the bytes that were sent. */
-  proved: z.boolean(),
-})
-export type ContextShown = z.infer<typeof contextShape>
+    pins: z.array(
+      z.object({
+        kind: z.string(),
+        text: z.string(),
+        about: z.string(),
+        cite: z.string(),
+        since: count(),
+        until: z.nullable(count()),
+        receipt: text(),
+        holds: z.boolean(),
+      }),
+    ),
+    items: z.array(
+      z.object({
+        id: z.string(),
+        title: z.string(),
+        form: z.string(),
+        tokens: count(),
+        file: z.optional(z.string()),
+        lines: z.optional(z.tuple([count(), count()])),
+        receipt: text(),
+      }),
+    ),
+    dropped: z.array(z.object({ id: z.string(), title: z.string(), reason: z.string(), receipt: text() })),
+    compactions: z.array(z.object({ turn: count(), reason: z.string(), before_tokens: count(), after_tokens: count() })),
+    instructions: z.array(z.object({ path: z.string(), sha256: z.string(), characters: count(), shown: count() })),
+    /** Built again from the ledger it has the bytes that were sent. */
+    proved: z.boolean(),
+  }),
+)
+export type ContextShown = z.infer<ReturnType<typeof contextShape>>
 
 interface Row {
   readonly turn: number
@@ -65,8 +75,8 @@ interface Row {
 export const contextShow = operation<{ run?: string | undefined; task?: string | undefined }, ContextShown>({
   name: 'context.show',
   summary: "what a task's last request held, and what was left out of it",
-  params: z.strictObject({ run: z.optional(z.string()), task: z.optional(z.string().check(z.regex(/^T?\d{1,6}$/i))) }) as never,
-  result: contextShape as never,
+  params: () => z.strictObject({ run: z.optional(z.string()), task: z.optional(z.string().check(z.regex(/^T?\d{1,6}$/i))) }) as never,
+  result: () => contextShape() as never,
   effect: 'read',
   scope: 'audit.read',
   async handler(params, scene) {

@@ -17,7 +17,7 @@ import { estimateWith } from './projects/estimate.ts'
 import { commandOf, detect, ephemeralProject, type Detection } from './projects/new.ts'
 import { savePlan } from './projects/plans.ts'
 import { readProjectFile, requireProject } from './projects/project.ts'
-import { done } from './results.ts'
+import { results } from './results.ts'
 import { completeRun, type Completed } from './runs/complete.ts'
 import { resumeRun } from './runs/drive.ts'
 import { reportRun, type RunReport } from './runs/report.ts'
@@ -38,14 +38,15 @@ export interface DoResult extends RunReport {
 export const runDo = operation({
   name: 'run.do',
   summary: 'one small change: tested, then committed',
-  params: z.strictObject({
-    goal: z.string().check(z.minLength(1), z.maxLength(20_000)),
-    lane: z.optional(z.string()),
-    test: z.optional(z.array(z.string()).check(z.minLength(1))),
-    budget_usd: z.optional(z.number().check(z.nonnegative())),
-    budget_tokens: z.optional(z.int().check(z.nonnegative())),
-  }),
-  result: done as never,
+  params: () =>
+    z.strictObject({
+      goal: z.string().check(z.minLength(1), z.maxLength(20_000)),
+      lane: z.optional(z.string()),
+      test: z.optional(z.array(z.string()).check(z.minLength(1))),
+      budget_usd: z.optional(z.number().check(z.nonnegative())),
+      budget_tokens: z.optional(z.int().check(z.nonnegative())),
+    }),
+  result: () => results().done as never,
   effect: 'spend',
   scope: 'projects.start',
   // Typed at a terminal it is approved by being typed; from anywhere else the caps are a client's own word.

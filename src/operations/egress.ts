@@ -3,6 +3,7 @@
  * form, of which the wire's is a translation. Each is held against the receipt of its call; nothing is asked again.
  */
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { sha256 } from '../core/json.ts'
 import { MACHINE_CHAIN, parseReceipt, type Receipt } from '../ledger/receipts.ts'
 import type { ModelRequest } from '../models/contract.ts'
@@ -12,45 +13,49 @@ import { operation } from './operation.ts'
 import { chosenState } from './runs/chosen-run.ts'
 import { scopeOf } from './runs/spend.ts'
 
-const count = z.int()
-const callShape = z.object({
-  task: z.string(),
-  attempt: count,
-  turn: count,
-  ts: z.nullable(z.number()),
-  host: z.nullable(z.string()),
-  model: z.nullable(z.string()),
-  outcome: z.string(),
-  /** Of the bytes; null where they were replaced by those of a later call at this place. */
-  sha256: z.string(),
-  bytes: z.nullable(count),
-  /** Tries of this very request. */
-  sends: count,
-  masked: count,
-  /** What would be masked today and was not then: it became known later. */
-  unmasked: count,
-  /** The bytes have the hash that the receipt of the call names. */
-  proved: z.boolean(),
-  request: z.nullable(z.unknown()),
-})
-const egressShape = z.object({
-  run_id: z.string(),
-  calls: z.array(callShape),
-  requests: count,
-  bytes: count,
-  masked: count,
-  unmasked: count,
-  hosts: z.array(z.string()),
-  proved: z.boolean(),
-})
-export type Egress = z.infer<typeof egressShape>
-type EgressCall = z.infer<typeof callShape>
+const count = once(() => z.int())
+const callShape = once(() =>
+  z.object({
+    task: z.string(),
+    attempt: count(),
+    turn: count(),
+    ts: z.nullable(z.number()),
+    host: z.nullable(z.string()),
+    model: z.nullable(z.string()),
+    outcome: z.string(),
+    /** Of the bytes; null where they were replaced by those of a later call at this place. */
+    sha256: z.string(),
+    bytes: z.nullable(count()),
+    /** Tries of this very request. */
+    sends: count(),
+    masked: count(),
+    /** What would be masked today and was not then: it became known later. */
+    unmasked: count(),
+    /** The bytes have the hash that the receipt of the call names. */
+    proved: z.boolean(),
+    request: z.nullable(z.unknown()),
+  }),
+)
+const egressShape = once(() =>
+  z.object({
+    run_id: z.string(),
+    calls: z.array(callShape()),
+    requests: count(),
+    bytes: count(),
+    masked: count(),
+    unmasked: count(),
+    hosts: z.array(z.string()),
+    proved: z.boolean(),
+  }),
+)
+export type Egress = z.infer<ReturnType<typeof egressShape>>
+type EgressCall = z.infer<ReturnType<typeof callShape>>
 
 export const egressShow = operation({
   name: 'egress.show',
   summary: 'what left this machine in a run, held against its receipts',
-  params: z.strictObject({ run: z.optional(z.string()) }),
-  result: egressShape,
+  params: () => z.strictObject({ run: z.optional(z.string()) }),
+  result: () => egressShape(),
   effect: 'read',
   scope: 'audit.read',
   async handler(params, scene) {

@@ -12,7 +12,7 @@ import { openModel, openOfTier, type OpenModel } from './models.ts'
 import { operation, type Scene } from './operation.ts'
 import { loadPlan } from './projects/plans.ts'
 import { requireProject } from './projects/project.ts'
-import { resumed } from './results.ts'
+import { results } from './results.ts'
 import { ownRun } from './runs/chosen-run.ts'
 import { resumeRun } from './runs/drive.ts'
 import { forkPoint, seedOf } from './runs/fork.ts'
@@ -40,16 +40,17 @@ interface Params {
 export const runFork = operation<Params, Forked>({
   name: 'run.fork',
   summary: 'a recorded task again from one of its turns, with another model',
-  params: z.strictObject({
-    run: z.optional(z.string()),
-    from: z.int().check(z.gte(1), z.lte(10_000)),
-    task: z.optional(z.string().check(z.regex(/^T?\d{1,6}$/i))),
-    model: z.optional(z.string().check(z.minLength(3), z.maxLength(200))),
-    tier: z.optional(z.string().check(z.minLength(1), z.maxLength(60))),
-    budget_usd: z.optional(z.number().check(z.nonnegative())),
-    budget_tokens: z.optional(z.int().check(z.nonnegative())),
-  }) as never,
-  result: resumed as never,
+  params: () =>
+    z.strictObject({
+      run: z.optional(z.string()),
+      from: z.int().check(z.gte(1), z.lte(10_000)),
+      task: z.optional(z.string().check(z.regex(/^T?\d{1,6}$/i))),
+      model: z.optional(z.string().check(z.minLength(3), z.maxLength(200))),
+      tier: z.optional(z.string().check(z.minLength(1), z.maxLength(60))),
+      budget_usd: z.optional(z.number().check(z.nonnegative())),
+      budget_tokens: z.optional(z.int().check(z.nonnegative())),
+    }) as never,
+  result: () => results().resumed as never,
   effect: 'spend',
   scope: 'projects.start',
   decide: (_params, { caller }) =>

@@ -18,8 +18,8 @@ const MAX_DIFF = 4 * 1024 * 1024
 export const fsDiff = showing({
   name: 'fs.diff',
   summary: 'what differs from a commit, new files included',
-  params: z.strictObject({ path: z.optional(z.string().check(z.minLength(1))), ref: z.optional(z.string().check(z.minLength(1), z.maxLength(256))) }),
-  result: z.object({ unified_diff: z.string(), omitted: z.array(z.string()) }),
+  params: () => z.strictObject({ path: z.optional(z.string().check(z.minLength(1))), ref: z.optional(z.string().check(z.minLength(1), z.maxLength(256))) }),
+  result: () => z.object({ unified_diff: z.string(), omitted: z.array(z.string()) }),
   effect: 'read',
   scope: 'fs.read',
   handler: (params, scene) =>

@@ -3,6 +3,7 @@
  * unified diff whose before-image is kept.
  */
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { applyPatch, type PatchResult } from '../patch/apply.ts'
@@ -22,38 +23,43 @@ import { unmaskContent, unmaskPatch, type Mask } from './unmask.ts'
 
 const MAX_READ = 2 * 1024 * 1024
 
-const hunkShape = z.object({
-  file: z.string(),
-  line: z.nullable(z.int()),
-  outcome: z.string(),
-  drift: z.optional(z.int()),
-  reason: z.optional(z.string()),
-  nearest: z.optional(z.array(z.object({ line: z.int(), text: z.string() }))),
-  candidates: z.optional(z.array(z.int())),
-  explain: z.optional(z.string()),
-})
-const patchResult = z.object({
-  applied: z.boolean(),
-  hunks: z.array(hunkShape),
-  diff: z.string(),
-  before_images: z.array(z.object({ path: z.string(), sha: z.nullable(z.string()) })),
-  /** Files that parsed before and do not any more. */
-  broken: z.optional(z.array(z.object({ path: z.string(), line: z.nullable(z.int()), message: z.string() }))),
-})
-export type PatchAnswer = z.infer<typeof patchResult>
-type HunkAnswer = z.infer<typeof hunkShape>
+const hunkShape = once(() =>
+  z.object({
+    file: z.string(),
+    line: z.nullable(z.int()),
+    outcome: z.string(),
+    drift: z.optional(z.int()),
+    reason: z.optional(z.string()),
+    nearest: z.optional(z.array(z.object({ line: z.int(), text: z.string() }))),
+    candidates: z.optional(z.array(z.int())),
+    explain: z.optional(z.string()),
+  }),
+)
+const patchResult = once(() =>
+  z.object({
+    applied: z.boolean(),
+    hunks: z.array(hunkShape()),
+    diff: z.string(),
+    before_images: z.array(z.object({ path: z.string(), sha: z.nullable(z.string()) })),
+    /** Files that parsed before and do not any more. */
+    broken: z.optional(z.array(z.object({ path: z.string(), line: z.nullable(z.int()), message: z.string() }))),
+  }),
+)
+export type PatchAnswer = z.infer<ReturnType<typeof patchResult>>
+type HunkAnswer = z.infer<ReturnType<typeof hunkShape>>
 
 export const fsRead = showing({
   name: 'fs.read',
   summary: 'read a file of the workspace',
-  params: z.strictObject({ path: z.string(), range: z.optional(z.tuple([z.int(), z.int()])) }),
-  result: z.object({
-    content: z.string(),
-    sha: z.string(),
-    encoding: z.string(),
-    line_ends: z.string(),
-    truncated: z.boolean(),
-  }),
+  params: () => z.strictObject({ path: z.string(), range: z.optional(z.tuple([z.int(), z.int()])) }),
+  result: () =>
+    z.object({
+      content: z.string(),
+      sha: z.string(),
+      encoding: z.string(),
+      line_ends: z.string(),
+      truncated: z.boolean(),
+    }),
   effect: 'read',
   scope: 'fs.read',
   async handler(params, scene) {
@@ -80,15 +86,17 @@ export const fsRead = showing({
 export const fsList = operation({
   name: 'fs.list',
   summary: 'list files below a folder',
-  params: z.strictObject({
-    path: z.optional(z.string()),
-    depth: z.optional(z.int().check(z.gte(1), z.lte(64))),
-    glob: z.optional(z.string()),
-  }),
-  result: z.object({
-    entries: z.array(z.object({ path: z.string(), kind: z.string(), size: z.int() })),
-    truncated: z.boolean(),
-  }),
+  params: () =>
+    z.strictObject({
+      path: z.optional(z.string()),
+      depth: z.optional(z.int().check(z.gte(1), z.lte(64))),
+      glob: z.optional(z.string()),
+    }),
+  result: () =>
+    z.object({
+      entries: z.array(z.object({ path: z.string(), kind: z.string(), size: z.int() })),
+      truncated: z.boolean(),
+    }),
   effect: 'read',
   scope: 'fs.read',
   async handler(params, scene) {
@@ -102,8 +110,8 @@ export const fsList = operation({
 export const fsPatch = operation({
   name: 'fs.patch',
   summary: 'apply a unified diff; without apply only say what would happen',
-  params: z.strictObject({ unified_diff: z.string(), apply: z.optional(z.boolean()) }),
-  result: patchResult,
+  params: () => z.strictObject({ unified_diff: z.string(), apply: z.optional(z.boolean()) }),
+  result: () => patchResult(),
   effect: 'write',
   scope: 'fs.write',
   async handler(params, scene) {
@@ -122,13 +130,14 @@ export const fsPatch = operation({
 export const fsWrite = operation({
   name: 'fs.write',
   summary: 'create a file or replace it whole',
-  params: z.strictObject({
-    path: z.string(),
-    content: z.string(),
-    base_sha: z.optional(z.nullable(z.string())),
-    apply: z.optional(z.boolean()),
-  }),
-  result: patchResult,
+  params: () =>
+    z.strictObject({
+      path: z.string(),
+      content: z.string(),
+      base_sha: z.optional(z.nullable(z.string())),
+      apply: z.optional(z.boolean()),
+    }),
+  result: () => patchResult(),
   effect: 'write',
   scope: 'fs.write',
   async handler(params, scene) {
@@ -157,8 +166,8 @@ export const fsWrite = operation({
 export const fsEdit = operation({
   name: 'fs.edit',
   summary: 'replace the one place in a file that is exactly a text',
-  params: z.strictObject({ path: z.string(), old: z.string().check(z.minLength(1)), new: z.string() }),
-  result: patchResult,
+  params: () => z.strictObject({ path: z.string(), old: z.string().check(z.minLength(1)), new: z.string() }),
+  result: () => patchResult(),
   effect: 'write',
   scope: 'fs.write',
   async handler(params, scene) {

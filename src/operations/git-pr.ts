@@ -65,26 +65,28 @@ const drafts = new WeakMap<Scene, Draft>()
 export const gitPr = operation<PrParams, PrResult>({
   name: 'git.pr',
   summary: 'a pull request from a run and its receipts: pushed and opened where the forge is known, else as text',
-  params: z.strictObject({
-    run: z.optional(z.string()),
-    base: z.optional(z.string().check(z.regex(/^[^-\s\p{C}][^\s\p{C}]{0,199}$/u))),
-    title: z.optional(z.string().check(z.minLength(1), z.maxLength(200), z.regex(/^[^\p{C}]+$/u))),
-    draft: z.optional(z.boolean()),
-    dry_run: z.optional(z.boolean()),
-  }) as never,
-  result: z.object({
-    run_id: z.string(),
-    title: z.string(),
-    body: z.string(),
-    base: z.nullable(z.string()),
-    head: z.string(),
-    commits: z.array(z.string()),
-    state: z.enum(['text', 'opened', 'found']),
-    number: z.nullable(z.int()),
-    url: z.nullable(z.string()),
-    compare_url: z.nullable(z.string()),
-    note: z.nullable(z.string()),
-  }) as never,
+  params: () =>
+    z.strictObject({
+      run: z.optional(z.string()),
+      base: z.optional(z.string().check(z.regex(/^[^-\s\p{C}][^\s\p{C}]{0,199}$/u))),
+      title: z.optional(z.string().check(z.minLength(1), z.maxLength(200), z.regex(/^[^\p{C}]+$/u))),
+      draft: z.optional(z.boolean()),
+      dry_run: z.optional(z.boolean()),
+    }) as never,
+  result: () =>
+    z.object({
+      run_id: z.string(),
+      title: z.string(),
+      body: z.string(),
+      base: z.nullable(z.string()),
+      head: z.string(),
+      commits: z.array(z.string()),
+      state: z.enum(['text', 'opened', 'found']),
+      number: z.nullable(z.int()),
+      url: z.nullable(z.string()),
+      compare_url: z.nullable(z.string()),
+      note: z.nullable(z.string()),
+    }) as never,
   effect: 'publish',
   scope: 'projects.view',
   async decide(params, scene): Promise<Decision> {

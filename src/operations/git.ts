@@ -4,6 +4,7 @@
  * has staged, without hooks or filters, and is signed with the person's own key where `git.sign` is `each`.
  */
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { hex } from '../core/ids.ts'
 import { decode, isBinary, joinLines } from '../patch/text-file.ts'
@@ -15,27 +16,28 @@ import { operation, showing, type Decision, type Scene } from './operation.ts'
 import { isHidden, openRepository, readRepository, requireReadable } from './repository.ts'
 import { signingOf } from './signing.ts'
 
-const refShape = z.string().check(z.minLength(1), z.maxLength(256))
-const pathShape = z.string().check(z.minLength(1), z.maxLength(4096))
-const pathsShape = z.array(pathShape).check(z.minLength(1), z.maxLength(1000))
+const refShape = once(() => z.string().check(z.minLength(1), z.maxLength(256)))
+const pathShape = once(() => z.string().check(z.minLength(1), z.maxLength(4096)))
+const pathsShape = once(() => z.array(pathShape()).check(z.minLength(1), z.maxLength(1000)))
 const MAX_FILES = 5000
 const MAX_CONTENT = 2 * 1024 * 1024
 
-const changeWord = z.nullable(z.string())
+const changeWord = once(() => z.nullable(z.string()))
 
 export const gitStatus = operation({
   name: 'git.status',
   summary: 'what is changed, staged and untracked',
-  params: z.strictObject({}),
-  result: z.object({
-    branch: z.nullable(z.string()),
-    head: z.nullable(z.string()),
-    busy: z.nullable(z.string()),
-    clean: z.boolean(),
-    files: z.array(z.object({ path: z.string(), staged: changeWord, unstaged: changeWord })),
-    uncompared: z.array(z.string()),
-    truncated: z.boolean(),
-  }),
+  params: () => z.strictObject({}),
+  result: () =>
+    z.object({
+      branch: z.nullable(z.string()),
+      head: z.nullable(z.string()),
+      busy: z.nullable(z.string()),
+      clean: z.boolean(),
+      files: z.array(z.object({ path: z.string(), staged: changeWord(), unstaged: changeWord() })),
+      uncompared: z.array(z.string()),
+      truncated: z.boolean(),
+    }),
   effect: 'read',
   scope: 'git.read',
   handler: (_params, scene) =>
@@ -58,8 +60,8 @@ export const gitStatus = operation({
 export const gitDiff = showing({
   name: 'git.diff',
   summary: 'tree against index; with staged, index against HEAD; with ref, tree or `to` against it',
-  params: z.strictObject({ ref: z.optional(refShape), to: z.optional(refShape), staged: z.optional(z.boolean()), paths: z.optional(pathsShape) }),
-  result: z.object({ unified_diff: z.string(), omitted: z.array(z.string()) }),
+  params: () => z.strictObject({ ref: z.optional(refShape()), to: z.optional(refShape()), staged: z.optional(z.boolean()), paths: z.optional(pathsShape()) }),
+  result: () => z.object({ unified_diff: z.string(), omitted: z.array(z.string()) }),
   effect: 'read',
   scope: 'git.read',
   handler: (params, scene) =>
@@ -99,8 +101,8 @@ const plainCommit = (commit: CommitEntry) => ({ ...commit, parents: [...commit.p
 export const gitLog = showing({
   name: 'git.log',
   summary: 'commits, newest first',
-  params: z.strictObject({ ref: z.optional(refShape), max: z.optional(z.int().check(z.gte(1), z.lte(500))), path: z.optional(pathShape) }),
-  result: z.object({ commits: z.array(z.object(commitShape)), truncated: z.boolean() }),
+  params: () => z.strictObject({ ref: z.optional(refShape()), max: z.optional(z.int().check(z.gte(1), z.lte(500))), path: z.optional(pathShape()) }),
+  result: () => z.object({ commits: z.array(z.object(commitShape)), truncated: z.boolean() }),
   effect: 'read',
   scope: 'git.read',
   async handler(params, scene) {
@@ -125,14 +127,15 @@ export const gitLog = showing({
 export const gitShow = showing({
   name: 'git.show',
   summary: 'a commit and what it changed; with path, a file as it was there',
-  params: z.strictObject({ ref: z.optional(refShape), path: z.optional(pathShape) }),
-  result: z.object({
-    ...commitShape,
-    unified_diff: z.nullable(z.string()),
-    omitted: z.array(z.string()),
-    content: z.nullable(z.string()),
-    encoding: z.nullable(z.string()),
-  }),
+  params: () => z.strictObject({ ref: z.optional(refShape()), path: z.optional(pathShape()) }),
+  result: () =>
+    z.object({
+      ...commitShape,
+      unified_diff: z.nullable(z.string()),
+      omitted: z.array(z.string()),
+      content: z.nullable(z.string()),
+      encoding: z.nullable(z.string()),
+    }),
   effect: 'read',
   scope: 'git.read',
   handler: (params, scene) =>
@@ -169,12 +172,13 @@ async function fileAt(git: RunGit, { view }: HumanRepository, sha: string, path:
 export const gitBranch = operation({
   name: 'git.branch',
   summary: 'list branches; with a name, make one at HEAD',
-  params: z.strictObject({ name: z.optional(z.string().check(z.minLength(1), z.maxLength(200))), switch: z.optional(z.boolean()) }),
-  result: z.object({
-    current: z.nullable(z.string()),
-    branches: z.array(z.object({ name: z.string(), sha: z.string(), current: z.boolean() })),
-    created: z.nullable(z.string()),
-  }),
+  params: () => z.strictObject({ name: z.optional(z.string().check(z.minLength(1), z.maxLength(200))), switch: z.optional(z.boolean()) }),
+  result: () =>
+    z.object({
+      current: z.nullable(z.string()),
+      branches: z.array(z.object({ name: z.string(), sha: z.string(), current: z.boolean() })),
+      created: z.nullable(z.string()),
+    }),
   effect: 'write',
   scope: 'git.commit',
   async handler(params, scene) {
@@ -192,17 +196,18 @@ export const gitBranch = operation({
 export const gitCommit = operation({
   name: 'git.commit',
   summary: 'commit the named paths, or what is staged; runs no hook or filter, signs when git.sign is each',
-  params: z.strictObject({ message: z.string().check(z.maxLength(65_536)), signoff: z.optional(z.boolean()), paths: z.optional(pathsShape) }),
-  result: z.object({
-    sha: z.string(),
-    branch: z.string(),
-    /** As it was committed. */
-    subject: z.string(),
-    files: z.int(),
-    omitted: z.array(z.string()),
-    signed: z.nullable(z.string()),
-    warnings: z.array(z.string()),
-  }),
+  params: () => z.strictObject({ message: z.string().check(z.maxLength(65_536)), signoff: z.optional(z.boolean()), paths: z.optional(pathsShape()) }),
+  result: () =>
+    z.object({
+      sha: z.string(),
+      branch: z.string(),
+      /** As it was committed. */
+      subject: z.string(),
+      files: z.int(),
+      omitted: z.array(z.string()),
+      signed: z.nullable(z.string()),
+      warnings: z.array(z.string()),
+    }),
   effect: 'write',
   scope: 'git.commit',
   decide: (params, scene) => decideMessage(params.message, scene),

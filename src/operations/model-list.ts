@@ -1,5 +1,6 @@
 /** model.list, model.show: which models the policy knows, and everything that is known of one. */
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { isoUtc } from '../core/ports.ts'
 import { specOf, type ModelSpec } from '../models/choose.ts'
@@ -20,29 +21,33 @@ import { priceOfModel, type PriceFrom } from './model-price.ts'
 import { chosenModel } from './models.ts'
 import { operation } from './operation.ts'
 
-const price = z.object({ in_per_million_usd: z.number(), out_per_million_usd: z.number() })
-const row = z.object({
-  model: z.string(),
-  price: z.nullable(price),
-  /** What the model was made for and the policy allows; null: nobody said. */
-  window_tokens: z.nullable(z.int()),
-  tests: z.nullable(z.object({ passed: z.int(), of: z.int() })),
-  p50_ms: z.nullable(z.number()),
-})
-const listed = z.object({
-  tiers: z.array(z.object({ name: z.string(), models: z.array(row) })),
-  chosen: z.string(),
-  source: z.string(),
-  policy: z.string(),
-  prices_of: z.string(),
-})
-export type ModelList = z.infer<typeof listed>
+const price = once(() => z.object({ in_per_million_usd: z.number(), out_per_million_usd: z.number() }))
+const row = once(() =>
+  z.object({
+    model: z.string(),
+    price: z.nullable(price()),
+    /** What the model was made for and the policy allows; null: nobody said. */
+    window_tokens: z.nullable(z.int()),
+    tests: z.nullable(z.object({ passed: z.int(), of: z.int() })),
+    p50_ms: z.nullable(z.number()),
+  }),
+)
+const listed = once(() =>
+  z.object({
+    tiers: z.array(z.object({ name: z.string(), models: z.array(row()) })),
+    chosen: z.string(),
+    source: z.string(),
+    policy: z.string(),
+    prices_of: z.string(),
+  }),
+)
+export type ModelList = z.infer<ReturnType<typeof listed>>
 
 export const modelList = operation({
   name: 'model.list',
   summary: 'the models at hand by tier, their prices, and the one in force',
-  params: z.strictObject({}),
-  result: listed,
+  params: () => z.strictObject({}),
+  result: () => listed(),
   effect: 'read',
   scope: 'projects.view',
   async handler(_params, { kit }): Promise<ModelList> {
@@ -89,7 +94,7 @@ function seenOf(kit: Kit, policy: PolicyFile): Promise<Seen> {
   return kit.store.read(async (tx) => ({ calls: await callsSeen(tx, now), results: await freshStored(tx, policy, now) }))
 }
 
-async function rowOf(kit: Kit, known: KnownModel, policy: PolicyFile, seen: Seen): Promise<{ tier: string; row: z.infer<typeof row> }> {
+async function rowOf(kit: Kit, known: KnownModel, policy: PolicyFile, seen: Seen): Promise<{ tier: string; row: z.infer<ReturnType<typeof row>> }> {
   const { price: found } = await priceOfKnown(kit, known)
   const key = keyOf(known.spec)
   const mine = seen.results.filter((one) => one.model === key)
@@ -116,55 +121,58 @@ async function windowOf(kit: Kit, { limits, named, spec }: KnownModel): Promise<
   return own === null ? limits.context_limit_tokens : Math.min(own, limits.context_limit_tokens)
 }
 
-const shown = z.object({
-  model: z.string(),
-  tier: z.string(),
-  local: z.boolean(),
-  endpoint: z.string(),
-  price: z.nullable(price),
-  /** `policy`, `configuration`, `this machine` or the table with its date. */
-  price_from: z.string(),
-  window_tokens: z.nullable(z.int()),
-  preset: z.nullable(
-    z.object({
-      name: z.string(),
-      tag: z.string(),
-      aliases: z.array(z.string()),
-      window_tokens: z.int(),
-      max_output_tokens: z.int(),
-      dialect: z.string(),
-      download_gb: z.number(),
-      vram_gb: z.number(),
-      licence: z.string(),
-    }),
-  ),
-  tools: z.array(z.string()),
-  limits: z.nullable(
-    z.object({
-      max_cost_per_min_usd: z.number(),
-      max_tokens_per_min: z.int(),
-      p50_ms: z.number(),
-      p95_ms: z.number(),
-      network: z.string(),
-      device: z.nullable(z.string()),
-    }),
-  ),
-  /** As the server last said it; null: it has not said any. */
-  digest: z.nullable(z.string()),
-  health: z.object({ state: z.enum(['ok', 'failed', 'open', 'half_open']), p50_ms: z.nullable(z.number()), p95_ms: z.nullable(z.number()), calls: z.int() }),
-  tests: z.array(z.extend(testedShape, { at: z.string() })),
-  policy: z.object({ version: z.string(), file: z.nullable(z.string()), warnings: z.array(z.string()) }),
-})
-export type ModelShown = z.infer<typeof shown>
+const shown = once(() =>
+  z.object({
+    model: z.string(),
+    tier: z.string(),
+    local: z.boolean(),
+    endpoint: z.string(),
+    price: z.nullable(price()),
+    /** `policy`, `configuration`, `this machine` or the table with its date. */
+    price_from: z.string(),
+    window_tokens: z.nullable(z.int()),
+    preset: z.nullable(
+      z.object({
+        name: z.string(),
+        tag: z.string(),
+        aliases: z.array(z.string()),
+        window_tokens: z.int(),
+        max_output_tokens: z.int(),
+        dialect: z.string(),
+        download_gb: z.number(),
+        vram_gb: z.number(),
+        licence: z.string(),
+      }),
+    ),
+    tools: z.array(z.string()),
+    limits: z.nullable(
+      z.object({
+        max_cost_per_min_usd: z.number(),
+        max_tokens_per_min: z.int(),
+        p50_ms: z.number(),
+        p95_ms: z.number(),
+        network: z.string(),
+        device: z.nullable(z.string()),
+      }),
+    ),
+    /** As the server last said it; null: it has not said any. */
+    digest: z.nullable(z.string()),
+    health: z.object({ state: z.enum(['ok', 'failed', 'open', 'half_open']), p50_ms: z.nullable(z.number()), p95_ms: z.nullable(z.number()), calls: z.int() }),
+    tests: z.array(z.extend(testedShape(), { at: z.string() })),
+    policy: z.object({ version: z.string(), file: z.nullable(z.string()), warnings: z.array(z.string()) }),
+  }),
+)
+export type ModelShown = z.infer<ReturnType<typeof shown>>
 
 export const modelShow = operation({
   name: 'model.show',
   summary: 'everything that is known of one model',
-  params: z.strictObject({
-    /** `provider:model`, a model alone, or the name of a preset; absent: the one in force. */
-    model: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
-  }),
-  result: shown,
+  params: () =>
+    z.strictObject({
+      /** `provider:model`, a model alone, or the name of a preset; absent: the one in force. */
+      model: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+    }),
+  result: () => shown(),
   effect: 'read',
   scope: 'projects.view',
   async handler({ model }, { kit }): Promise<ModelShown> {

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { chooseModel, type ModelSpec } from '../models/choose.ts'
 import type { ModelAnswer, ModelRequest, Provider } from '../models/contract.ts'
@@ -17,29 +18,31 @@ import { keepWindow, windowKey } from './measured-window.ts'
 import { chosenModel, providerOptions } from './models.ts'
 import { operation, type Scene } from './operation.ts'
 
-const looked = z.object({ sent: z.int(), seen: z.nullable(z.int()) })
-const probed = z.object({
-  model: z.string(),
-  digest: z.nullable(z.string()),
-  window: z.object({
-    /** What other clients get; null: it cannot be asked for otherwise, or it refuses. */
-    stock: z.nullable(z.int()),
-    effective: z.int(),
-    /** What vp sends with each call; null where the wire has no word for it. */
-    set: z.nullable(z.int()),
-    trained: z.nullable(z.int()),
-    /** Tokens sent and counted: without asking for a window, and at the effective one. */
-    stock_look: z.nullable(looked),
-    whole: looked,
-    markers: z.object({ of: z.int(), back: z.array(z.int()) }),
+const looked = once(() => z.object({ sent: z.int(), seen: z.nullable(z.int()) }))
+const probed = once(() =>
+  z.object({
+    model: z.string(),
+    digest: z.nullable(z.string()),
+    window: z.object({
+      /** What other clients get; null: it cannot be asked for otherwise, or it refuses. */
+      stock: z.nullable(z.int()),
+      effective: z.int(),
+      /** What vp sends with each call; null where the wire has no word for it. */
+      set: z.nullable(z.int()),
+      trained: z.nullable(z.int()),
+      /** Tokens sent and counted: without asking for a window, and at the effective one. */
+      stock_look: z.nullable(looked()),
+      whole: looked(),
+      markers: z.object({ of: z.int(), back: z.array(z.int()) }),
+    }),
+    dialect: z.nullable(z.string()),
+    calls: z.object({ asked: z.int(), right: z.int() }),
+    repairs: z.int(),
+    tok_per_s: z.nullable(z.number()),
+    first_token_ms: z.nullable(z.int()),
   }),
-  dialect: z.nullable(z.string()),
-  calls: z.object({ asked: z.int(), right: z.int() }),
-  repairs: z.int(),
-  tok_per_s: z.nullable(z.number()),
-  first_token_ms: z.nullable(z.int()),
-})
-export type ModelProbe = z.infer<typeof probed>
+)
+export type ModelProbe = z.infer<ReturnType<typeof probed>>
 
 /** A prompt of a whole window on a machine without a GPU. */
 const PROBE_STALL_MS = 20 * 60_000
@@ -47,14 +50,15 @@ const PROBE_STALL_MS = 20 * 60_000
 export const modelProbe = operation({
   name: 'model.probe',
   summary: 'measure the window, the dialect and the speed of a local model',
-  params: z.strictObject({
-    /** `provider:model`; absent: the one in force. */
-    model: z.optional(z.string().check(z.minLength(3), z.maxLength(4000))),
-    base_url: z.optional(z.string().check(z.maxLength(2000))),
-    /** The largest window to try, in tokens. */
-    window: z.optional(z.int().check(z.gte(2048), z.lte(4_000_000))),
-  }),
-  result: probed,
+  params: () =>
+    z.strictObject({
+      /** `provider:model`; absent: the one in force. */
+      model: z.optional(z.string().check(z.minLength(3), z.maxLength(4000))),
+      base_url: z.optional(z.string().check(z.maxLength(2000))),
+      /** The largest window to try, in tokens. */
+      window: z.optional(z.int().check(z.gte(2048), z.lte(4_000_000))),
+    }),
+  result: () => probed(),
   effect: 'spend',
   scope: 'model.use',
   // An address of the caller's own choice is asked by a person only.

@@ -5,6 +5,7 @@
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { basename } from 'node:path'
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { wordsOfIssue } from '../core/schema-issue.ts'
 import { chooseModel, endpointOf } from '../models/choose.ts'
@@ -16,18 +17,20 @@ import type { Kit } from './kit.ts'
 import { chosenModel, modelFile } from './models.ts'
 import { operation, type Scene } from './operation.ts'
 
-const pulled = z.object({
-  /** `provider:model`, as `vp model set` takes it. */
-  model: z.string(),
-  file: z.nullable(z.string()),
-  bytes: z.nullable(z.int()),
-  sha256: z.nullable(z.string()),
-  /** false: nobody named a hash to hold it against. */
-  verified: z.boolean(),
-  resumed_from: z.int(),
-  window_trained: z.nullable(z.int()),
-})
-export type ModelPulled = z.infer<typeof pulled>
+const pulled = once(() =>
+  z.object({
+    /** `provider:model`, as `vp model set` takes it. */
+    model: z.string(),
+    file: z.nullable(z.string()),
+    bytes: z.nullable(z.int()),
+    sha256: z.nullable(z.string()),
+    /** false: nobody named a hash to hold it against. */
+    verified: z.boolean(),
+    resumed_from: z.int(),
+    window_trained: z.nullable(z.int()),
+  }),
+)
+export type ModelPulled = z.infer<ReturnType<typeof pulled>>
 
 const SHA256 = /^[0-9a-fA-F]{64}$/
 const NAME = /^[\w][\w.+-]{0,99}$/
@@ -35,16 +38,17 @@ const NAME = /^[\w][\w.+-]{0,99}$/
 export const modelPull = operation({
   name: 'model.pull',
   summary: 'bring a model to this machine, verified and resumable',
-  params: z.strictObject({
-    /** `ollama:NAME`, an address of a GGUF, or a name of the index. */
-    model: z.string().check(z.minLength(1), z.maxLength(4000)),
-    sha256: z.optional(z.string().check(z.regex(SHA256))),
-    /** A file that says where models are: `{"models": {"NAME": {"url", "sha256"}}}`. */
-    index: z.optional(z.string().check(z.maxLength(4000))),
-    /** The file's name; absent: the address's last part. */
-    name: z.optional(z.string().check(z.regex(NAME))),
-  }),
-  result: pulled,
+  params: () =>
+    z.strictObject({
+      /** `ollama:NAME`, an address of a GGUF, or a name of the index. */
+      model: z.string().check(z.minLength(1), z.maxLength(4000)),
+      sha256: z.optional(z.string().check(z.regex(SHA256))),
+      /** A file that says where models are: `{"models": {"NAME": {"url", "sha256"}}}`. */
+      index: z.optional(z.string().check(z.maxLength(4000))),
+      /** The file's name; absent: the address's last part. */
+      name: z.optional(z.string().check(z.regex(NAME))),
+    }),
+  result: () => pulled(),
   effect: 'write',
   scope: 'model.use',
   decide: (_params, { caller }) =>
@@ -100,7 +104,7 @@ function address(url: string, sha256: string | null, wrong: (message: string) =>
   return { url: parsed.href, sha256: (sha256 ?? fragment)?.toLowerCase() ?? null }
 }
 
-const indexFile = z.object({ models: z.record(z.string(), z.object({ url: z.string(), sha256: z.string().check(z.regex(SHA256)) })) })
+const indexFile = once(() => z.object({ models: z.record(z.string(), z.object({ url: z.string(), sha256: z.string().check(z.regex(SHA256)) })) }))
 
 function indexed(file: string, name: string): { url: string; sha256: string } {
   let value: unknown
@@ -111,7 +115,7 @@ function indexed(file: string, name: string): { url: string; sha256: string } {
     const why = cause instanceof SyntaxError ? 'is not JSON' : 'cannot be read'
     throw new VpError('usage.params', `the index ${file} ${why}`, { where: { file } })
   }
-  const parsed = indexFile.safeParse(value)
+  const parsed = indexFile().safeParse(value)
   if (!parsed.success) {
     throw new VpError('usage.params', `the index ${file} is none: ${wordsOfIssue(parsed.error.issues[0], value)}`, { where: { file } })
   }

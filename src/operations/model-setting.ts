@@ -14,17 +14,18 @@ import { operation } from './operation.ts'
 export const modelSet = operation({
   name: 'model.set',
   summary: 'choose the model, or the policy that chooses it for each task',
-  params: z
-    .strictObject({
-      /** `provider:model`, for every task. */
-      model: z.optional(z.string().check(z.minLength(3), z.maxLength(200))),
-      /** Where it answers; absent: the provider's own place. */
-      base_url: z.optional(z.string().check(z.maxLength(2000))),
-      /** A model policy: docs/schema/model-policy.schema.json. It takes the place of a model that was named before. */
-      policy: z.optional(z.looseObject({ version: z.string() })),
-    })
-    .check(z.refine((one) => (one.model === undefined) !== (one.policy === undefined), { error: 'takes either a model or a policy' })),
-  result: z.object({ model: z.string(), file: z.string(), policy: z.optional(z.string()), warnings: z.array(z.string()) }),
+  params: () =>
+    z
+      .strictObject({
+        /** `provider:model`, for every task. */
+        model: z.optional(z.string().check(z.minLength(3), z.maxLength(200))),
+        /** Where it answers; absent: the provider's own place. */
+        base_url: z.optional(z.string().check(z.maxLength(2000))),
+        /** A model policy: docs/schema/model-policy.schema.json. It takes the place of a model that was named before. */
+        policy: z.optional(z.looseObject({ version: z.string() })),
+      })
+      .check(z.refine((one) => (one.model === undefined) !== (one.policy === undefined), { error: 'takes either a model or a policy' })),
+  result: () => z.object({ model: z.string(), file: z.string(), policy: z.optional(z.string()), warnings: z.array(z.string()) }),
   effect: 'write',
   scope: 'policy.set',
   // It says where code of every repository is sent: a person's word, whoever speaks for them.

@@ -1,5 +1,6 @@
 /** model.test: what a model can do, tried for real in a scratch repository; kept by its digest and the policy's version. */
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { testsOf } from '../models/policy/load.ts'
 import { ratesOf } from './broker/candidates.ts'
 import { measureCapabilities } from './capability/measure.ts'
@@ -10,26 +11,29 @@ import { openKeyed } from './models.ts'
 import { testedShape } from './model-test-shape.ts'
 import { operation } from './operation.ts'
 
-const tested = z.object({
-  model: z.string(),
-  tier: z.string(),
-  digest: z.nullable(z.string()),
-  policy: z.string(),
-  tests: z.array(testedShape),
-  cost_usd: z.number(),
-})
-export type ModelTested = z.infer<typeof tested>
+const tested = once(() =>
+  z.object({
+    model: z.string(),
+    tier: z.string(),
+    digest: z.nullable(z.string()),
+    policy: z.string(),
+    tests: z.array(testedShape()),
+    cost_usd: z.number(),
+  }),
+)
+export type ModelTested = z.infer<ReturnType<typeof tested>>
 
 export const modelTest = operation({
   name: 'model.test',
   summary: 'try what a model can do, in a scratch repository',
-  params: z.strictObject({
-    /** As `model.show` takes it; absent: the one in force. */
-    model: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
-    tests: z.optional(z.array(z.string().check(z.maxLength(100))).check(z.minLength(1), z.maxLength(32))),
-    budget_usd: z.optional(z.number().check(z.nonnegative())),
-  }),
-  result: tested,
+  params: () =>
+    z.strictObject({
+      /** As `model.show` takes it; absent: the one in force. */
+      model: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+      tests: z.optional(z.array(z.string().check(z.maxLength(100))).check(z.minLength(1), z.maxLength(32))),
+      budget_usd: z.optional(z.number().check(z.nonnegative())),
+    }),
+  result: () => tested(),
   effect: 'spend',
   scope: 'projects.start',
   // Nothing of a repository is sent, but money may be spent.

@@ -3,6 +3,7 @@
  */
 import * as z from 'zod/mini'
 import type { Json } from '../core/json.ts'
+import { once } from '../core/once.ts'
 import type { ReceiptId } from '../core/ids.ts'
 import type { Actor } from '../ledger/receipts.ts'
 import type { Tx } from '../store/contract.ts'
@@ -113,8 +114,9 @@ export interface Operation<Params = unknown, Result = unknown> {
   /** `fs.read`: the JSON-RPC method, the verb in the receipt. */
   readonly name: string
   readonly summary: string
-  readonly params: z.ZodMiniType<Params>
-  readonly result: z.ZodMiniType<Result>
+  /** Made when it is first asked for: a command needs one or two of sixty, and to make them all is a tenth of a start. */
+  readonly params: () => z.ZodMiniType<Params>
+  readonly result: () => z.ZodMiniType<Result>
   readonly effect: Effect
   readonly scope: string
   /** The policy's word on this very call; absent: allowed to whoever holds the scope. */
@@ -130,13 +132,13 @@ export interface Operation<Params = unknown, Result = unknown> {
 
 /** What shows a tree's content: masked, but for who holds `secrets.read` and asks for it `raw`. */
 export function showing<Params, Result>(entry: Operation<Params, Result>): Operation {
-  const params = z.extend(entry.params as unknown as z.ZodMiniObject, { raw: z.optional(z.boolean()) })
-  return operation({ ...entry, params: params as unknown as z.ZodMiniType<Params> })
+  const params = () => z.extend(entry.params() as unknown as z.ZodMiniObject, { raw: z.optional(z.boolean()) }) as unknown as z.ZodMiniType<Params>
+  return operation({ ...entry, params })
 }
 
 export const asksRaw = (params: unknown): boolean => (params as { raw?: unknown } | null)?.raw === true
 
 /** Keeps the types of one entry together; the table holds them erased. */
 export function operation<Params, Result>(entry: Operation<Params, Result>): Operation {
-  return entry as unknown as Operation
+  return { ...entry, params: once(entry.params), result: once(entry.result) } as unknown as Operation
 }

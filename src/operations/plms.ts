@@ -8,7 +8,7 @@ import { newProject, type NewProject } from './projects/new.ts'
 import { planProject, type Planned } from './projects/plan.ts'
 import { requireProjectFile } from './projects/project.ts'
 import { startProject, type Started } from './projects/start.ts'
-import { approvedPlan, estimated, planned, projectMade, simulated, started } from './results.ts'
+import { results } from './results.ts'
 
 const project = (scene: Scene) => scene.tree.project ?? requireProjectFile(scene.tree.root)
 
@@ -17,8 +17,8 @@ export const plmsCreate = operation<{ name: string }, NewProject>({
   summary: 'make a project of this repository',
   effect: 'write',
   scope: 'projects.create',
-  result: projectMade as never,
-  params: z.strictObject({ name: z.string() }),
+  result: () => results().projectMade as never,
+  params: () => z.strictObject({ name: z.string() }),
   handler: (params, scene) => newProject(scene.kit, scene.tree.root, params.name),
   say: (params) => params.name,
 })
@@ -28,11 +28,12 @@ export const plmsPlan = operation<{ prd?: string | undefined; answers?: Record<s
   summary: 'make a plan from a PRD',
   effect: 'spend',
   scope: 'projects.create',
-  result: planned as never,
-  params: z.strictObject({
-    prd: z.optional(z.string()),
-    answers: z.optional(z.record(z.string(), z.string())),
-  }) as never,
+  result: () => results().planned as never,
+  params: () =>
+    z.strictObject({
+      prd: z.optional(z.string()),
+      answers: z.optional(z.record(z.string(), z.string())),
+    }) as never,
   handler(params, scene) {
     // A person at the terminal may name any file of theirs; any other client only what the workspace may show.
     if (params.prd !== undefined && scene.caller.surface !== 'cli') scene.tree.files().read(params.prd)
@@ -50,8 +51,8 @@ export const plmsEstimate = operation<Record<string, never>, Estimated>({
   summary: 'price the plan, with bands',
   effect: 'read',
   scope: 'projects.view',
-  result: estimated as never,
-  params: z.strictObject({}) as never,
+  result: () => results().estimated as never,
+  params: () => z.strictObject({}) as never,
   handler: (_params, scene) => estimateProject(scene, project(scene)),
 })
 
@@ -60,8 +61,8 @@ export const plmsSimulate = operation<{ rehearsal_pct: number }, Simulated>({
   summary: 'rehearse a sample of the plan in throw-away trees',
   effect: 'spend',
   scope: 'projects.simulate',
-  result: simulated as never,
-  params: z.strictObject({ rehearsal_pct: z.number().check(z.gte(0.001), z.lte(0.2)) }),
+  result: () => results().simulated as never,
+  params: () => z.strictObject({ rehearsal_pct: z.number().check(z.gte(0.001), z.lte(0.2)) }),
   handler: (params, scene) => simulateProject(scene, project(scene), params.rehearsal_pct),
   say: (_params, simulated) => `${simulated.sampling_metrics.n_sample} of ${simulated.sampling_metrics.n_total} tasks`,
 })
@@ -71,13 +72,14 @@ export const plmsApprove = operation<Omit<ApprovalRequest, 'confirm'>, Approved>
   summary: 'approve the plan: budget, breach policy, gates',
   effect: 'write',
   scope: 'projects.approve',
-  result: approvedPlan as never,
-  params: z.strictObject({
-    budget_usd: z.nullable(z.number().check(z.nonnegative())),
-    budget_tokens: z.nullable(z.int().check(z.nonnegative())),
-    breach: z.optional(z.enum(['pause', 'ask', 'kill'])),
-    gates: z.array(z.string()),
-  }) as never,
+  result: () => results().approvedPlan as never,
+  params: () =>
+    z.strictObject({
+      budget_usd: z.nullable(z.number().check(z.nonnegative())),
+      budget_tokens: z.nullable(z.int().check(z.nonnegative())),
+      breach: z.optional(z.enum(['pause', 'ask', 'kill'])),
+      gates: z.array(z.string()),
+    }) as never,
   handler: (params, scene) =>
     approvePlan(scene, project(scene), {
       ...params,
@@ -91,8 +93,8 @@ export const plmsStart = operation<{ run_kind?: (typeof RUN_KINDS)[number] | und
   summary: 'run the approved plan',
   effect: 'spend',
   scope: 'projects.start',
-  result: started as never,
-  params: z.strictObject({ run_kind: z.optional(z.enum(RUN_KINDS)), detach: z.optional(z.boolean()) }) as never,
+  result: () => results().started as never,
+  params: () => z.strictObject({ run_kind: z.optional(z.enum(RUN_KINDS)), detach: z.optional(z.boolean()) }) as never,
   handler: (params, scene) => startProject(scene, project(scene), params.run_kind ?? 'baseline', params.detach ?? false),
   say: (_params, started) => `run ${started.run_id}: ${started.status}`,
 })

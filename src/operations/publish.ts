@@ -34,18 +34,20 @@ async function pushOf(params: PushParams, scene: Scene): Promise<Push> {
 export const gitPush = operation<PushParams, { remote: string; url: string; branch: string; from: string | null; to: string; up_to_date: boolean }>({
   name: 'git.push',
   summary: 'push one branch to your remote, never by force',
-  params: z.strictObject({
-    remote: z.optional(z.string().check(z.maxLength(100))),
-    branch: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
-  }) as never,
-  result: z.object({
-    remote: z.string(),
-    url: z.string(),
-    branch: z.string(),
-    from: z.nullable(z.string()),
-    to: z.string(),
-    up_to_date: z.boolean(),
-  }),
+  params: () =>
+    z.strictObject({
+      remote: z.optional(z.string().check(z.maxLength(100))),
+      branch: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+    }) as never,
+  result: () =>
+    z.object({
+      remote: z.string(),
+      url: z.string(),
+      branch: z.string(),
+      from: z.nullable(z.string()),
+      to: z.string(),
+      up_to_date: z.boolean(),
+    }),
   effect: 'publish',
   scope: 'git.push',
   async decide(params, scene): Promise<Decision> {

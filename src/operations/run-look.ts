@@ -9,14 +9,14 @@ import { runStatus, type RunStatusReport } from '../pas/embedded/status.ts'
 import type { Kit } from './kit.ts'
 import { operation } from './operation.ts'
 import { requireProject } from './projects/project.ts'
-import { runLogsResult, runStatusResult, subscribed } from './results.ts'
+import { results } from './results.ts'
 import { chosenState } from './runs/chosen-run.ts'
 
 export const runStatusRead = operation<{ run?: string | undefined }, RunStatusReport>({
   name: 'run.status',
   summary: 'where a run stands: tasks, spend, gates, pending approvals',
-  params: z.strictObject({ run: z.optional(z.string()) }) as never,
-  result: runStatusResult as never,
+  params: () => z.strictObject({ run: z.optional(z.string()) }) as never,
+  result: () => results().runStatusResult as never,
   effect: 'read',
   scope: 'projects.view',
   async handler(params, scene) {
@@ -32,13 +32,14 @@ export const runLogs = operation<
 >({
   name: 'run.logs',
   summary: "a run's receipts in words, oldest first",
-  params: z.strictObject({
-    run: z.optional(z.string()),
-    task: z.optional(z.string()),
-    after: z.optional(z.int().check(z.nonnegative())),
-    tail: z.optional(z.int().check(z.gte(1), z.lte(10_000))),
-  }) as never,
-  result: runLogsResult as never,
+  params: () =>
+    z.strictObject({
+      run: z.optional(z.string()),
+      task: z.optional(z.string()),
+      after: z.optional(z.int().check(z.nonnegative())),
+      tail: z.optional(z.int().check(z.gte(1), z.lte(10_000))),
+    }) as never,
+  result: () => results().runLogsResult as never,
   effect: 'read',
   scope: 'projects.view',
   async handler(params, scene) {
@@ -55,8 +56,8 @@ export const runSubscribe = operation<
   name: 'run.subscribe',
   summary: 'what becomes of a run, as notifications `event`, until it ends or the call is cancelled',
   // `after`: the last `seq` that the client knows, 0 for all; absent: what comes from now on.
-  params: z.strictObject({ run: z.optional(z.string()), after: z.optional(z.int().check(z.nonnegative())) }) as never,
-  result: subscribed as never,
+  params: () => z.strictObject({ run: z.optional(z.string()), after: z.optional(z.int().check(z.nonnegative())) }) as never,
+  result: () => results().subscribed as never,
   effect: 'read',
   scope: 'projects.view',
   async handler(params, scene) {

@@ -4,6 +4,7 @@
  */
 import { statSync } from 'node:fs'
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { canonicalJson, sha256, type Json } from '../core/json.ts'
 import { readLintRun, readTestRun, testArgv, type LintMeasurement, type MeasuredBreach, type TestMeasurement } from '../pas/embedded/kpi/measure.ts'
@@ -20,31 +21,33 @@ import { programOf } from './program.ts'
 import { asksRaw, showing, type Ask, type Decision, type Scene } from './operation.ts'
 import { revealArgv, type Revealed } from './reveal.ts'
 
-const argvShape = z.array(z.string().check(z.maxLength(100_000))).check(z.maxLength(1000))
-const laneShape = z.optional(z.string())
-const breachesShape = z.array(z.object({ path: z.string(), kind: z.string(), outcome: z.enum(['removed', 'restored', 'left']) }))
+const argvShape = once(() => z.array(z.string().check(z.maxLength(100_000))).check(z.maxLength(1000)))
+const laneShape = once(() => z.optional(z.string()))
+const breachesShape = once(() => z.array(z.object({ path: z.string(), kind: z.string(), outcome: z.enum(['removed', 'restored', 'left']) })))
 
 export const runExec = showing({
   name: 'run.exec',
   summary: 'run one allowed program in the sandbox',
-  params: z.strictObject({
-    argv: argvShape.check(z.minLength(1)),
-    lane: laneShape,
-    cwd: z.optional(z.string()),
-    timeout_ms: z.optional(z.int().check(z.gte(1), z.lte(3_600_000))),
-  }),
-  result: z.object({
-    exit_code: z.nullable(z.int()),
-    signal: z.nullable(z.string()),
-    ended_by: z.string(),
-    output: z.string(),
-    writes: z.array(z.string()),
-    writes_whole: z.boolean(),
-    /** `vp undo` of this call's receipt gives all of it back. */
-    writes_undoable: z.boolean(),
-    /** What it wrote and may not: taken back, or left where the outcome says so. */
-    breaches: breachesShape,
-  }),
+  params: () =>
+    z.strictObject({
+      argv: argvShape().check(z.minLength(1)),
+      lane: laneShape(),
+      cwd: z.optional(z.string()),
+      timeout_ms: z.optional(z.int().check(z.gte(1), z.lte(3_600_000))),
+    }),
+  result: () =>
+    z.object({
+      exit_code: z.nullable(z.int()),
+      signal: z.nullable(z.string()),
+      ended_by: z.string(),
+      output: z.string(),
+      writes: z.array(z.string()),
+      writes_whole: z.boolean(),
+      /** `vp undo` of this call's receipt gives all of it back. */
+      writes_undoable: z.boolean(),
+      /** What it wrote and may not: taken back, or left where the outcome says so. */
+      breaches: breachesShape(),
+    }),
   effect: 'execute',
   scope: 'run.exec',
   decide: (params, scene) => decideArgv(params.argv, params.lane, scene),
@@ -76,23 +79,25 @@ export const runExec = showing({
   say: (params, result) => `${shownCommand(params.argv)} · exit ${result.exit_code ?? result.ended_by}`,
 })
 
-const testResult = z.object({
-  pass_rate: z.nullable(z.number()),
-  report_path: z.string(),
-  passed: z.int(),
-  failed: z.int(),
-  skipped: z.int(),
-  exit_code: z.nullable(z.int()),
-  output: z.string(),
-  reused_from: z.nullable(z.string()),
-  breaches: breachesShape,
-})
+const testResult = once(() =>
+  z.object({
+    pass_rate: z.nullable(z.number()),
+    report_path: z.string(),
+    passed: z.int(),
+    failed: z.int(),
+    skipped: z.int(),
+    exit_code: z.nullable(z.int()),
+    output: z.string(),
+    reused_from: z.nullable(z.string()),
+    breaches: breachesShape(),
+  }),
+)
 
 export const runTest = showing({
   name: 'run.test',
   summary: "run the project's tests in the sandbox",
-  params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
-  result: testResult,
+  params: () => z.strictObject({ args: z.optional(argvShape()), lane: laneShape() }),
+  result: () => testResult(),
   effect: 'execute',
   scope: 'run.exec',
   decide: (params, scene) => refusedArgs(params, scene) ?? projectRule(scene, 'test', params.lane),
@@ -123,8 +128,8 @@ export const runTest = showing({
 export const runLint = showing({
   name: 'run.lint',
   summary: "run the project's linter in the sandbox",
-  params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
-  result: z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string(), breaches: breachesShape }),
+  params: () => z.strictObject({ args: z.optional(argvShape()), lane: laneShape() }),
+  result: () => z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string(), breaches: breachesShape() }),
   effect: 'execute',
   scope: 'run.exec',
   decide: (params, scene) => projectRule(scene, 'lint', params.lane),
@@ -145,8 +150,8 @@ export const runLint = showing({
 export const runBuild = showing({
   name: 'run.build',
   summary: "run the project's build in the sandbox",
-  params: z.strictObject({ args: z.optional(argvShape), lane: laneShape }),
-  result: z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string(), breaches: breachesShape }),
+  params: () => z.strictObject({ args: z.optional(argvShape()), lane: laneShape() }),
+  result: () => z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string(), breaches: breachesShape() }),
   effect: 'execute',
   scope: 'run.exec',
   decide: (params, scene) => projectRule(scene, 'build', params.lane),

@@ -16,7 +16,7 @@ import { resumeFork } from './fork.ts'
 import { operation, type Scene } from './operation.ts'
 import { requireProject } from './projects/project.ts'
 import { resumeProject, type Started } from './projects/start.ts'
-import { completed, controlled, decided, exported, replayed, resumed, undone, validated, verified } from './results.ts'
+import { results } from './results.ts'
 import { collectBundle, parseBundle, writeBundle, type Bundle } from './runs/bundle.ts'
 import { verifyBundle } from './runs/bundle-proof.ts'
 import { chosenRun, latestHere, ownRun } from './runs/chosen-run.ts'
@@ -45,12 +45,13 @@ export const runResume = operation<RunParam & NewBudget, Started | DoResult>({
   summary: 'go on with a paused or interrupted run',
   effect: 'spend',
   scope: 'run.control',
-  result: resumed as never,
-  params: z.strictObject({
-    ...runParam,
-    budget_usd: z.optional(z.number().check(z.nonnegative())),
-    budget_tokens: z.optional(z.int().check(z.nonnegative())),
-  }) as never,
+  result: () => results().resumed as never,
+  params: () =>
+    z.strictObject({
+      ...runParam,
+      budget_usd: z.optional(z.number().check(z.nonnegative())),
+      budget_tokens: z.optional(z.int().check(z.nonnegative())),
+    }) as never,
   async handler(params, scene) {
     const { state, project } = await ownRun(scene, params.run)
     const caps = newCaps(scene, state, params)
@@ -84,8 +85,8 @@ export const runPause = operation<RunParam & { reason?: string | undefined }, Co
   summary: 'begin nothing new in a run',
   effect: 'execute',
   scope: 'run.control',
-  result: controlled as never,
-  params: z.strictObject({ ...runParam, reason: z.optional(z.string()) }) as never,
+  result: () => results().controlled as never,
+  params: () => z.strictObject({ ...runParam, reason: z.optional(z.string()) }) as never,
   handler: (params, scene) => control(scene, params, 'paused'),
 })
 
@@ -94,8 +95,8 @@ export const runTerminate = operation<RunParam & { reason?: string | undefined }
   summary: 'end a run for good',
   effect: 'execute',
   scope: 'run.control',
-  result: controlled as never,
-  params: z.strictObject({ ...runParam, reason: z.optional(z.string()) }) as never,
+  result: () => results().controlled as never,
+  params: () => z.strictObject({ ...runParam, reason: z.optional(z.string()) }) as never,
   handler: (params, scene) => control(scene, params, 'terminated'),
 })
 
@@ -146,12 +147,13 @@ export const runApprove = operation<
   summary: "answer a call's question",
   effect: 'write',
   scope: 'projects.approve',
-  result: decided as never,
-  params: z.strictObject({
-    approval: z.string(),
-    extent: z.enum(['call', 'run', 'project', 'deny']),
-    reason: z.optional(z.string()),
-  }) as never,
+  result: () => results().decided as never,
+  params: () =>
+    z.strictObject({
+      approval: z.string(),
+      extent: z.enum(['call', 'run', 'project', 'deny']),
+      reason: z.optional(z.string()),
+    }) as never,
   async handler(params, scene) {
     const { kit } = scene
     const question = await pendingQuestion(kit, params.approval)
@@ -186,8 +188,8 @@ export const runValidate = operation<RunParam, ValidateResult>({
   summary: 'measure every gate on the run',
   effect: 'execute',
   scope: 'projects.view',
-  result: validated as never,
-  params: z.strictObject(runParam) as never,
+  result: () => results().validated as never,
+  params: () => z.strictObject(runParam) as never,
   async handler(params, scene) {
     const { state, project } = await chosenRun(scene, params.run)
     const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
@@ -203,8 +205,8 @@ export const runComplete = operation<RunParam & { merge?: boolean | undefined },
   summary: 'bring a run whose gates hold to your branch',
   effect: 'publish',
   scope: 'projects.start',
-  result: completed as never,
-  params: z.strictObject({ ...runParam, merge: z.optional(z.boolean()) }) as never,
+  result: () => results().completed as never,
+  params: () => z.strictObject({ ...runParam, merge: z.optional(z.boolean()) }) as never,
   async handler(params, scene) {
     const { state, project } = await ownRun(scene, params.run)
     return completeRun(scene, state, project, params.merge ?? false)
@@ -218,8 +220,8 @@ export const runUndo = operation<{ id?: string | undefined; apply?: boolean | un
   summary: 'give back what was there before a change',
   effect: 'write',
   scope: 'fs.write',
-  result: undone as never,
-  params: z.strictObject({ id: z.optional(z.string()), apply: z.optional(z.boolean()) }) as never,
+  result: () => results().undone as never,
+  params: () => z.strictObject({ id: z.optional(z.string()), apply: z.optional(z.boolean()) }) as never,
   handler: (params, scene) => undo(scene, params.id ?? null, params.apply ?? false),
   say: (_params, undone) => `${undone.applied ? 'restored' : 'would restore'} ${undone.restored}, refused ${undone.refused}`,
 })
@@ -229,8 +231,8 @@ export const runVerify = operation<{ run?: string | undefined }, VerifyResult>({
   summary: 'check that the ledger is unaltered and complete',
   effect: 'read',
   scope: 'audit.read',
-  result: verified as never,
-  params: z.strictObject(runParam) as never,
+  result: () => results().verified as never,
+  params: () => z.strictObject(runParam) as never,
   async handler(params, scene) {
     const bundle = namedBundle(scene, params.run)
     if (bundle) return proofOf(scene, bundle)
@@ -249,8 +251,8 @@ export const ledgerAccept = operation<Record<never, never>, { accepted: readonly
   summary: 'record that what the ledger lost is known to you',
   effect: 'write',
   scope: 'projects.approve',
-  result: z.object({ accepted: z.array(z.string()) }) as never,
-  params: z.strictObject({}) as never,
+  result: () => z.object({ accepted: z.array(z.string()) }) as never,
+  params: () => z.strictObject({}) as never,
   async handler(_params, { kit, receiptId, onReceipt }) {
     await kit.store.transaction(async () => undefined) // the first write after a loss records it, and this may be the first
     const breaks = (kit as OpenKit).check().filter((problem) => problem.next !== undefined)
@@ -278,8 +280,8 @@ export const runExport = operation<RunParam & { out?: string | undefined }, { pa
   summary: 'write one file that proves a run anywhere',
   effect: 'read',
   scope: 'audit.read',
-  result: exported as never,
-  params: z.strictObject({ ...runParam, out: z.optional(z.string()) }) as never,
+  result: () => results().exported as never,
+  params: () => z.strictObject({ ...runParam, out: z.optional(z.string()) }) as never,
   async handler(params, scene) {
     if (params.out !== undefined && scene.caller.surface !== 'cli')
       throw new VpError('path.denied', 'only a person at the terminal chooses where a bundle goes; without out it lies beside the run', {
@@ -301,8 +303,8 @@ export const runReplay = operation<{ run?: string | undefined; allow_drift?: boo
   summary: 'run it again from its recording, offline',
   effect: 'execute',
   scope: 'audit.read',
-  result: replayed as never,
-  params: z.strictObject({ ...runParam, allow_drift: z.optional(z.boolean()) }) as never,
+  result: () => results().replayed as never,
+  params: () => z.strictObject({ ...runParam, allow_drift: z.optional(z.boolean()) }) as never,
   async handler(params, scene) {
     const { kit, tree } = scene
     const requireSame = (replayed: Bundle) => (params.allow_drift ? undefined : refuseDrift(kit, replayed.receipts))

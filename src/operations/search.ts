@@ -27,17 +27,19 @@ interface RgEvent {
 export const searchCode = showing({
   name: 'search.code',
   summary: 'find text in the workspace',
-  params: z.strictObject({
-    query: z.string().check(z.minLength(1), z.maxLength(1000)),
-    regex: z.optional(z.boolean()),
-    glob: z.optional(z.string()),
-    case: z.optional(z.boolean()),
-    max: z.optional(z.int().check(z.gte(1), z.lte(2000))),
-  }),
-  result: z.object({
-    matches: z.array(z.object({ file: z.string(), line: z.int(), snippet: z.string() })),
-    truncated: z.boolean(),
-  }),
+  params: () =>
+    z.strictObject({
+      query: z.string().check(z.minLength(1), z.maxLength(1000)),
+      regex: z.optional(z.boolean()),
+      glob: z.optional(z.string()),
+      case: z.optional(z.boolean()),
+      max: z.optional(z.int().check(z.gte(1), z.lte(2000))),
+    }),
+  result: () =>
+    z.object({
+      matches: z.array(z.object({ file: z.string(), line: z.int(), snippet: z.string() })),
+      truncated: z.boolean(),
+    }),
   effect: 'read',
   scope: 'search',
   async handler(params, scene) {

@@ -26,9 +26,9 @@ for (const operation of OPERATIONS)
     assert.match(operation.name, /^[a-z]+\.[a-z]+$/)
     assert.ok(isScope(operation.scope), operation.scope)
     assert.ok(operation.summary.length > 5)
-    const params = z.toJSONSchema(operation.params, { io: 'input' }) as Record<string, unknown>
+    const params = z.toJSONSchema(operation.params(), { io: 'input' }) as Record<string, unknown>
     assert.deepEqual([params['type'], params['additionalProperties']], ['object', false], 'nothing unknown is taken')
-    const result = z.toJSONSchema(operation.result, { io: 'input' }) as Record<string, unknown>
+    const result = z.toJSONSchema(operation.result(), { io: 'input' }) as Record<string, unknown>
     assert.equal(result['type'], 'object')
     assert.ok(Object.keys(result['properties'] as object).length > 0)
   })

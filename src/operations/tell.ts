@@ -1,5 +1,6 @@
 /** run.tell: a person's words to a run at work. They become a pin of each task at its next turn, and stay one. */
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
 import { FINAL_RUN, FINAL_TASK } from '../pas/contract/types.ts'
@@ -12,26 +13,29 @@ const MAX_TEXT = 2000
 /** Of one run: pins are never dropped, so there is an end to them. */
 const MAX_TOLD = 50
 
-const toldShape = z.object({
-  run_id: z.string(),
-  /** The how many-th of the run, from 1. */
-  n: z.int(),
-  text: z.string(),
-  /** Tasks that will hear it: `T3`. */
-  hears: z.array(z.string()),
-  when: z.enum(['next turn', 'when resumed']),
-})
-export type ToldResult = z.infer<typeof toldShape>
+const toldShape = once(() =>
+  z.object({
+    run_id: z.string(),
+    /** The how many-th of the run, from 1. */
+    n: z.int(),
+    text: z.string(),
+    /** Tasks that will hear it: `T3`. */
+    hears: z.array(z.string()),
+    when: z.enum(['next turn', 'when resumed']),
+  }),
+)
+export type ToldResult = z.infer<ReturnType<typeof toldShape>>
 
 export const runTell = operation<{ run?: string | undefined; text: string; task?: string | undefined }, ToldResult>({
   name: 'run.tell',
   summary: 'words to a run at work: a pin of its tasks from their next turn on',
-  params: z.strictObject({
-    run: z.optional(z.string()),
-    text: z.string().check(z.minLength(1), z.maxLength(MAX_TEXT)),
-    task: z.optional(z.string().check(z.regex(/^T?\d{1,6}$/i))),
-  }) as never,
-  result: toldShape as never,
+  params: () =>
+    z.strictObject({
+      run: z.optional(z.string()),
+      text: z.string().check(z.minLength(1), z.maxLength(MAX_TEXT)),
+      task: z.optional(z.string().check(z.regex(/^T?\d{1,6}$/i))),
+    }) as never,
+  result: () => toldShape() as never,
   effect: 'write',
   scope: 'run.control',
   async handler(params, scene) {

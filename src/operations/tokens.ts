@@ -3,6 +3,7 @@
  * the token itself, so it stands in no receipt, log or table. An agent has none: it acts with its run's rights.
  */
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { nodeCrypto } from '../core/node-crypto.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
@@ -28,29 +29,32 @@ interface TokenRow {
   readonly revoked_at: number | null
 }
 
-const actor = z.enum(['ci', 'remote'])
-const tokenShape = z.object({
-  id: z.string(),
-  actor,
-  scopes: z.array(z.string()),
-  state: z.enum(['valid', 'expired', 'revoked']),
-  created_at: z.string(),
-  expires_at: z.string(),
-})
-export type TokenView = z.infer<typeof tokenShape>
+const actor = once(() => z.enum(['ci', 'remote']))
+const tokenShape = once(() =>
+  z.object({
+    id: z.string(),
+    actor: actor(),
+    scopes: z.array(z.string()),
+    state: z.enum(['valid', 'expired', 'revoked']),
+    created_at: z.string(),
+    expires_at: z.string(),
+  }),
+)
+export type TokenView = z.infer<ReturnType<typeof tokenShape>>
 
 export const tokenCreate = operation({
   name: 'token.create',
   summary: 'give a program rights of its own',
-  params: z.strictObject({
-    id: z.string().check(z.regex(/^tk_[0-9a-z]{6}$/)),
-    /** SHA-256 of the token, in hex. */
-    sha: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
-    actor,
-    scopes: z.array(z.string()).check(z.minLength(1), z.maxLength(32)),
-    lifetime_ms: z.int().check(z.gte(1000), z.lte(LONGEST_MS)),
-  }),
-  result: tokenShape,
+  params: () =>
+    z.strictObject({
+      id: z.string().check(z.regex(/^tk_[0-9a-z]{6}$/)),
+      /** SHA-256 of the token, in hex. */
+      sha: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+      actor: actor(),
+      scopes: z.array(z.string()).check(z.minLength(1), z.maxLength(32)),
+      lifetime_ms: z.int().check(z.gte(1000), z.lte(LONGEST_MS)),
+    }),
+  result: () => tokenShape(),
   effect: 'write',
   scope: 'policy.set',
   async handler(params, scene) {
@@ -89,8 +93,8 @@ export const tokenCreate = operation({
 export const tokenList = operation({
   name: 'token.list',
   summary: 'which programs have rights of their own',
-  params: z.strictObject({}),
-  result: z.object({ tokens: z.array(tokenShape) }),
+  params: () => z.strictObject({}),
+  result: () => z.object({ tokens: z.array(tokenShape()) }),
   effect: 'read',
   scope: 'policy.set',
   async handler(_params, { kit }) {
@@ -102,8 +106,8 @@ export const tokenList = operation({
 export const tokenRevoke = operation({
   name: 'token.revoke',
   summary: 'take the rights of a program back',
-  params: z.strictObject({ id: z.string().check(z.maxLength(40)) }),
-  result: tokenShape,
+  params: () => z.strictObject({ id: z.string().check(z.maxLength(40)) }),
+  result: () => tokenShape(),
   effect: 'write',
   scope: 'policy.set',
   async handler({ id }, scene) {

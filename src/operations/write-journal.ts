@@ -6,6 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 import { isVpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { openWorkspace, type FileChange } from '../workspace/files.ts'
@@ -13,14 +14,16 @@ import { syncFiles } from '../workspace/sync-file-system.ts'
 import { readBlob } from './blobs.ts'
 import type { Kit } from './kit.ts'
 
-const state = z.nullable(z.object({ sha: z.string(), mode: z.int() }))
-const journal = z.object({
-  receipt: z.string(),
-  worker: z.string(),
-  root: z.string(),
-  files: z.array(z.object({ path: z.string(), before: state, after: z.nullable(z.string()) })),
-})
-type Journal = z.infer<typeof journal>
+const state = once(() => z.nullable(z.object({ sha: z.string(), mode: z.int() })))
+const journal = once(() =>
+  z.object({
+    receipt: z.string(),
+    worker: z.string(),
+    root: z.string(),
+    files: z.array(z.object({ path: z.string(), before: state(), after: z.nullable(z.string()) })),
+  }),
+)
+type Journal = z.infer<ReturnType<typeof journal>>
 export type Planned = Journal['files'][number]
 
 const folderOf = (kit: Pick<Kit, 'paths'>): string => join(kit.paths.state, 'journal')
@@ -69,7 +72,7 @@ function namesIn(folder: string): string[] {
 /** null: cut off before it was whole, so before anything was begun. */
 function readJournal(file: string): Journal | null {
   try {
-    return journal.parse(JSON.parse(readFileSync(file, 'utf8')))
+    return journal().parse(JSON.parse(readFileSync(file, 'utf8')))
   } catch {
     return null
   }
@@ -93,7 +96,7 @@ function takeBack(kit: Kit, { root, files: entries }: Journal): Repaired {
   return { root, restored, left }
 }
 
-function changeTo(kit: Kit, path: string, { before, now }: { before: z.infer<typeof state>; now: string | null }): FileChange {
+function changeTo(kit: Kit, path: string, { before, now }: { before: z.infer<ReturnType<typeof state>>; now: string | null }): FileChange {
   return { path, bytes: before === null ? null : readBlob(kit, before.sha), expectSha: now, ...(before === null ? {} : { mode: before.mode }) }
 }
 

@@ -5,6 +5,7 @@
 import { isAlias, LineCounter, parseDocument, stringify, visit, type Document } from 'yaml'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
+import { once } from '../core/once.ts'
 import { wordsOfIssue } from '../core/schema-issue.ts'
 import { matchesArgv } from './argv.ts'
 import { slugOf, type CommandRule, type Lane, type LaneLimits } from './lane.ts'
@@ -12,45 +13,49 @@ import { slugOf, type CommandRule, type Lane, type LaneLimits } from './lane.ts'
 const MAX_BYTES = 64 * 1024
 const MAX_RULES = 1000
 
-const text = z.string().check(z.maxLength(1000))
-const tokens = z.array(text.check(z.minLength(1))).check(z.minLength(1), z.maxLength(64))
-/** A rule that allows says which program it is about; else it would be about all of them. */
-const command = tokens.check(
-  z.refine(([program]) => /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$/.test(program ?? ''), 'a rule begins with the bare name of a program'),
-)
-const ruleOver = (pattern: typeof tokens) =>
-  z.union([
-    pattern,
-    z.strictObject({
-      id: z.optional(z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/))),
-      argv: pattern,
-      effect: z.optional(z.enum(['allow', 'ask'])),
-      match: z.optional(z.array(z.array(text))),
-      not_match: z.optional(z.array(z.array(text))),
-    }),
-  ])
-const relative = text.check(z.refine((path) => !path.startsWith('/') && !path.split('/').includes('..'), 'a path below the workspace, without ..'))
-const rules = (pattern: typeof tokens) => z.array(ruleOver(pattern)).check(z.maxLength(MAX_RULES))
-const positive = z.number().check(z.positive())
-const schema = z.strictObject({
-  lane: z.string().check(z.regex(/^[A-Za-z][A-Za-z-]{0,63}$/)),
-  description: z.optional(text),
-  workspace_roots: z.optional(z.array(relative)),
-  file_globs: z.optional(z.strictObject({ allow: z.optional(z.array(relative)), deny: z.optional(z.array(relative)) })),
-  commands: z.strictObject({ allow: z.optional(rules(command)), deny: z.optional(rules(tokens)) }),
-  network: z.optional(z.strictObject({ outbound: z.boolean() })),
-  limits: z.optional(
-    z.strictObject({
-      max_cpu_pct: z.optional(positive),
-      max_mem_mb: z.optional(positive),
-      max_exec_seconds: z.optional(positive),
-      max_parallel: z.optional(positive),
-    }),
-  ),
-  secrets: z.optional(z.strictObject({ restore: z.boolean() })),
-  fs_ops: z.optional(z.strictObject({ patch_only: z.boolean(), require_unified_diff: z.optional(z.boolean()), backups: z.boolean() })),
+/** Made where there is a file to read. */
+const schema = once(() => {
+  const text = z.string().check(z.maxLength(1000))
+  const tokens = z.array(text.check(z.minLength(1))).check(z.minLength(1), z.maxLength(64))
+  /** A rule that allows says which program it is about; else it would be about all of them. */
+  const command = tokens.check(
+    z.refine(([program]) => /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$/.test(program ?? ''), 'a rule begins with the bare name of a program'),
+  )
+  const ruleOver = (pattern: typeof tokens) =>
+    z.union([
+      pattern,
+      z.strictObject({
+        id: z.optional(z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/))),
+        argv: pattern,
+        effect: z.optional(z.enum(['allow', 'ask'])),
+        match: z.optional(z.array(z.array(text))),
+        not_match: z.optional(z.array(z.array(text))),
+      }),
+    ])
+  const relative = text.check(z.refine((path) => !path.startsWith('/') && !path.split('/').includes('..'), 'a path below the workspace, without ..'))
+  const rules = (pattern: typeof tokens) => z.array(ruleOver(pattern)).check(z.maxLength(MAX_RULES))
+  const positive = z.number().check(z.positive())
+  return z.strictObject({
+    lane: z.string().check(z.regex(/^[A-Za-z][A-Za-z-]{0,63}$/)),
+    description: z.optional(text),
+    workspace_roots: z.optional(z.array(relative)),
+    file_globs: z.optional(z.strictObject({ allow: z.optional(z.array(relative)), deny: z.optional(z.array(relative)) })),
+    commands: z.strictObject({ allow: z.optional(rules(command)), deny: z.optional(rules(tokens)) }),
+    network: z.optional(z.strictObject({ outbound: z.boolean() })),
+    limits: z.optional(
+      z.strictObject({
+        max_cpu_pct: z.optional(positive),
+        max_mem_mb: z.optional(positive),
+        max_exec_seconds: z.optional(positive),
+        max_parallel: z.optional(positive),
+      }),
+    ),
+    secrets: z.optional(z.strictObject({ restore: z.boolean() })),
+    fs_ops: z.optional(z.strictObject({ patch_only: z.boolean(), require_unified_diff: z.optional(z.boolean()), backups: z.boolean() })),
+  })
 })
-type LaneFile = z.infer<typeof schema>
+type LaneFile = z.infer<ReturnType<typeof schema>>
+type RuleItem = NonNullable<LaneFile['commands']['allow']>[number]
 
 const DEFAULT_SECONDS = 300
 
@@ -64,7 +69,7 @@ export function parseLaneYaml(source: string, file = 'lane.yaml'): Lane {
   if (problem !== undefined) throw invalid(problem.message.split('\n')[0] ?? 'not YAML', file, lineAt(problem.pos[0]))
   refuseAnchors(document, file, lineAt)
   const value: unknown = document.toJS({ maxAliasCount: 0 })
-  const parsed = schema.safeParse(value)
+  const parsed = schema().safeParse(value)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const where = issue?.path.filter((part) => typeof part !== 'symbol') ?? []
@@ -151,7 +156,7 @@ function limitsOf(data: LaneFile): LaneLimits {
   }
 }
 
-function ruleOf(item: z.infer<ReturnType<typeof ruleOver>>, prefix: string, at: number, where: { file: string; line: number }): CommandRule {
+function ruleOf(item: RuleItem, prefix: string, at: number, where: { file: string; line: number }): CommandRule {
   const whole = Array.isArray(item) ? { argv: item } : item
   const words = whole.argv.filter((token) => /^[a-z][a-z0-9-]*$/.test(token)).slice(0, 2)
   const named = 'id' in whole ? whole.id : undefined

@@ -496,5 +496,5 @@ test('destructive verbs and options do not exist', async () => {
   const values: Readonly<Record<string, object>> = { 'git.commit': { message: 'm' } }
   for (const operation of OPERATIONS.filter(({ name }) => name.startsWith('git.')))
     for (const field of ['force', 'amend', 'delete', 'hard', 'no_verify', 'mirror', 'prune', 'reset', 'rebase', 'all', 'args', 'config'])
-      assert.equal(operation.params.safeParse({ ...values[operation.name], [field]: true }).success, false, `${operation.name} ${field}`)
+      assert.equal(operation.params().safeParse({ ...values[operation.name], [field]: true }).success, false, `${operation.name} ${field}`)
 })

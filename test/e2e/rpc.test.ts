@@ -39,7 +39,7 @@ async function ok(client: RpcClient, method: string, params: unknown = {}): Prom
 
 function resultOf(method: string, { result, error }: RpcAnswer): Record<string, never> & Record<string, unknown> {
   assert.ok(result, `${method}: ${JSON.stringify(error)}`)
-  const schema = byName.get(method)?.result
+  const schema = byName.get(method)?.result()
   assert.ok(schema, method)
   const parsed = schema.safeParse(result)
   assert.ok(parsed.success, `${method} answers what its schema says: ${JSON.stringify(parsed.error?.issues)} in ${JSON.stringify(result)}`)

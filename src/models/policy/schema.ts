@@ -3,6 +3,7 @@
  * requirements and energy on top. Source: contracts/policy.md section 1. The published JSON Schema is made from this.
  */
 import * as z from 'zod/mini'
+import { once } from '../../core/once.ts'
 
 /** `local_llama` is upstream's word for `ollama`. */
 export const POLICY_PROVIDERS = [
@@ -139,8 +140,7 @@ function makeSchema() {
   return { policy, fields }
 }
 
-const made: { schema?: ReturnType<typeof makeSchema> } = {}
-const schema = () => (made.schema ??= makeSchema())
+const schema = once(makeSchema)
 export const policySchema = () => schema().policy
 export const knownFields = () => schema().fields
 

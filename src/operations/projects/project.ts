@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
+import { once } from '../../core/once.ts'
 import { VpError } from '../../core/errors.ts'
 import { wordsOfIssue } from '../../core/schema-issue.ts'
 import { canonicalJson } from '../../core/json.ts'
@@ -13,52 +14,56 @@ import { isDependencyPath } from '../../policy/paths.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { Kit } from '../kit.ts'
 
-const text = z.string().check(z.maxLength(4096))
-const command = z.strictObject({
-  argv: z.array(text).check(z.minLength(1), z.maxLength(64)),
-  runner: text,
-  report_args: z.array(text),
-  report: z.strictObject({
-    format: z.enum(['tap', 'junit', 'go-json', 'cargo', 'exit']),
-    from: z.enum(['stdout', 'file']),
-    path: z.optional(text.check(z.regex(/^[\w.-]+$/))),
+const text = once(() => z.string().check(z.maxLength(4096)))
+const command = once(() =>
+  z.strictObject({
+    argv: z.array(text()).check(z.minLength(1), z.maxLength(64)),
+    runner: text(),
+    report_args: z.array(text()),
+    report: z.strictObject({
+      format: z.enum(['tap', 'junit', 'go-json', 'cargo', 'exit']),
+      from: z.enum(['stdout', 'file']),
+      path: z.optional(text().check(z.regex(/^[\w.-]+$/))),
+    }),
   }),
-})
-const relative = text.check(z.regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/))
+)
+const relative = text().check(z.regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/))
 // What a person has beside their tracked files is theirs; only where packages lie may a repository name it.
 const packages = relative.check(z.refine(isDependencyPath, 'is no directory of packages, such as node_modules or .venv'))
-const projectFile = z.strictObject({
-  version: z.literal(1),
-  project_id: z.int(),
-  name: text,
-  test: z.nullable(command),
-  lint: z.nullable(command),
-  build: z.optional(z.nullable(command)),
-  // Words of it reach a model: none but those of this alphabet.
-  commits: z.optional(
-    z.strictObject({
-      style: z.enum(['conventional', 'ticket', 'gitmoji', 'plain']),
-      types: z.array(z.string().check(z.regex(/^[a-z]{2,12}$/))).check(z.maxLength(8)),
-      scopes: z.array(z.string().check(z.regex(/^[\w./-]{1,24}$/))).check(z.maxLength(8)),
-      ticket: z.nullable(z.string().check(z.regex(/^[A-Z][A-Z0-9]{1,9}$/))),
-      begins: z.nullable(z.enum(['lower', 'upper'])),
-      max_length: z.int().check(z.gte(30), z.lte(100)),
-      full_stop: z.boolean(),
-      signoff: z.boolean(),
+const projectFile = once(() =>
+  z.strictObject({
+    version: z.literal(1),
+    project_id: z.int(),
+    name: text(),
+    test: z.nullable(command()),
+    lint: z.nullable(command()),
+    build: z.optional(z.nullable(command())),
+    // Words of it reach a model: none but those of this alphabet.
+    commits: z.optional(
+      z.strictObject({
+        style: z.enum(['conventional', 'ticket', 'gitmoji', 'plain']),
+        types: z.array(z.string().check(z.regex(/^[a-z]{2,12}$/))).check(z.maxLength(8)),
+        scopes: z.array(z.string().check(z.regex(/^[\w./-]{1,24}$/))).check(z.maxLength(8)),
+        ticket: z.nullable(z.string().check(z.regex(/^[A-Z][A-Z0-9]{1,9}$/))),
+        begins: z.nullable(z.enum(['lower', 'upper'])),
+        max_length: z.int().check(z.gte(30), z.lte(100)),
+        full_stop: z.boolean(),
+        signoff: z.boolean(),
+      }),
+    ),
+    hooks: z.optional(
+      z.strictObject({
+        pre_commit: z.strictObject({ kind: z.enum(['git', 'husky', 'pre-commit']), argv: z.array(text()).check(z.minLength(1), z.maxLength(64)) }),
+      }),
+    ),
+    environment: z.strictObject({
+      reuse: z.array(packages).check(z.maxLength(64)),
+      setup: z.array(z.array(text()).check(z.minLength(1))),
+      lock_files: z.array(relative),
     }),
-  ),
-  hooks: z.optional(
-    z.strictObject({
-      pre_commit: z.strictObject({ kind: z.enum(['git', 'husky', 'pre-commit']), argv: z.array(text).check(z.minLength(1), z.maxLength(64)) }),
-    }),
-  ),
-  environment: z.strictObject({
-    reuse: z.array(packages).check(z.maxLength(64)),
-    setup: z.array(z.array(text).check(z.minLength(1))),
-    lock_files: z.array(relative),
+    needs_git: z.boolean(),
   }),
-  needs_git: z.boolean(),
-})
+)
 
 export const PROJECT_FILE = '.vp/project.json'
 
@@ -75,7 +80,7 @@ export function readProjectFile(root: string): ProjectFile | null {
       where: { file: PROJECT_FILE },
     })
   }
-  const parsed = projectFile.safeParse(value)
+  const parsed = projectFile().safeParse(value)
   if (parsed.success) return parsed.data as ProjectFile
   throw new VpError('config.invalid', wordsOfIssue(parsed.error.issues[0], value), {
     where: { file: PROJECT_FILE },

@@ -2,6 +2,7 @@
  * The gate's own measurements: operations that only the engine calls, so that each has a receipt like any other.
  */
 import * as z from 'zod/mini'
+import { once } from '../../core/once.ts'
 import type { LintMeasurement, TestMeasurement } from '../../pas/embedded/kpi/measure.ts'
 import type { HookMeasurement } from '../../pas/embedded/kpi/pre-commit.ts'
 import type { ProjectCommand } from '../../plms/contract/types.ts'
@@ -9,7 +10,7 @@ import { measureHook, type HookRequest } from '../hook-run.ts'
 import { operation } from '../operation.ts'
 import { measureLint, measureTests } from '../run.ts'
 
-const anything = z.any()
+const anything = once(() => z.any())
 
 export interface GateResult<Measurement> {
   readonly measurement: Measurement
@@ -20,8 +21,8 @@ export interface GateResult<Measurement> {
 export const gateTests = operation<{ command: ProjectCommand }, GateResult<TestMeasurement>>({
   name: 'gate.tests',
   summary: 'measure the tests of a tree',
-  params: z.object({ command: anything }) as never,
-  result: anything as never,
+  params: () => z.object({ command: anything() }) as never,
+  result: () => anything() as never,
   effect: 'execute',
   scope: 'run.exec',
   handler: (params, scene) => measureTests(scene, params.command),
@@ -32,8 +33,8 @@ export const gateTests = operation<{ command: ProjectCommand }, GateResult<TestM
 export const gateLint = operation<{ command: ProjectCommand }, GateResult<LintMeasurement>>({
   name: 'gate.lint',
   summary: 'measure the linter on a tree',
-  params: z.object({ command: anything }) as never,
-  result: anything as never,
+  params: () => z.object({ command: anything() }) as never,
+  result: () => anything() as never,
   effect: 'execute',
   scope: 'run.exec',
   handler: (params, scene) => measureLint(scene, params.command),
@@ -43,8 +44,8 @@ export const gateLint = operation<{ command: ProjectCommand }, GateResult<LintMe
 export const gateHook = operation<HookRequest, GateResult<HookMeasurement>>({
   name: 'gate.hook',
   summary: "measure a tree by the repository's own pre-commit hook",
-  params: z.object({ hook: anything, repository: anything, from: anything, to: anything }) as never,
-  result: anything as never,
+  params: () => z.object({ hook: anything(), repository: anything(), from: anything(), to: anything() }) as never,
+  result: () => anything() as never,
   effect: 'execute',
   scope: 'run.exec',
   handler: async (params, scene) => ({ measurement: await measureHook(scene, params), receipt: scene.receiptId, reused: false }),

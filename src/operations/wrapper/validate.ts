@@ -4,7 +4,7 @@ import { wordsOfIssue } from '../../core/schema-issue.ts'
 import type { Step } from './call.ts'
 
 export const validate: Step = async (call) => {
-  const parsed = call.operation.params.safeParse(call.params ?? {})
+  const parsed = call.operation.params().safeParse(call.params ?? {})
   if (!parsed.success) {
     const { issues } = parsed.error
     throw new VpError('usage.params', `${call.operation.name}: ${wordsOfIssue(issues[0], call.params ?? {})}`, {

@@ -34,8 +34,8 @@ function probe(change: Partial<Operation<{ text: string }, unknown>> = {}): { en
   const entry = operation<{ text: string }, unknown>({
     name,
     summary: 'a probe',
-    params: z.strictObject({ text: z.string().check(z.maxLength(100)) }),
-    result: z.any() as never,
+    params: () => z.strictObject({ text: z.string().check(z.maxLength(100)) }),
+    result: () => z.any() as never,
     effect: 'write',
     scope: 'fs.write',
     ...rest,
@@ -92,7 +92,7 @@ for (const [title, params, at] of invalid)
   })
 
 test('validate: what the schema made of the parameters is what runs', async () => {
-  const { entry } = probe({ params: z.strictObject({ text: z._default(z.string(), 'by default') }) as never })
+  const { entry } = probe({ params: () => z.strictObject({ text: z._default(z.string(), 'by default') }) as never })
   assert.equal((await result(call(entry, undefined)))['said'], 'by default')
 })
 

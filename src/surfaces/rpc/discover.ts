@@ -60,13 +60,13 @@ export function discoverDocument(operations: readonly Operation[], version: stri
 }
 
 function parametersOf(operation: Operation): Parameter[] {
-  const { properties = {}, required = [] } = jsonSchema(operation.params) as { properties?: Record<string, Schema>; required?: readonly string[] }
+  const { properties = {}, required = [] } = jsonSchema(operation.params()) as { properties?: Record<string, Schema>; required?: readonly string[] }
   return Object.entries(properties).map(([name, schema]) => ({ name, required: required.includes(name), schema }))
 }
 
 /** The receipt of the call is in every answer. */
 function resultSchema(operation: Operation): Schema {
-  const schema = jsonSchema(operation.result)
+  const schema = jsonSchema(operation.result())
   return { ...schema, properties: { ...(schema['properties'] as Schema), receipt: { type: 'string' } } }
 }
 
