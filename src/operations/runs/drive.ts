@@ -47,7 +47,7 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
   const kept = keepBase(kit, run.human, run.runId, request.state.base)
   kept.catch(() => undefined) // told where it is waited for: git works on it while the rest is made ready
   await releaseDeadHolds(kit)
-  killOrphanedCommands(kit)
+  const cleaned = cleanUp(kit, request.state)
   if (await noOtherWorker(kit, run.runId)) sweepTrees(run.directory)
   request.watcher.onBegin?.({
     project: run.project.name,
@@ -61,9 +61,25 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
   const ports = runPorts(kit, run, { ...portsOptions(kit, request), sign })
   await kept
   const drive = { parallel: kit.config.parallel, stop: request.stop, pause: request.pause }
-  const end = await asDriver(kit, run.runId, () => driveRun(ports, request.state.run_id, drive).finally(ports.over))
+  const over = () => {
+    clearTimeout(cleaned)
+    return ports.over()
+  }
+  const end = await asDriver(kit, run.runId, () => driveRun(ports, request.state.run_id, drive).finally(over))
   if (end.state.status === 'paused') await kit.store.transaction((tx) => recordEnd(tx, kit, end.state), { durable: true })
   return end
+}
+
+const LATER_MS = 2000
+
+/**
+ * Ends what a killed vp left at work: at once where it may be in the way of a run that goes on; a new run begins first, since a
+ * look at every process of the machine takes its time.
+ */
+function cleanUp(kit: Kit, state: RunState): NodeJS.Timeout | undefined {
+  if (!Object.values(state.tasks).some(({ attempt }) => attempt > 0)) return setTimeout(() => killOrphanedCommands(kit), LATER_MS).unref()
+  killOrphanedCommands(kit)
+  return undefined
 }
 
 /** Written down while `body` goes on, so that others know whether the run is at work, and for how long it was. */
