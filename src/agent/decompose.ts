@@ -3,7 +3,7 @@
  * checked by the plan's own rules; nothing here decides.
  */
 import { VpError } from '../core/errors.ts'
-import type { Message, ModelRequest } from '../models/contract.ts'
+import type { CallParameters, Message, ModelRequest } from '../models/contract.ts'
 import { PROMPTS } from './prompts.ts'
 
 export interface DraftQuestion {
@@ -21,17 +21,20 @@ export interface DraftTask {
   readonly parent: number | null
 }
 
-export function questionsRequest(prd: string, tree: readonly string[]): ModelRequest {
+/** How it is asked is said by whoever asks. */
+type Question = Omit<ModelRequest, keyof CallParameters>
+
+export function questionsRequest(prd: string, tree: readonly string[]): Question {
   return request(PROMPTS.questions, prd, tree)
 }
 
 /** `answers` are the person's own words and go in verbatim. */
-export function tasksRequest(prd: string, tree: readonly string[], answers: readonly { text: string; answer: string }[]): ModelRequest {
+export function tasksRequest(prd: string, tree: readonly string[], answers: readonly { text: string; answer: string }[]): Question {
   const decided = answers.map(({ text, answer }) => `Q: ${text}\nA: ${answer}`).join('\n')
   return request(PROMPTS.tasks, decided === '' ? prd : `${prd}\n\nDecided:\n${decided}`, tree)
 }
 
-function request(question: string, work: string, tree: readonly string[]): ModelRequest {
+function request(question: string, work: string, tree: readonly string[]): Question {
   const messages: Message[] = [
     { role: 'system', text: PROMPTS.planner },
     {
@@ -39,7 +42,7 @@ function request(question: string, work: string, tree: readonly string[]): Model
       text: `${question}\n\nFiles of the repository:\n${tree.slice(0, 200).join('\n')}\n\nThe work:\n${work.slice(0, 40_000)}`,
     },
   ]
-  return { messages, tools: [], max_tokens: 4096, temperature: 0 }
+  return { messages, tools: [] }
 }
 
 /** At most five; a malformed one is dropped rather than asked. */

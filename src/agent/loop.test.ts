@@ -73,7 +73,13 @@ async function drive(
   try {
     const outcome = await runAgent(
       { provider, tools, mask: ports.mask, world: () => 'same' },
-      { opening: { ...OPENING, system: PROMPTS.system }, place: { task: 'T1', attempt: 1 }, maxTurns: 12, maxTokensPerCall: 500, window: WINDOW_POLICY },
+      {
+        opening: { ...OPENING, system: PROMPTS.system },
+        place: { task: 'T1', attempt: 1 },
+        maxTurns: 12,
+        parameters: { temperature: 0, max_tokens: 500 },
+        window: WINDOW_POLICY,
+      },
       new AbortController().signal,
     )
     return { outcome, settled, failures, requests: server.requests }
@@ -207,7 +213,7 @@ async function loop(answer: (turn: number) => Partial<ModelAnswer>, world: (call
   const tool: AgentTool = { spec: { name: 'test', description: 'd', schema }, call: async (args) => ({ text: `${++calls} ${canonicalJson(args)}` }) }
   const outcome = await runAgent(
     { provider, tools: [tool], mask: OPEN, world: () => world(calls) },
-    { opening: OPENING, place: { task: 'T1', attempt: 1 }, maxTurns, maxTokensPerCall: 500, window: WINDOW_POLICY },
+    { opening: OPENING, place: { task: 'T1', attempt: 1 }, maxTurns, parameters: { temperature: 0, max_tokens: 500 }, window: WINDOW_POLICY },
     new AbortController().signal,
   )
   return { outcome: outcome.kind === 'stopped' ? `${outcome.reason} after ${outcome.turns}` : outcome.kind, asked }

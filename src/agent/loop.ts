@@ -5,7 +5,7 @@
  */
 import { asVpError, type VpError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
-import type { CallPlace, ModelAnswer, Provider, ToolCall } from '../models/contract.ts'
+import type { CallParameters, CallPlace, ModelAnswer, Provider, ToolCall } from '../models/contract.ts'
 import { callAll, together, type AgentTool } from './calls.ts'
 import { answerTokens, extended, openContext, readied, type Compaction, type Context, type WindowPolicy } from './context/context.ts'
 import type { Entry, Opening, Result } from './context/story.ts'
@@ -41,7 +41,7 @@ export interface AgentInput {
   readonly opening: Opening
   readonly place: Omit<CallPlace, 'turn'>
   readonly maxTurns: number
-  readonly maxTokensPerCall: number
+  readonly parameters: CallParameters
   readonly window: WindowPolicy
 }
 
@@ -70,7 +70,8 @@ const ENDS: Readonly<Record<string, StopReason>> = {
 
 export async function runAgent(ports: AgentPorts, input: AgentInput, signal: AbortSignal): Promise<AgentOutcome> {
   const specs = ports.tools.map((tool) => tool.spec)
-  const max_tokens = answerTokens(input.window, input.maxTokensPerCall)
+  const { temperature } = input.parameters
+  const max_tokens = answerTokens(input.window, input.parameters.max_tokens)
   const progress = openProgress()
   const told = new Set<string>()
   let context = openContext(input.opening, input.window, { tools: specs, answer: max_tokens })
@@ -89,7 +90,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
       context = ready
       const news = (tokens: number) => ports.onActivity?.({ kind: 'model', model: ports.provider.model, tokens })
       news(0)
-      answer = await ports.provider.answer({ messages: context.messages, tools: specs, max_tokens, temperature: 0 }, { ...input.place, turn }, signal, news)
+      answer = await ports.provider.answer({ messages: context.messages, tools: specs, max_tokens, temperature }, { ...input.place, turn }, signal, news)
     } catch (thrown) {
       return failed(thrown)
     }

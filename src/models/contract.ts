@@ -25,11 +25,19 @@ export type Message =
   | { readonly role: 'assistant'; readonly text: string; readonly calls: readonly ToolCall[] }
   | { readonly role: 'tool'; readonly call_id: string; readonly name: string; readonly text: string }
 
-export interface ModelRequest {
+/** How an answer is asked for: by the policy, else these. */
+export interface CallParameters {
+  /** 0..2 */
+  readonly temperature: number
+  /** Of one answer. */
+  readonly max_tokens: number
+}
+
+export const DEFAULT_PARAMETERS: CallParameters = { temperature: 0, max_tokens: 4096 }
+
+export interface ModelRequest extends CallParameters {
   readonly messages: readonly Message[]
   readonly tools: readonly ToolSpec[]
-  readonly max_tokens: number
-  readonly temperature: number
 }
 
 export interface ModelUsage {
@@ -46,6 +54,8 @@ export interface ModelAnswer {
   readonly finish: 'stop' | 'tool_calls' | 'length' | 'refused' | 'other'
   readonly usage: ModelUsage
   readonly usage_source: 'provider' | 'estimated'
+  /** Names of request parameters that the model does not take, or not with that value: it answered without. Absent: none. */
+  readonly not_as_asked?: readonly string[]
 }
 
 /** In `details.data.spent`, what a failed call cost: what the server said at its end, or nobody knows. Absent is nothing. */

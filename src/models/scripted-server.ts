@@ -18,6 +18,8 @@ export interface WireMessage {
 export interface WireRequest {
   readonly model: string
   readonly stream?: boolean
+  readonly temperature?: number
+  readonly max_tokens?: number
   readonly messages: readonly WireMessage[]
   readonly tools?: readonly { readonly function: { readonly name: string } }[]
 }

@@ -6,10 +6,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
-import type { Json } from '../core/json.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
 import { chooseModel, endpointOf, offeredModels, OLLAMA_URL, PRESET, specOf, type Choice, type ModelSpec } from '../models/choose.ts'
-import type { Provider } from '../models/contract.ts'
+import { DEFAULT_PARAMETERS, type Provider } from '../models/contract.ts'
 import { NO_FACTS } from '../models/facts.ts'
 import { isLocal } from '../models/policy/load.ts'
 import type { TierModel } from '../models/policy/schema.ts'
@@ -27,6 +26,7 @@ import { withKey } from './model-key.ts'
 import { priceOfModel } from './model-price.ts'
 import type { Caller } from './operation.ts'
 import { answers } from './reach.ts'
+import type { StartRequest } from './runs/start.ts'
 
 export interface OpenModel {
   readonly provider: Provider
@@ -94,14 +94,12 @@ function configuredCommand(kit: Kit, spec: ModelSpec): readonly string[] | undef
 }
 
 /** What the passport of a run says of its model; nothing is asked for it that is not known. */
-export async function passportModel(
-  kit: Kit,
-  { provider, host, tier, snapshot }: OpenModel,
-): Promise<{ name: string; model: string; host: string; tier: string; snapshot?: Json }> {
-  const plain = { name: provider.name, model: provider.model, host, tier }
+export async function passportModel(kit: Kit, { provider, host, tier, snapshot, broker }: OpenModel): Promise<StartRequest['model']> {
+  const parameters = broker?.lane_parameters ? { parameters: broker.lane_parameters } : {}
+  const plain = { name: provider.name, model: provider.model, host, tier, ...parameters }
   if (snapshot === null) return plain
   const facts = await kit.store.read((tx) => knownFacts(tx, modelKey(provider)))
-  return { ...plain, snapshot: snapshotJson(snapshotOf(provider, snapshot, facts ?? NO_FACTS)) }
+  return { ...plain, snapshot: snapshotJson(snapshotOf(provider, snapshot, facts ?? NO_FACTS, broker?.parameters ?? DEFAULT_PARAMETERS)) }
 }
 
 async function openByPolicy(kit: Kit, root: string, caller: Pick<Caller, 'surface'>, first: Wanted): Promise<OpenModel> {

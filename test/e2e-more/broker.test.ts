@@ -104,6 +104,39 @@ test('a model that breaks in the middle: the next one goes on with the same word
   assert.ok(tookMs < 29_000 ? first.requests.length === asked : first.requests.length <= asked + 1, `${first.requests.length - asked} after ${tookMs} ms`)
 })
 
+test('temperature and length of the lane go out, are in receipts and snapshot, and hold for resume, replay and fork whatever the policy says then', async (t) => {
+  let isDown = true
+  const server = await serve(t, (request, n) => (isDown && n === 2 ? { fault: 'status', status: 400 } : mends(request)))
+  const place = makePlace(t, FILES)
+  const tiers = { 'Local-Small': { ...LIMITS, network: 'none', models: [local(server, 'small')] } }
+  policyAt(place, { tiers, default_provider: local(server, 'small', { temperature: 0.3, max_tokens: 1234 }) })
+  assert.notEqual((await vp(place, ['do', 'make add add'])).code, 0)
+  isDown = false
+  policyAt(place, { tiers, version: '2026-11-29-102' })
+  const resumed = await vpJson(place, ['resume'])
+  assert.equal(resumed.code, 0, resumed.stderr)
+  assert.deepEqual(
+    server.requests.map(({ temperature, max_tokens }) => [temperature, max_tokens]),
+    server.requests.map(() => [0.3, 1234]),
+  )
+  assert.equal(server.requests.length, 4, 'what was answered before the pause is not asked again')
+  const calls = (await receiptsOf(place)).filter(({ op, outcome }) => op === 'model.call' && outcome === 'ok')
+  for (const { detail } of calls) {
+    const { temperature, max_tokens, snapshot } = detail as unknown as { temperature: number; max_tokens: number; snapshot: typeof detail & object }
+    assert.deepEqual([temperature, max_tokens], [0.3, 1234])
+    assert.deepEqual(snapshot, { ...snapshot, temperature: 0.3, max_tokens: 1234 })
+  }
+  const run = String(resumed.doc.result?.['run_id'])
+  assert.equal((await vpJson(place, ['replay', run])).doc.result?.['equal'], true)
+  const fork = await vpJson(place, ['replay', run, '--from', '3', '--tier', 'Local-Small'])
+  assert.equal(fork.code, 0, fork.stderr)
+  assert.deepEqual([server.requests.length, server.requests[4]?.temperature], [5, 0.3], 'a fork asks as its run did')
+  // The next run goes by the policy as it is now.
+  breakAgain(place)
+  assert.equal((await vp(place, ['do', 'make add add'])).code, 0)
+  assert.deepEqual([server.requests[5]?.temperature, server.requests[5]?.max_tokens], [0, 4096])
+})
+
 test('a gate that failed twice brings the next tier, once; one that failed once does not', async (t) => {
   const weak = await serve(t, (request) => mends(request, 'a * b'))
   const strong = await serve(t, (request) => mends(request))

@@ -145,7 +145,7 @@ test(`${TURNS} turns of a random model under the grammar`, { skip: noLlama, time
   for (let attempt = 1; made.turns < TURNS; attempt++) {
     const tools = bound.map((tool) => watched(tool, attempt % 2 === 0 ? tool.spec : hostile(tool.spec)))
     const opening = { system: 'Fix it.', goal: `Attempt ${attempt}.`, words: [], files: [] }
-    const input = { opening, place: { task: 'T1', attempt }, maxTurns: 8, maxTokensPerCall: 200, window: WINDOW_POLICY }
+    const input = { opening, place: { task: 'T1', attempt }, maxTurns: 8, parameters: { temperature: 0, max_tokens: 200 }, window: WINDOW_POLICY }
     const outcome = await runAgent(
       { provider: counting, tools, mask: real.tree.masking(), world: () => String(real.tree.world()) },
       input,

@@ -1,20 +1,39 @@
 /**
  * Any AI SDK language model (specification v4) as our provider. No retries here: see `retry.ts`.
  */
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4FinishReason, LanguageModelV4Message } from '@ai-sdk/provider'
+import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4FinishReason, LanguageModelV4Message, SharedV4Warning } from '@ai-sdk/provider'
+import { isVpError } from '../../core/errors.ts'
 import type { Message, ModelRequest, Provider } from '../contract.ts'
 import { answerOf, usageOf, type Collected, type WireOptions } from './answer.ts'
+import { refusedParameter } from './failures.ts'
 
 export function adaptLanguageModel(model: LanguageModelV4, options: WireOptions & { readonly name: string }): Provider {
+  let takesTemperature = true
+  const ask = (...[request, place, signal, onProgress]: Parameters<Provider['answer']>) =>
+    answerOf(
+      (all, until, heard) => {
+        if (!takesTemperature) all.notAsAsked.push('temperature')
+        return collect(all, model, { ...callOptions(request, takesTemperature), abortSignal: until }, heard)
+      },
+      options,
+      request,
+      place,
+      { signal, onProgress },
+    )
   return {
     name: options.name,
     model: model.modelId,
     endpoint: options.endpoint,
-    answer: (request, place, signal, onProgress) =>
-      answerOf((all, until, heard) => collect(all, model, { ...callOptions(request), abortSignal: until }, heard), options, request, place, {
-        signal,
-        onProgress,
-      }),
+    async answer(...asked) {
+      try {
+        return await ask(...asked)
+      } catch (thrown) {
+        // The SDK knows most models that take none; of the others the server says it, before it begins.
+        if (!takesTemperature || !isVpError(thrown) || refusedParameter(thrown) !== 'temperature') throw thrown
+        takesTemperature = false
+        return ask(...asked)
+      }
+    },
   }
 }
 
@@ -24,6 +43,9 @@ async function collect(all: Collected, model: LanguageModelV4, call: LanguageMod
   for await (const part of stream) {
     heard('delta' in part && typeof part.delta === 'string' ? part.delta.length : 0)
     switch (part.type) {
+      case 'stream-start':
+        all.notAsAsked.push(...notTaken(part.warnings))
+        break
       case 'text-delta':
         all.text += part.delta
         break
@@ -54,11 +76,17 @@ function finishOf({ unified, raw }: LanguageModelV4FinishReason): Collected['fin
   return word === 'stop' || word === 'length' || word === 'error' ? word : 'other'
 }
 
-function callOptions(request: ModelRequest): LanguageModelV4CallOptions {
+/** Of the parameters that are ours to set. */
+function notTaken(warnings: readonly SharedV4Warning[]): string[] {
+  const names: Readonly<Record<string, string>> = { temperature: 'temperature', maxOutputTokens: 'max_tokens' }
+  return warnings.flatMap((one) => ('feature' in one ? (names[one.feature] ?? []) : []))
+}
+
+function callOptions(request: ModelRequest, withTemperature: boolean): LanguageModelV4CallOptions {
   return {
     prompt: request.messages.map(toPrompt).reduce<LanguageModelV4Message[]>(joined, []),
     maxOutputTokens: request.max_tokens,
-    temperature: request.temperature,
+    ...(withTemperature ? { temperature: request.temperature } : {}),
     ...(request.tools.length > 0
       ? {
           tools: request.tools.map((tool) => ({

@@ -27,12 +27,14 @@ export interface Collected {
   usage: ModelUsage | null
   /** The server has begun to answer: what goes wrong from here on may have cost something. */
   isAccepted: boolean
+  /** Parameters of the request that were not sent, or not as they were asked for. */
+  notAsAsked: string[]
 }
 
 const MAX_CHARACTERS = 4_000_000
 const CHARACTERS_A_TOKEN = 3.6
 
-const nothingYet = (): Collected => ({ text: '', think: '', calls: [], finish: null, usage: null, isAccepted: false })
+const nothingYet = (): Collected => ({ text: '', think: '', calls: [], finish: null, usage: null, isAccepted: false, notAsAsked: [] })
 
 /**
  * Adds what comes to `all`, which is looked at also where this throws. `heard` is to be called with the length of
@@ -113,6 +115,7 @@ function toAnswer(all: Collected, request: ModelRequest, place: CallPlace, onDia
     finish: calls.length > 0 && all.finish !== 'length' ? 'tool_calls' : all.finish,
     usage: all.usage ?? estimatedUsage(request, all),
     usage_source: all.usage ? 'provider' : 'estimated',
+    ...(all.notAsAsked.length > 0 ? { not_as_asked: all.notAsAsked } : {}),
   }
 }
 

@@ -90,6 +90,16 @@ export function truncated(endpoint: Endpoint, { characters, tokens }: Counted, s
   })
 }
 
+/**
+ * A parameter that the model behind a server does not take, in the server's words: OpenAI's for its reasoning models, and
+ * what gateways pass on of them. `max_tokens` has another name there, `temperature` has none.
+ */
+export function refusedParameter({ code, message }: VpError): 'temperature' | 'max_tokens' | null {
+  if (code !== 'model.request') return null
+  if (/max_completion_tokens/.test(message)) return 'max_tokens'
+  return /(?:unsupported|not support|deprecated|only the default)/i.test(message) && /\btemperature\b/i.test(message) ? 'temperature' : null
+}
+
 export function notAModel(message: string): VpError {
   return new VpError('model.protocol', message, { next: ['check VP_MODEL_BASE_URL'] })
 }

@@ -12,7 +12,7 @@ import { eventData } from './event-lines.ts'
 import { acceptedType, jsonObject, textOf as text, wholeBody } from './bodies.ts'
 import { saidWindow } from './compatible-server.ts'
 import { promptWatch } from './cut-prompts.ts'
-import { brokeOff, elsewhere, notAModel } from './failures.ts'
+import { brokeOff, elsewhere, notAModel, refusedParameter } from './failures.ts'
 import { poster } from './http.ts'
 import type { ProviderOptions } from './index.ts'
 
@@ -24,10 +24,13 @@ export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Pro
   let measured: Promise<number | null> | null = null
   const window = () => (measured ??= Promise.resolve(typeof options.window === 'number' ? options.window : (options.measuredWindow?.('') ?? null)))
   let isWithoutTools = false
+  /** What the server has refused once is not sent again. */
+  const refused = new Set<string>()
   const ask = async (...[request, place, signal, onProgress]: Parameters<Provider['answer']>) => {
-    const body = JSON.stringify(wireRequest(spec.model, isWithoutTools ? toolsInWords(request) : request))
+    const body = JSON.stringify(wireRequest(spec.model, isWithoutTools ? toolsInWords(request) : request, refused))
     const answer = await answerOf(
       async (all, until, heard) => {
+        if (refused.has('temperature')) all.notAsAsked.push('temperature')
         const response = await post({ url: `${spec.baseUrl}/chat/completions`, headers, body, signal: until })
         heard(0)
         await collect(all, response, endpoint, heard)
@@ -46,12 +49,16 @@ export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Pro
     endpoint,
     window: async (signal) => (await window()) ?? saidWindow(post, spec, headers, signal),
     async answer(...asked) {
-      try {
-        return await ask(...asked)
-      } catch (thrown) {
-        if (isWithoutTools || !isVpError(thrown) || !NO_TOOLS.test(thrown.message)) throw thrown
-        isWithoutTools = true
-        return ask(...asked)
+      for (;;) {
+        try {
+          return await ask(...asked)
+        } catch (thrown) {
+          if (!isVpError(thrown)) throw thrown
+          const parameter = refusedParameter(thrown)
+          if (parameter !== null && !refused.has(parameter)) refused.add(parameter)
+          else if (!isWithoutTools && NO_TOOLS.test(thrown.message)) isWithoutTools = true
+          else throw thrown
+        }
       }
     },
   }
@@ -60,12 +67,12 @@ export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Pro
 /** Servers that were not started for tools, in their own words: llama.cpp's (two), vLLM's, Ollama's. */
 const NO_TOOLS = /tools param requires --jinja|Unsupported param: tools|requires --enable-auto-tool-choice|does not support tools/
 
-function wireRequest(model: string, request: ModelRequest): object {
+function wireRequest(model: string, request: ModelRequest, refused: ReadonlySet<string>): object {
   const tools = request.tools.map(({ name, description, schema }) => ({ type: 'function', function: { name, description, parameters: schema } }))
   return {
     model,
-    max_tokens: request.max_tokens,
-    temperature: request.temperature,
+    [refused.has('max_tokens') ? 'max_completion_tokens' : 'max_tokens']: request.max_tokens,
+    ...(refused.has('temperature') ? {} : { temperature: request.temperature }),
     messages: request.messages.map(wireMessage),
     ...(tools.length > 0 ? { tools } : {}),
     stream: true,

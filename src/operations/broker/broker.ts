@@ -8,10 +8,11 @@ import { appendReceipt } from '../../ledger/receipts.ts'
 import { select, type Candidate, type Drop, type Selecting } from '../../models/broker/select.ts'
 import { requirementOf, sizeOf, taskKindOf, type TaskShape } from '../../models/broker/task-kind.ts'
 import type { ModelSpec } from '../../models/choose.ts'
-import type { Provider } from '../../models/contract.ts'
+import type { CallParameters, Provider } from '../../models/contract.ts'
 import type { ModelFacts } from '../../models/facts.ts'
 import type { MeterOptions } from '../../models/meter.ts'
 import { requirementsOf } from '../../models/policy/load.ts'
+import { laneParameters, parametersOf } from '../../models/policy/parameters.ts'
 import type { NamedModel, PolicyFile } from '../../models/policy/schema.ts'
 import type { Price } from '../../models/prices.ts'
 import type { Kit } from '../kit.ts'
@@ -51,6 +52,9 @@ export interface Broker {
   readonly policy_version: string
   readonly escalateAfter: number
   readonly allowUnknownPrice: boolean
+  /** How answers are asked for: outside of tasks, and in lanes where that is not the default. */
+  readonly parameters: CallParameters
+  readonly lane_parameters: Readonly<Record<string, CallParameters>> | null
   /** Throws `model.no_eligible_tier` with the reason of each tier. */
   choose(wanted: Wanted): Promise<Chosen>
 }
@@ -68,6 +72,8 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
     policy_version: policy.version,
     escalateAfter: policy.escalate_after_failed_gates ?? 2,
     allowUnknownPrice,
+    parameters: parametersOf(policy, null),
+    lane_parameters: laneParameters(policy),
     async choose(wanted) {
       const known = await knownNow(kit, policy, { root, isSet })
       // Without a policy of their own nobody has said where code may go when what is here fails.
@@ -122,7 +128,7 @@ async function askedOf(
   return {
     requirement: requirementOf(requirementsOf(policy), kind),
     tokens_in: size.request,
-    tokens_out: MAX_ANSWER,
+    tokens_out: parametersOf(policy, wanted.lane).max_tokens,
     task_tokens: size.task,
     tiers: known.tiers,
     override: lane ? { candidate: await known.candidateFor(lane), constraints: lane.constraints ?? {} } : null,
@@ -135,9 +141,6 @@ async function askedOf(
     ...(wanted.tried ? { tried: wanted.tried } : {}),
   }
 }
-
-/** What the agent allows one answer. */
-const MAX_ANSWER = 4096
 
 function chosenOf(
   policy: PolicyFile,

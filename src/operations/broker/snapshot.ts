@@ -14,7 +14,11 @@ export interface Snapshot {
   readonly model: string
   readonly model_digest: string | null
   readonly template_sha: string | null
+  /** As the server has them set. */
   readonly parameters: Readonly<Record<string, string>>
+  /** As the call asked; null: the model does not take it. */
+  readonly temperature: number | null
+  readonly max_tokens: number
   readonly endpoint: { readonly host: string; readonly class: 'loopback' | 'remote' }
   readonly policy_version: string | null
   readonly capability_results: Readonly<Record<string, boolean>>
@@ -35,7 +39,12 @@ export function factsOnce(spec: Pick<ModelSpec, 'baseUrl' | 'model' | 'endpoint'
   return () => (asked ??= spec === null ? Promise.resolve(NO_FACTS) : modelFacts(spec, new AbortController().signal))
 }
 
-export function snapshotOf(provider: Pick<Provider, 'name' | 'model' | 'endpoint'>, source: Omit<SnapshotSource, 'facts'>, facts: ModelFacts): Snapshot {
+export function snapshotOf(
+  provider: Pick<Provider, 'name' | 'model' | 'endpoint'>,
+  source: Omit<SnapshotSource, 'facts'>,
+  facts: ModelFacts,
+  { temperature, max_tokens }: Pick<Snapshot, 'temperature' | 'max_tokens'>,
+): Snapshot {
   return {
     tier: source.tier,
     provider: provider.name,
@@ -43,6 +52,8 @@ export function snapshotOf(provider: Pick<Provider, 'name' | 'model' | 'endpoint
     model_digest: facts.digest,
     template_sha: facts.template_sha,
     parameters: facts.parameters,
+    temperature,
+    max_tokens,
     endpoint: { host: provider.endpoint.host, class: provider.endpoint.loopback ? 'loopback' : 'remote' },
     policy_version: source.policy_version,
     capability_results: source.capability_results,

@@ -7,7 +7,7 @@ import { isAbsolute, join, relative } from 'node:path'
 import { parseQuestions, parseTasks, questionsRequest, tasksRequest } from '../../agent/decompose.ts'
 import { isVpError, VpError } from '../../core/errors.ts'
 import { sha256 } from '../../core/json.ts'
-import type { ModelRequest } from '../../models/contract.ts'
+import { DEFAULT_PARAMETERS, type CallParameters, type ModelRequest } from '../../models/contract.ts'
 import { meteredProvider } from '../../models/meter.ts'
 import type { PlanTask, ProjectFile, Question } from '../../plms/contract/types.ts'
 import { transition } from '../../plms/embedded/lifecycle.ts'
@@ -183,7 +183,7 @@ async function planner(
   scene: Scene,
   project: ProjectFile,
   usage: { tokens: number; cost: number | null },
-): Promise<(request: ModelRequest, turn: number) => Promise<string>> {
+): Promise<(question: Omit<ModelRequest, keyof CallParameters>, turn: number) => Promise<string>> {
   const { kit, tree, caller, signal } = scene
   const model = await openModel(kit, tree.root, caller)
   const { price } = model
@@ -206,8 +206,9 @@ async function planner(
       allowUnknownPrice: kit.config.allow_unknown_price,
     },
   )
-  return async (request, turn) => {
-    const answer = await provider.answer(request, { task: 'plan', attempt: 1, turn }, signal)
+  const parameters = model.broker?.parameters ?? DEFAULT_PARAMETERS
+  return async (question, turn) => {
+    const answer = await provider.answer({ ...question, ...parameters }, { task: 'plan', attempt: 1, turn }, signal)
     usage.tokens += answer.usage.tokens_in + answer.usage.tokens_out + answer.usage.tokens_think
     return answer.text
   }

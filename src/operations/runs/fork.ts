@@ -92,6 +92,7 @@ export async function seedOf(kit: Kit, source: RunScene, { state, task, events, 
     base,
     origin,
     ...(state.context ? { context: state.context } : {}),
+    ...(state.parameters ? { parameters: state.parameters } : {}),
     prepare: async (to) => {
       if (task.carry_tree !== null) await copyTree(kit, gitDir, to, task.carry_tree)
     },

@@ -5,15 +5,13 @@ import { goalMessage, type LastAttempt } from '../../agent/prompt.ts'
 import { PROMPTS } from '../../agent/prompts.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import { conventionWords } from '../../workspace/commit-convention.ts'
+import { DEFAULT_PARAMETERS } from '../../models/contract.ts'
 import { treePaths } from '../../workspace/git.ts'
 import type { Kit } from '../kit.ts'
 import { testWords } from './gate.ts'
 import { readInstructions, type Instructions } from './instructions.ts'
 import type { RunScene } from './run-scene.ts'
 import type { RunTree } from './trees.ts'
-
-/** Of one answer. */
-const MAX_TOKENS = 4096
 
 export interface AttemptInput {
   readonly input: AgentInput
@@ -46,7 +44,7 @@ export async function attemptInput(kit: Kit, run: RunScene, state: RunState, tas
       opening: { system: PROMPTS.system, goal: text(goal), words: [text(payload.goal)], files: payload.files },
       place: { task: `T${payload.n}`, attempt: task.attempt },
       maxTurns: kit.config.max_turns,
-      maxTokensPerCall: MAX_TOKENS,
+      parameters: state.parameters?.[lane] ?? DEFAULT_PARAMETERS,
       window: state.context ?? WINDOW_POLICY,
     },
   }

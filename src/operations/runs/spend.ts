@@ -202,6 +202,8 @@ async function writeSettlement(
   }
   const before = facts === null ? null : await keepFacts(tx, modelKey(provider), facts, kit.clock.now())
   if (before !== null && facts !== null) await writeDrift(tx, kit, { purse, provider }, place, { was: before, is: facts.digest ?? '' })
+  const left = answer?.not_as_asked ?? []
+  const asked = { temperature: left.includes('temperature') ? null : settlement.request.temperature, max_tokens: settlement.request.max_tokens }
   const detail: Json = {
     ...projectOf(purse),
     provider: provider.name,
@@ -212,9 +214,9 @@ async function writeSettlement(
     calls: answer?.calls.map((call) => call.name) ?? [],
     finish: answer?.finish ?? null,
     usage_source: settlement.usage_source,
-    temperature: settlement.request.temperature,
-    max_tokens: settlement.request.max_tokens,
-    ...(source && facts ? { snapshot: snapshotJson(snapshotOf(provider, source, facts)) } : {}),
+    ...asked,
+    ...(left.length > 0 ? { not_as_asked: [...left] } : {}),
+    ...(source && facts ? { snapshot: snapshotJson(snapshotOf(provider, source, facts, asked)) } : {}),
   }
   await appendReceipt(tx, kit, {
     ...receiptPlace(purse, place),

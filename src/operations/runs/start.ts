@@ -11,12 +11,13 @@ import { runId as mintRunId, taskId as mintTaskId, type RunId, type TaskId } fro
 import { isoUtc } from '../../core/ports.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
 import type { ProviderName } from '../../models/choose.ts'
+import { DEFAULT_PARAMETERS } from '../../models/contract.ts'
 import { presetOf } from '../../models/policy/presets.ts'
 import { lastMeasuredWindow } from '../measured-window.ts'
 import { checkPassport, printDocument, type Passport } from '../../ledger/passport.ts'
 import { appendReceipt } from '../../ledger/receipts.ts'
 import type { JobCard, RunKind } from '../../pas/contract/types.ts'
-import type { Caps, ContextWindow, ForkOrigin, RunState } from '../../pas/embedded/reducer/state.ts'
+import type { Caps, ContextWindow, ForkOrigin, LaneParameters, RunState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents, type EventDraft } from '../../pas/embedded/run-store.ts'
 import type { PlanTask, ProjectFile } from '../../plms/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
@@ -36,7 +37,14 @@ export interface StartRequest {
   readonly kind: RunKind
   readonly origin?: 'do'
   readonly caps: Caps
-  readonly model: { readonly name: string; readonly model: string; readonly host: string; readonly tier: string; readonly snapshot?: Json }
+  readonly model: {
+    readonly name: string
+    readonly model: string
+    readonly host: string
+    readonly tier: string
+    readonly snapshot?: Json
+    readonly parameters?: LaneParameters
+  }
   /** A rehearsal runs some tasks only; absent: all leaves. */
   readonly only?: readonly number[]
   /** Of a fork: what it is given of the run that it comes from. */
@@ -49,6 +57,7 @@ export interface ForkSeed {
   readonly base: string
   readonly origin: ForkOrigin
   readonly context?: ContextWindow
+  readonly parameters?: LaneParameters
   /** Into the new run's repository. */
   prepare(gitDir: string): Promise<void>
   /** Between the cards and the run's start. */
@@ -80,6 +89,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
   const directory = runDirectory(kit, runId)
   const cards = jobCards(kit, request, runId)
   const window = await windowOf(kit, request.model)
+  const parameters = parametersOf(request)
   const facts = { runId, commit: base, backend: sandbox.backend.name, weaknesses: sandbox.weaknesses }
   const passport = redactTexts(await makePassport(kit, request, facts), kit.redactText)
   kit.point('start.passport')
@@ -117,6 +127,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
           expect_tasks: cards.length,
           max_attempts: kit.config.max_attempts,
           context: request.fork?.context ?? window,
+          ...(parameters ? { parameters } : {}),
           base,
         },
         ...cards.map((card) => ({ type: 'card_submitted' as const, card })),
@@ -153,6 +164,11 @@ async function windowOf(kit: Kit, { name, model, host }: StartRequest['model']):
   return { ...kit.config.context, window_tokens: Math.min(window_tokens, measured ?? presetOf(model)?.window_tokens ?? window_tokens) }
 }
 
+/** A fork asks as the run that it comes from: its first requests are that one's. */
+function parametersOf({ fork, model }: StartRequest): LaneParameters | undefined {
+  return fork ? fork.parameters : model.parameters
+}
+
 function jobCards(kit: Kit, request: StartRequest, runId: RunId): JobCard[] {
   const leaves = leafTasks(request.plan.tasks).filter((task) => request.only === undefined || request.only.includes(task.n))
   const ids = new Map<number, TaskId>(leaves.map((task) => [task.n, mintTaskId(kit.random)]))
@@ -177,6 +193,7 @@ async function makePassport(
   facts: { runId: string; commit: string; backend: string; weaknesses: readonly string[] },
 ): Promise<Passport> {
   const { model, plan } = request
+  const lanesAsked = parametersOf(request)
   const lanes = Object.fromEntries([...new Set(plan.tasks.map((task: PlanTask) => task.pas_lane))].map((lane) => [lane, `${model.name}:${model.model}`]))
   return checkPassport({
     version: 1,
@@ -185,7 +202,7 @@ async function makePassport(
     run_kind: request.kind,
     provider_matrix: { [`${model.name}/${model.model}`]: model.model },
     providers: { lanes, endpoint: model.host, tier: model.tier, ...(model.snapshot === undefined ? {} : { snapshot: model.snapshot }) },
-    capabilities: { tool_call: 'assumed', temperature: 0, max_tokens: 4096 },
+    capabilities: { tool_call: 'assumed', ...DEFAULT_PARAMETERS, ...(lanesAsked ? { lanes: lanesAsked } : {}) },
     prd_sha: plan.prd_sha.slice(0, 16),
     prd_sha256: plan.prd_sha,
     plan_sha: plan.sha,

@@ -20,6 +20,7 @@ export function newRun(event: Extract<RunEvent, { type: 'run_created' }>): RunSt
     expect_tasks: event.expect_tasks,
     max_attempts: event.max_attempts,
     ...(event.context ? { context: event.context } : {}),
+    ...(event.parameters ? { parameters: event.parameters } : {}),
     base: event.base,
     head: event.base,
     merging: null,

@@ -30,6 +30,9 @@ export interface ContextWindow {
   readonly hard_stop: number
 }
 
+/** By lane; one that is not there has the default. */
+export type LaneParameters = Readonly<Record<string, { readonly temperature: number; readonly max_tokens: number }>>
+
 /** Where a fork goes on from. */
 export interface ForkOrigin {
   readonly run_id: string
@@ -87,6 +90,8 @@ export interface RunState {
   readonly max_attempts: number
   /** How conversations fill the model's window: the same when the run is resumed or replayed. Absent: the default. */
   readonly context?: ContextWindow
+  /** How a lane's answers are asked for: the same when the run is resumed, forked or replayed. Absent: the default. */
+  readonly parameters?: LaneParameters
   readonly base: string
   /** Commit that the run branch points to. */
   readonly head: string
@@ -126,6 +131,7 @@ export type RunEvent = { readonly ts: number } & (
       readonly expect_tasks: number
       readonly max_attempts: number
       readonly context?: ContextWindow
+      readonly parameters?: LaneParameters
       readonly base: string
     }
   | { readonly type: 'card_submitted'; readonly card: JobCard }
