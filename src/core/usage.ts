@@ -24,6 +24,8 @@ export interface Usage {
   readonly tokens_out: number
   readonly tokens_think: number
   readonly tokens_cached: number
+  /** Absent: none. */
+  readonly tokens_cache_write?: number
   readonly tokens_tool_use: number
   /** null: the price is unknown, which is not zero. */
   readonly cost_micro_usd: number | null

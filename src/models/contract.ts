@@ -45,6 +45,8 @@ export interface ModelUsage {
   readonly tokens_out: number
   readonly tokens_think: number
   readonly tokens_cached: number
+  /** Of `tokens_in`, written to a cache that bills for it. Absent: none. */
+  readonly tokens_cache_write?: number
   readonly tokens_tool_use: number
 }
 
@@ -79,6 +81,8 @@ export interface Provider {
   readonly name: string
   readonly model: string
   readonly endpoint: Endpoint
+  /** Prompts are marked for the server's cache: what is written there costs more than other input. */
+  readonly marksCache?: boolean
   /** Tokens that prompt and answer may have together: measured, set or said by the server. Absent or null: nobody knows. Throws `model.*`. */
   window?(signal: AbortSignal): Promise<number | null>
   /** Throws `model.*`; never returns half an answer. `onProgress` gets the tokens so far and must not throw. */

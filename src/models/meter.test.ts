@@ -15,7 +15,7 @@ const ANSWER: ModelAnswer = {
 }
 const PRICED: MeterOptions = { price: { in_per_million_usd: 2, out_per_million_usd: 10 }, tier: 'API-Premium', allowUnknownPrice: false, retryBaseMs: 1 }
 
-function metered(options: MeterOptions, change: Partial<MeterPorts> = {}, answer: Provider['answer'] = async () => ANSWER) {
+function metered(options: MeterOptions, change: Partial<MeterPorts> = {}, answer: Provider['answer'] = async () => ANSWER, also: Partial<Provider> = {}) {
   const held: { tokens: number; micro_usd: number }[] = []
   const settled: Settlement[] = []
   const asked: ModelRequest[] = []
@@ -34,6 +34,7 @@ function metered(options: MeterOptions, change: Partial<MeterPorts> = {}, answer
     name: 'p',
     model: 'm',
     endpoint: { host: 'h', loopback: false },
+    ...also,
     answer: (request, ...rest) => (asked.push(request), answer(request, ...rest)),
   }
   const ask = () => meteredProvider(ports, provider, options).answer(REQUEST, { task: 'T1', attempt: 1, turn: 1 }, new AbortController().signal)
@@ -47,6 +48,16 @@ test('the worst case is held: the whole answer that may come, at its price', asy
   assert.ok(worst && worst.tokens > REQUEST.max_tokens && worst.tokens < REQUEST.max_tokens + 100, JSON.stringify(worst))
   assert.ok(worst.micro_usd > 10 * REQUEST.max_tokens, JSON.stringify(worst))
   assert.equal(settled[0]?.usage.cost_micro_usd, 100 * 2 + 15 * 10)
+})
+
+test('where prompts are marked for a cache, the worst case is that all of it is written there', async () => {
+  const plain = metered(PRICED)
+  const marking = metered(PRICED, {}, undefined, { marksCache: true })
+  await plain.ask()
+  await marking.ask()
+  const output = 10 * REQUEST.max_tokens
+  const [before, now] = [plain.held[0]?.micro_usd ?? 0, marking.held[0]?.micro_usd ?? 0]
+  assert.equal(now - output, Math.ceil((before - output) * 1.25))
 })
 
 test('a secret is masked before the request is sent, and before it is kept', async () => {

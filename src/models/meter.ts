@@ -92,7 +92,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         throw new VpError('budget.price_unknown', `the price of ${provider.name}:${provider.model} is unknown, so no budget could hold`, {
           next: [`add "prices" for ${provider.model} to the user configuration (vp config show)`, 'vp model list'],
         })
-      const worst = worstCase(outbound, options.price)
+      const worst = worstCase(outbound, options.price, provider.marksCache === true)
       let hold: string | null = await ports.hold(worst, signal)
       const startedAt = ports.monotonic()
       const reading = provider.endpoint.loopback ? ports.power?.() : undefined
@@ -139,19 +139,15 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
 
 interface WorstCase {
   readonly tokens: number
-  readonly tokens_in: number
-  readonly tokens_out: number
+  readonly usage: ModelUsage
   readonly micro_usd: number
 }
 
-function worstCase(request: ModelRequest, price: Price | null): WorstCase {
+/** The longest answer, with the cache cold: all that is sent is written to it where it is marked. */
+function worstCase(request: ModelRequest, price: Price | null, marksCache: boolean): WorstCase {
   const tokens_in = Math.ceil(estimateTokens(JSON.stringify(request)) * 1.1)
-  return {
-    tokens: tokens_in + request.max_tokens,
-    tokens_in,
-    tokens_out: request.max_tokens,
-    micro_usd: costMicroUsd(price, { tokens_in, tokens_out: request.max_tokens, tokens_think: 0 }) ?? 0,
-  }
+  const usage: ModelUsage = { ...NOTHING, tokens_in, tokens_out: request.max_tokens, ...(marksCache ? { tokens_cache_write: tokens_in } : {}) }
+  return { tokens: tokens_in + request.max_tokens, usage, micro_usd: costMicroUsd(price, usage) ?? 0 }
 }
 
 const NOTHING: ModelUsage = { tokens_in: 0, tokens_out: 0, tokens_think: 0, tokens_cached: 0, tokens_tool_use: 0 }
@@ -161,7 +157,7 @@ function spentBy(error: VpError | null, worst: WorstCase): { readonly usage: Mod
   const spent = error?.details.data?.['spent'] as SpentByFailure | undefined
   if (spent === undefined || spent === 'nothing') return { usage: NOTHING, usage_source: null }
   if (spent !== 'unknown') return { usage: spent, usage_source: 'provider' }
-  return { usage: { ...NOTHING, tokens_in: worst.tokens_in, tokens_out: worst.tokens_out }, usage_source: 'worst_case' }
+  return { usage: worst.usage, usage_source: 'worst_case' }
 }
 
 function priced(usage: ModelUsage, { model, endpoint }: Provider, options: MeterOptions, durationMs: number, metered: Metered | null): Usage {

@@ -13,6 +13,10 @@ export interface Price {
   /** Micro-USD per million tokens = USD per token × 1e12; kept as USD per million. */
   readonly in_per_million_usd: number
   readonly out_per_million_usd: number
+  /** Absent: what comes from a cache costs as other input does. */
+  readonly cached_per_million_usd?: number
+  /** Absent: `CACHE_WRITE` times that of other input. */
+  readonly cache_write_per_million_usd?: number
   /** Absent: thinking is billed as output. */
   readonly think_per_million_usd?: number
 }
@@ -30,13 +34,19 @@ export const tablePrice: PriceOf = async (provider, model) => {
   const { calcPrice } = await import('@pydantic/genai-prices')
   // Some prices rise with the length of the input: both are asked for a request of the same ordinary length.
   const length = 100_000
-  const one = (output_tokens: number) =>
-    calcPrice({ input_tokens: length, output_tokens }, model, { providerId: TABLE_NAMES[provider] ?? provider })?.total_price
+  const one = (output_tokens: number, cache: object = {}) =>
+    calcPrice({ input_tokens: length, output_tokens, ...cache }, model, { providerId: TABLE_NAMES[provider] ?? provider })?.total_price
   try {
     const [input, both] = [one(0), one(length)]
+    const [cached, written] = [one(0, { cache_read_tokens: length }), one(0, { cache_write_tokens: length })]
     if (input === undefined || both === undefined || both === 0) return null
     const perMillion = (usd: number) => Math.round(usd * (1_000_000 / length) * 1e6) / 1e6
-    return { in_per_million_usd: perMillion(input), out_per_million_usd: perMillion(both - input) }
+    return {
+      in_per_million_usd: perMillion(input),
+      out_per_million_usd: perMillion(both - input),
+      ...(cached === undefined || cached === input ? {} : { cached_per_million_usd: perMillion(cached) }),
+      ...(written === undefined || written === input ? {} : { cache_write_per_million_usd: perMillion(written) }),
+    }
   } catch {
     return null // a table without the model is the same as no price
   }
@@ -44,9 +54,17 @@ export const tablePrice: PriceOf = async (provider, model) => {
 
 export const FREE: Price = { in_per_million_usd: 0, out_per_million_usd: 0 }
 
-/** Micro-USD, rounded up; thinking is billed as output, the cache is assumed cold. */
-export function costMicroUsd(price: Price | null, usage: Pick<ModelUsage, 'tokens_in' | 'tokens_out' | 'tokens_think'>): number | null {
+/** Of five minutes, times the price of input. Source: Anthropic, "Prompt caching". */
+const CACHE_WRITE = 1.25
+
+/** Micro-USD, rounded up; thinking is billed as output. */
+export function costMicroUsd(price: Price | null, usage: Omit<ModelUsage, 'tokens_tool_use'>): number | null {
   if (!price) return null
   const { in_per_million_usd: input, out_per_million_usd: output, think_per_million_usd: think = output } = price
-  return Math.ceil(usage.tokens_in * input + usage.tokens_out * output + usage.tokens_think * think)
+  const { cached_per_million_usd: read = input, cache_write_per_million_usd: write = input * CACHE_WRITE } = price
+  // Both are counted in `tokens_in`: a server that says more of one than of all is not paid for it.
+  const cached = Math.min(usage.tokens_cached, usage.tokens_in)
+  const written = Math.min(usage.tokens_cache_write ?? 0, usage.tokens_in - cached)
+  const plain = usage.tokens_in - cached - written
+  return Math.ceil(plain * input + cached * read + written * write + usage.tokens_out * output + usage.tokens_think * think)
 }

@@ -134,6 +134,7 @@ export function providerOptions(kit: Pick<Kit, 'env' | 'paths' | 'config' | 'sto
     proxyEnv: kit.env,
     measuredWindow: (digest) => measuredWindow(kit, spec, digest),
     ...(spec.provider === 'llama_cpp' ? { inProcess } : {}),
+    ...(spec.provider === 'anthropic' ? { caching: policyInForce(kit).policy.cost_optimization?.enable_caching ?? true } : {}),
   }
 }
 

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { WIRES } from '../fixtures/model-wires.ts'
+import { startVendor } from '../servers/vendors.ts'
 import { startScriptedServer, type ScriptedAnswer, type ScriptedServer, type WireRequest } from '../../src/models/scripted-server.ts'
 import { call, git, makePlace, receiptsOf, turnOf, vp, vpJson, type Place } from '../e2e/kit.ts'
 
@@ -135,6 +137,25 @@ test('temperature and length of the lane go out, are in receipts and snapshot, a
   breakAgain(place)
   assert.equal((await vp(place, ['do', 'make add add'])).code, 0)
   assert.deepEqual([server.requests[5]?.temperature, server.requests[5]?.max_tokens], [0, 4096])
+})
+
+test('enable_caching is what the policy says, true where it says nothing', async (t) => {
+  const server = await startVendor('anthropic', 'k-0123456789', () => ({ text: 'no', usage: { in: 9, out: 1, think: 0, cached: 0 } }))
+  t.after(() => server.close())
+  const place = makePlace(t, FILES, undefined, { ANTHROPIC_API_KEY: 'k-0123456789' })
+  const model = { provider: 'anthropic', model: WIRES.anthropic.model, endpoint: `${server.url}/v1` }
+  for (const [n, cost_optimization] of [{}, { enable_caching: false }].entries()) {
+    policyAt(place, { version: `2026-11-29-10${n}`, default_provider: model, cost_optimization })
+    await vp(place, ['do', `make add add ${n}`])
+  }
+  const marked = server.came.filter(({ path }) => path === '/v1/messages').map(({ body }) => body.includes('"cache_control"'))
+  assert.ok(marked.length > 2 && marked.includes(true) && marked.includes(false), String(marked))
+  assert.equal(marked.lastIndexOf(true) + 1, marked.indexOf(false), `those of the first run, and no others: ${marked.join()}`)
+  const calls = (await receiptsOf(place)).filter(({ op, outcome }) => op === 'model.call' && outcome === 'ok')
+  assert.deepEqual(
+    calls.map(({ detail }) => (detail as { caching?: boolean }).caching === true),
+    marked,
+  )
 })
 
 test('a gate that failed twice brings the next tier, once; one that failed once does not', async (t) => {

@@ -1,19 +1,32 @@
 /**
  * Any AI SDK language model (specification v4) as our provider. No retries here: see `retry.ts`.
  */
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4FinishReason, LanguageModelV4Message, SharedV4Warning } from '@ai-sdk/provider'
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4FinishReason,
+  LanguageModelV4Message,
+  SharedV4ProviderOptions,
+  SharedV4Warning,
+} from '@ai-sdk/provider'
 import { isVpError } from '../../core/errors.ts'
 import type { Message, ModelRequest, Provider } from '../contract.ts'
 import { answerOf, usageOf, type Collected, type WireOptions } from './answer.ts'
 import { refusedParameter } from './failures.ts'
 
-export function adaptLanguageModel(model: LanguageModelV4, options: WireOptions & { readonly name: string }): Provider {
+export interface AdapterOptions extends WireOptions {
+  readonly name: string
+  /** How a message is marked for the server's cache; absent: not at all. */
+  readonly cacheMark?: SharedV4ProviderOptions | undefined
+}
+
+export function adaptLanguageModel(model: LanguageModelV4, options: AdapterOptions): Provider {
   let takesTemperature = true
   const ask = (...[request, place, signal, onProgress]: Parameters<Provider['answer']>) =>
     answerOf(
       (all, until, heard) => {
         if (!takesTemperature) all.notAsAsked.push('temperature')
-        return collect(all, model, { ...callOptions(request, takesTemperature), abortSignal: until }, heard)
+        return collect(all, model, { ...callOptions(request, takesTemperature, options.cacheMark), abortSignal: until }, heard)
       },
       options,
       request,
@@ -24,6 +37,7 @@ export function adaptLanguageModel(model: LanguageModelV4, options: WireOptions 
     name: options.name,
     model: model.modelId,
     endpoint: options.endpoint,
+    ...(options.cacheMark ? { marksCache: true } : {}),
     async answer(...asked) {
       try {
         return await ask(...asked)
@@ -58,7 +72,13 @@ async function collect(all: Collected, model: LanguageModelV4, call: LanguageMod
       case 'finish': {
         const { inputTokens, outputTokens } = part.usage
         all.finish = finishOf(part.finishReason)
-        all.usage = usageOf({ input: inputTokens.total, output: outputTokens.total, think: outputTokens.reasoning, cached: inputTokens.cacheRead })
+        all.usage = usageOf({
+          input: inputTokens.total,
+          output: outputTokens.total,
+          think: outputTokens.reasoning,
+          cached: inputTokens.cacheRead,
+          written: inputTokens.cacheWrite,
+        })
         break
       }
       case 'error':
@@ -82,9 +102,9 @@ function notTaken(warnings: readonly SharedV4Warning[]): string[] {
   return warnings.flatMap((one) => ('feature' in one ? (names[one.feature] ?? []) : []))
 }
 
-function callOptions(request: ModelRequest, withTemperature: boolean): LanguageModelV4CallOptions {
+function callOptions(request: ModelRequest, withTemperature: boolean, cacheMark: AdapterOptions['cacheMark']): LanguageModelV4CallOptions {
   return {
-    prompt: request.messages.map(toPrompt).reduce<LanguageModelV4Message[]>(joined, []),
+    prompt: marked(request.messages.map(toPrompt).reduce<LanguageModelV4Message[]>(joined, []), cacheMark),
     maxOutputTokens: request.max_tokens,
     ...(withTemperature ? { temperature: request.temperature } : {}),
     ...(request.tools.length > 0
@@ -98,6 +118,16 @@ function callOptions(request: ModelRequest, withTemperature: boolean): LanguageM
         }
       : {}),
   }
+}
+
+/**
+ * System and tools stay, a conversation grows: marks stand behind the system prompt, and behind the last two messages of ours,
+ * so that each request finds what the one before it wrote.
+ */
+function marked(prompt: LanguageModelV4Message[], providerOptions: AdapterOptions['cacheMark']): LanguageModelV4Message[] {
+  if (!providerOptions) return prompt
+  const ours = prompt.flatMap(({ role }, index) => (role === 'user' || role === 'tool' ? [index] : [])).slice(-2)
+  return prompt.map((message, index) => (message.role === 'system' || ours.includes(index) ? { ...message, providerOptions } : message))
 }
 
 /** Results of one turn's calls are one message: Gemini wants as many parts in it as there were calls. */

@@ -143,10 +143,11 @@ export interface ReportedTokens {
   readonly output: unknown
   readonly think: unknown
   readonly cached: unknown
+  readonly written?: unknown
 }
 
 /** What a server told of its use; null where it did not tell the two sums. `output` holds the thinking. */
-export function usageOf({ input, output, think, cached }: ReportedTokens): ModelUsage | null {
+export function usageOf({ input, output, think, cached, written }: ReportedTokens): ModelUsage | null {
   if (typeof input !== 'number' || typeof output !== 'number') return null
   const whole = (value: unknown) => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0)
   return {
@@ -154,6 +155,7 @@ export function usageOf({ input, output, think, cached }: ReportedTokens): Model
     tokens_out: Math.max(0, whole(output) - whole(think)),
     tokens_think: whole(think),
     tokens_cached: whole(cached),
+    ...(whole(written) > 0 ? { tokens_cache_write: whole(written) } : {}),
     tokens_tool_use: 0,
   }
 }

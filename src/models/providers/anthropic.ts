@@ -8,5 +8,6 @@ import type { ProviderOptions } from './index.ts'
 
 export function anthropic(spec: ModelSpec, options: ProviderOptions): Provider {
   const sdk = createAnthropic({ baseURL: spec.baseUrl, apiKey: spec.apiKey ?? '', fetch: eventStreamFetch(spec.endpoint, options.proxyEnv) })
-  return adaptLanguageModel(sdk.languageModel(spec.model), { name: 'anthropic', endpoint: spec.endpoint, ...options })
+  const cacheMark = options.caching === false ? undefined : { anthropic: { cacheControl: { type: 'ephemeral' } } }
+  return adaptLanguageModel(sdk.languageModel(spec.model), { name: 'anthropic', endpoint: spec.endpoint, cacheMark, ...options })
 }

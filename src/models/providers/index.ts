@@ -16,6 +16,8 @@ export interface ProviderOptions {
   readonly window?: number | 'stock' | undefined
   /** How calls were found in the words of an answer. */
   readonly onDialects?: ((dialects: readonly string[]) => void) | undefined
+  /** false: prompts are not marked for the server's cache, where that is ours to say. */
+  readonly caching?: boolean | undefined
   /** Of llama.cpp in this process. */
   readonly inProcess?: InProcess | undefined
   /** The window that was measured of the model of this digest ('' where the server tells none) at this endpoint, or null. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { WIRES } from '../../../test/fixtures/model-wires.ts'
 import { json, serve, type Served } from '../../../test/servers/serve.ts'
+import { startVendor } from '../../../test/servers/vendors.ts'
 import { chooseModel } from '../choose.ts'
 import type { ModelRequest, Provider } from '../contract.ts'
 import { openProvider } from './index.ts'
@@ -68,4 +69,36 @@ test('what is taken as asked is not mentioned', async (t) => {
   const { bodies, setting } = await strict(t, 'openai_compatible:x', () => null)
   assert.equal('not_as_asked' in (await ask(await open(setting), 1)), false)
   assert.deepEqual([bodies[0]?.['temperature'], bodies[0]?.['max_tokens']], [0.5, 300])
+})
+
+test('anthropic: the system prompt and our last two messages are marked for its cache, unless nobody wants that', async (t) => {
+  const answer = { text: 'hello', usage: { in: 5, out: 2, think: 0, cached: 3 } }
+  const server = await startVendor('anthropic', 'k-0123456789', () => answer)
+  t.after(() => server.close())
+  const { spec } = chooseModel(
+    { VP_MODEL: `anthropic:${WIRES.anthropic.model}`, VP_MODEL_BASE_URL: `${server.url}/v1`, VP_MODEL_API_KEY: 'k-0123456789' },
+    null,
+  )
+  const call = { id: 't1c1', name: 'read', arguments: {} }
+  const request: ModelRequest = {
+    ...REQUEST,
+    messages: [
+      { role: 'system', text: 'You are an engineer.' },
+      { role: 'user', text: 'one' },
+      { role: 'assistant', text: 'first', calls: [] },
+      { role: 'user', text: 'two' },
+      { role: 'assistant', text: '', calls: [call] },
+      { role: 'tool', call_id: call.id, name: call.name, text: 'three' },
+    ],
+  }
+  for (const caching of [undefined, false]) {
+    const provider = await openProvider(spec, { stallMs: 3000, caching })
+    const { usage } = await provider.answer(request, { task: 'T1', attempt: 1, turn: 1 }, new AbortController().signal)
+    assert.deepEqual([provider.marksCache === true, usage.tokens_cached], [caching === undefined, 3])
+  }
+  const [marked, plain] = server.came.map(({ body }) => JSON.parse(body) as { system: object[]; messages: { content: object[] }[] })
+  const marks = (all: typeof marked) =>
+    [all?.system ?? [], ...(all?.messages.map(({ content }) => content) ?? [])].map((parts) => parts.some((part) => 'cache_control' in part))
+  assert.deepEqual(marks(marked), [true, false, false, true, false, true])
+  assert.deepEqual(marks(plain), [false, false, false, false, false, false])
 })

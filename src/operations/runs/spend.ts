@@ -215,6 +215,7 @@ async function writeSettlement(
     finish: answer?.finish ?? null,
     usage_source: settlement.usage_source,
     ...asked,
+    ...(provider.marksCache ? { caching: true } : {}),
     ...(left.length > 0 ? { not_as_asked: [...left] } : {}),
     ...(source && facts ? { snapshot: snapshotJson(snapshotOf(provider, source, facts, asked)) } : {}),
   }
