@@ -62,12 +62,12 @@ const local = {
   provider: 'openai_compatible:m',
   price: { in_per_million_usd: 0, out_per_million_usd: 0 },
   power_kw: [0.06, 0.12] as const,
-  parallel: 2,
 }
+const locally = { modelOf: () => local, parallel: 2 }
 
 test('a plan without evidence is ± 50 %; with evidence it is narrower; a local model costs nothing', () => {
   const tasks = [task(1, 'Code-Impl'), task(2, 'Code-Impl', [1]), task(3, 'Narrative')]
-  const cold = estimatePlan(tasks, [], local)
+  const cold = estimatePlan(tasks, [], locally)
   const [lo, hi] = cold.total.tokens.ci_90
   assert.ok(Math.abs(hi / cold.total.tokens.mean - 1.5) < 0.01 && Math.abs(lo / cold.total.tokens.mean - 0.5) < 0.01)
   assert.deepEqual([cold.total.method, cold.total.cost_usd.mean, cold.lanes.length], ['prior', 0, 2])
@@ -81,9 +81,21 @@ test('a plan without evidence is ± 50 %; with evidence it is narrower; a local 
     mae_tokens: 1,
     mae_duration_ms: 1,
   }
-  const warm = estimatePlan(tasks, [prior], local)
+  const warm = estimatePlan(tasks, [prior], locally)
   assert.equal(warm.total.method, 'mixed')
   assert.ok((warm.lanes[0]?.tokens.ci_90[1] ?? 0) / (warm.lanes[0]?.tokens.mean ?? 1) < 1.2)
+})
+
+test('each task has the price, the power and the experience of its own model', () => {
+  const tasks = [task(1, 'Code-Impl'), task(2, 'Narrative')]
+  const far = { provider: 'anthropic:m', price: { in_per_million_usd: 3, out_per_million_usd: 15 }, power_kw: null }
+  const both = estimatePlan(tasks, [], { modelOf: ({ pas_lane }) => (pas_lane === 'Narrative' ? far : local), parallel: 1 })
+  const [here, there] = [local, far].map((model) => estimatePlan(tasks, [], { modelOf: () => model, parallel: 1 }))
+  const of = (one: typeof both | undefined, lane: string) => one?.lanes.find((each) => each.lane === lane)
+  assert.deepEqual(of(both, 'Code-Impl'), of(here, 'Code-Impl'))
+  assert.deepEqual(of(both, 'Narrative'), of(there, 'Narrative'))
+  assert.equal(both.total.cost_usd.mean, of(there, 'Narrative')?.cost_usd.mean)
+  assert.equal(both.total.energy_kwh.mean, (of(here, 'Code-Impl')?.energy_kwh.mean ?? 0) + (of(there, 'Narrative')?.energy_kwh.mean ?? 0))
 })
 
 test('a small plan is sampled one a stratum', () => {

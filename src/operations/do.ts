@@ -87,6 +87,8 @@ export const runDo = operation({
       tokens: params.budget_tokens ?? kit.config.do_budget_tokens,
       breach: 'pause' as const,
     }
+    // Before there is a run: a task that no model may do leaves none behind.
+    const { estimate, known } = await estimateWith(kit, plan, model)
     const { state } = await startRun(kit, {
       root: tree.root,
       project: file,
@@ -96,7 +98,6 @@ export const runDo = operation({
       caps,
       model: await passportModel(kit, model),
     })
-    const { estimate, known } = await estimateWith(kit, plan, model)
     const { cost_usd, duration_ms } = estimate.total
     caller.live?.watcher.onPlan?.({
       lane: task.pas_lane,

@@ -158,6 +158,51 @@ test('enable_caching is what the policy says, true where it says nothing', async
   )
 })
 
+test('planning has a kind of its own, and an estimate prices each task with the model that it would get', async (t) => {
+  const plan = {
+    tasks: [
+      { title: 'Make add add', files: ['src/add.js'] },
+      { title: 'Say how in the docs', lane: 'Narrative', files: ['README.md'] },
+    ],
+  }
+  const thinks = await serve(t, (_request, n) => ({ text: JSON.stringify(n === 1 ? { questions: [] } : plan) }))
+  const small = await serve(t, () => ({ text: 'no plan' }))
+  const price = { in_per_1k_usd: 0.01, out_per_1k_usd: 0.05 }
+  const place = makePlace(t, { ...FILES, 'PRD.md': '# Sums\n\nMake add add, and say how in the docs.\n' })
+  policyAt(place, {
+    default_provider: local(small, 'small', { temperature: 0.2 }),
+    lane_overrides: { Narrative: local(thinks, 'thinks', { price }) },
+    tiers: {
+      'Local-Small': { ...LIMITS, network: 'none', models: [local(small, 'small')] },
+      'API-Big': { ...LIMITS, network: 'outbound', models: [local(thinks, 'thinks', { price, assume_capable: true })] },
+    },
+  })
+  assert.equal((await vp(place, ['new', '--name', 'sums'])).code, 0)
+  const planned = await vpJson(place, ['plan', '--from-prd', 'PRD.md'])
+  assert.equal(planned.code, 0, planned.stderr + JSON.stringify(planned.doc))
+  assert.equal(small.requests.length, 0, 'it has not passed multi_file_plan')
+  assert.deepEqual(
+    thinks.requests.map(({ temperature }) => temperature),
+    [0.2, 0.2],
+  )
+  assert.deepEqual(await chosen(place), ['model.select API-Big thinks tier openai_compatible'])
+  const estimated = await vpJson(place, ['estimate'])
+  assert.equal(estimated.code, 0, estimated.stderr)
+  const { provider, price_known, lanes } = estimated.doc.result as unknown as {
+    provider: string
+    price_known: boolean
+    lanes: { lane: string; cost_usd: { mean: number } }[]
+  }
+  assert.deepEqual([provider, price_known], ['openai_compatible:small, openai_compatible:thinks', true])
+  const cost = (lane: string) => lanes.find((one) => one.lane === lane)?.cost_usd.mean ?? -1
+  assert.ok(cost('Code-Impl') === 0 && cost('Narrative') > 0, JSON.stringify(lanes))
+  // Where nothing has proved that it can plan, nothing is asked.
+  policyAt(place, { tiers: { 'Local-Small': { ...LIMITS, network: 'none', models: [local(small, 'small')] } }, version: '2026-11-29-103' })
+  const refused = await vpJson(place, ['plan', '--from-prd', 'PRD.md'])
+  assert.deepEqual([refused.code, refused.doc.error?.code, small.requests.length], [8, 'model.no_eligible_tier', 0])
+  assert.match(JSON.stringify(refused.doc.error), /this planning.*has not passed the capability test json/)
+})
+
 test('a gate that failed twice brings the next tier, once; one that failed once does not', async (t) => {
   const weak = await serve(t, (request) => mends(request, 'a * b'))
   const strong = await serve(t, (request) => mends(request))

@@ -59,6 +59,7 @@ export const CAPABILITY_TESTS: Readonly<Record<string, CapabilityTest>> = {
 export const TASK_REQUIREMENTS: Readonly<Record<string, Requirement>> = {
   single_edit: { tools: ['code-edit'], capability_tests: [] },
   multi_file_refactor: { tools: ['code-edit', 'tool-use', 'patch-planning'], capability_tests: ['unified_diff', 'multi_file_plan'] },
+  planning: { tools: [], capability_tests: ['json', 'multi_file_plan'] },
   narrative: { tools: [], capability_tests: [] },
   schema_change: { tools: ['code-edit'], capability_tests: ['unified_diff'] },
   long_review: { tools: ['long-context'], capability_tests: [] },

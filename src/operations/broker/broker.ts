@@ -18,7 +18,7 @@ import type { Price } from '../../models/prices.ts'
 import type { Kit } from '../kit.ts'
 import type { PolicyInForce } from '../model-policy.ts'
 import type { Rates } from '../runs/spend-caps.ts'
-import { knownNow, type Known } from './candidates.ts'
+import { knownNow, type Known, type Way } from './candidates.ts'
 import { factsOnce, type SnapshotSource } from './snapshot.ts'
 
 export interface Wanted extends TaskShape {
@@ -57,6 +57,16 @@ export interface Broker {
   readonly lane_parameters: Readonly<Record<string, CallParameters>> | null
   /** Throws `model.no_eligible_tier` with the reason of each tier. */
   choose(wanted: Wanted): Promise<Chosen>
+  /** What would be chosen now, for a price before; nothing is opened. Throws as `choose`. */
+  expect(wanted: Wanted): Promise<Expected>
+}
+
+export interface Expected {
+  /** `provider:model` */
+  readonly name: string
+  readonly tier: string
+  readonly local: boolean
+  readonly price: Price | null
 }
 
 export interface BrokerPorts {
@@ -68,6 +78,18 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
   const isSet = file !== null
   const opened = new Map<string, Opened>()
   const allowUnknownPrice = policy.allow_unknown_price ?? kit.config.allow_unknown_price
+  const decide = async (wanted: Wanted): Promise<{ known: Known; taken: Taken; dropped: readonly Drop[] }> => {
+    const known = await knownNow(kit, policy, { root, isSet })
+    // Without a policy of their own nobody has said where code may go when what is here fails.
+    const mayLeave = !kit.offline && (isSet || (wanted.tried === undefined && wanted.before === undefined))
+    const asked = await askedOf(policy, known, wanted, { mayLeave, isSet, allowUnknownPrice })
+    const higher = wanted.before?.escalate ? select({ ...asked, above: wanted.before.tier, from: undefined }) : null
+    const selection = higher?.kind === 'selected' ? higher : select(asked)
+    const mayDefault = policy.on_no_eligible_tier === 'default_provider' && !wanted.tried
+    const taken = selection.kind === 'selected' ? selection : mayDefault ? byDefault(asked, await known.candidateFor(policy.default_provider)) : null
+    if (taken === null) throw noEligibleTier(taskKindOf(wanted), selection.dropped)
+    return { known, taken, dropped: selection.dropped }
+  }
   return {
     policy_version: policy.version,
     escalateAfter: policy.escalate_after_failed_gates ?? 2,
@@ -75,24 +97,21 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
     parameters: parametersOf(policy, null),
     lane_parameters: laneParameters(policy),
     async choose(wanted) {
-      const known = await knownNow(kit, policy, { root, isSet })
-      // Without a policy of their own nobody has said where code may go when what is here fails.
-      const mayLeave = !kit.offline && (isSet || (wanted.tried === undefined && wanted.before === undefined))
-      const asked = await askedOf(policy, known, wanted, { mayLeave, isSet, allowUnknownPrice })
-      const higher = wanted.before?.escalate ? select({ ...asked, above: wanted.before.tier, from: undefined }) : null
-      const selection = higher?.kind === 'selected' ? higher : select(asked)
-      const mayDefault = policy.on_no_eligible_tier === 'default_provider' && !wanted.tried
-      const taken = selection.kind === 'selected' ? selection : mayDefault ? byDefault(asked, await known.candidateFor(policy.default_provider)) : null
-      const kind = taskKindOf(wanted)
-      if (taken === null) throw noEligibleTier(kind, selection.dropped)
+      const { known, taken, dropped } = await decide(wanted)
       const { candidate, by, expected_micro_usd } = taken
       return {
         ...chosenOf(policy, candidate, wanted.lane, await openOnce(opened, known, candidate.key, ports)),
         by,
-        kind,
+        kind: taskKindOf(wanted),
         expected_micro_usd,
-        dropped: selection.dropped,
+        dropped,
       }
+    },
+    async expect(wanted) {
+      const { taken, known } = await decide(wanted)
+      const { key, tier, local, price } = taken.candidate
+      const { spec } = wayTo(known, key)
+      return { name: `${spec.provider}:${spec.model}`, tier, local, price }
     },
   }
 }
@@ -106,14 +125,19 @@ interface Opened {
 async function openOnce(opened: Map<string, Opened>, known: Known, key: string, ports: BrokerPorts): Promise<Opened> {
   const before = opened.get(key)
   if (before) return before
-  const way = known.ways.get(key)
-  if (!way) throw new VpError('internal', `no way to ${key}`)
+  const way = wayTo(known, key)
   const fresh = { provider: await ports.open(way.spec, way.named), facts: factsOnce(way.spec) }
   opened.set(key, opened.get(key) ?? fresh)
   return opened.get(key) ?? fresh
 }
 
-const overrideOf = ({ lane_overrides }: PolicyFile, lane: string) => lane_overrides[lane as keyof typeof lane_overrides]
+function wayTo({ ways }: Known, key: string): Way {
+  const way = ways.get(key)
+  if (!way) throw new VpError('internal', `no way to ${key}`)
+  return way
+}
+
+const overrideOf = ({ lane_overrides }: PolicyFile, lane: string | null) => (lane === null ? undefined : lane_overrides[lane as keyof typeof lane_overrides])
 
 async function askedOf(
   policy: PolicyFile,
@@ -145,7 +169,7 @@ async function askedOf(
 function chosenOf(
   policy: PolicyFile,
   candidate: Candidate,
-  laneName: string,
+  laneName: string | null,
   { provider, facts }: Opened,
 ): Omit<Chosen, 'by' | 'kind' | 'expected_micro_usd' | 'dropped'> {
   const { tier, price, limits, tests } = candidate
@@ -196,22 +220,25 @@ function noEligibleTier(kind: string, dropped: readonly Drop[]): VpError {
   })
 }
 
+/** For an attempt of a run's task, or for the planning of a project. */
 export interface Choice {
-  readonly run_id: string
-  readonly task_id: string
+  readonly run_id?: string
+  readonly task_id?: string
   readonly attempt: number
+  readonly project?: number
 }
 
 /** `model.select` for the first of an attempt, `model.switch` for one that takes another's place. */
 export async function recordChoice(
   kit: Kit,
-  at: Choice,
+  { project, ...at }: Choice,
   chosen: Chosen,
   policyVersion: string,
   /** `key`: in whose place; null for the first of an attempt. `why` null: it is the cheapest. */
   from: { readonly key: string | null; readonly why: string | null },
 ): Promise<void> {
   const detail: Json = {
+    ...(project === undefined ? {} : { project }),
     tier: chosen.tier,
     model: chosen.key,
     by: chosen.by,

@@ -4,11 +4,13 @@ import { FINAL_RUN } from '../../pas/contract/types.ts'
 import type { DriveEnd } from '../../pas/embedded/drive.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
 import type { Band, PlanEstimate, PlanTask, ProjectFile } from '../../plms/contract/types.ts'
-import { estimatePlan, type EstimateOptions, type Prior } from '../../plms/embedded/estimate.ts'
+import { estimatePlan, type Prior, type TaskModel } from '../../plms/embedded/estimate.ts'
 import { transition } from '../../plms/embedded/lifecycle.ts'
+import { taskKindOf } from '../../models/broker/task-kind.ts'
 import { powerOf } from '../../models/energy.ts'
 import { leafTasks, planShape } from '../../plms/embedded/plan.ts'
 import { chooseSample, extrapolate, riskLevel, variation, type Risk } from '../../plms/embedded/simulate.ts'
+import type { Expected } from '../broker/broker.ts'
 import type { Kit } from '../kit.ts'
 import { openModel, passportModel, type OpenModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
@@ -31,7 +33,7 @@ export async function estimateProject(scene: Scene, project: ProjectFile): Promi
   const { record, plan } = await planOf(kit, project)
   const estimating = record.status === 'executing' || record.status === 'paused' ? record.status : transition(record.status, 'estimate')
   const model = await openModel(kit, scene.tree.root, scene.caller)
-  const { estimate, known } = await estimateWith(kit, plan, model)
+  const { estimate, known, providers } = await estimateWith(kit, plan, model)
   await kit.store.transaction(async (tx) => {
     const fresh = await requireProject(tx, record.id)
     const approved = fresh.approval?.plan_sha === plan.sha && fresh.status === 'approved'
@@ -41,7 +43,7 @@ export async function estimateProject(scene: Scene, project: ProjectFile): Promi
   return {
     ...estimate,
     plan_version: plan.version,
-    provider: providerName(model),
+    provider: providers.join(', '),
     price_known: known,
     rehearsal_usd: estimate.total.cost_usd.mean * 0.05,
   }
@@ -56,21 +58,51 @@ async function planOf(kit: Kit, project: ProjectFile): Promise<{ record: Project
   return { record, plan }
 }
 
-const providerName = (model: OpenModel): string => `${model.provider.name}:${model.provider.model}`
-
-/** By what was learnt on this machine, else by the shipped priors. `known` false: the model's price is not. */
-export async function estimateWith(kit: Kit, plan: Pick<StoredPlan, 'tasks'>, model: OpenModel): Promise<{ estimate: PlanEstimate; known: boolean }> {
-  const { price } = model
-  const priors = (await kit.store.read((tx) => tx.all<{ body: string }>('SELECT body FROM priors'))).map((row) => JSON.parse(row.body) as Prior)
-  const power = model.provider.endpoint.loopback ? powerOf(model.tier) : null
-  const options: EstimateOptions = {
-    provider: providerName(model),
-    price,
-    power_kw: power,
-    parallel: kit.config.parallel,
-  }
-  return { estimate: estimatePlan(plan.tasks, priors, options), known: price !== null }
+interface Priced {
+  readonly estimate: PlanEstimate
+  /** False: the price of a model is not. */
+  readonly known: boolean
+  readonly providers: readonly string[]
 }
+
+/**
+ * By what was learnt on this machine, else by the shipped priors; each task with the model that it would get now.
+ * Throws `model.no_eligible_tier` where one would get none.
+ */
+export async function estimateWith(kit: Kit, plan: Pick<StoredPlan, 'tasks'>, model: OpenModel): Promise<Priced> {
+  const priors = (await kit.store.read((tx) => tx.all<{ body: string }>('SELECT body FROM priors'))).map((row) => JSON.parse(row.body) as Prior)
+  const models = await modelsFor(leafTasks(plan.tasks), model)
+  const modelOf = (task: PlanTask) => models.get(task.n) ?? namedModel(model)
+  const used = [...models.values()]
+  return {
+    estimate: estimatePlan(plan.tasks, priors, { modelOf, parallel: kit.config.parallel }),
+    known: used.every(({ price }) => price !== null),
+    providers: [...new Set(used.map(({ provider }) => provider))],
+  }
+}
+
+const namedModel = ({ provider, price, tier }: OpenModel): TaskModel => ({
+  provider: `${provider.name}:${provider.model}`,
+  price,
+  power_kw: provider.endpoint.loopback ? powerOf(tier) : null,
+})
+
+/** By number of the task: the one that a person named, or what the policy would choose for each lane and kind. */
+async function modelsFor(tasks: readonly PlanTask[], model: OpenModel): Promise<ReadonlyMap<number, TaskModel>> {
+  const { broker } = model
+  if (broker === null) return new Map(tasks.map((task) => [task.n, namedModel(model)]))
+  const asked = new Map<string, Promise<TaskModel>>()
+  const chosenFor = ({ pas_lane: lane, files, complexity }: PlanTask): Promise<TaskModel> => {
+    const shape = { lane, files: files.length, complexity }
+    const key = `${lane} ${taskKindOf(shape)}`
+    const expected = asked.get(key) ?? broker.expect({ ...shape, left: { micro_usd: null, tokens: null } }).then(expectedModel)
+    asked.set(key, expected)
+    return expected
+  }
+  return new Map(await Promise.all(tasks.map(async (task) => [task.n, await chosenFor(task)] as const)))
+}
+
+const expectedModel = ({ name, tier, local, price }: Expected): TaskModel => ({ provider: name, price, power_kw: local ? powerOf(tier) : null })
 
 export interface LaneRisk {
   readonly lane: string

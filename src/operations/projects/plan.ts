@@ -7,8 +7,6 @@ import { isAbsolute, join, relative } from 'node:path'
 import { parseQuestions, parseTasks, questionsRequest, tasksRequest } from '../../agent/decompose.ts'
 import { isVpError, VpError } from '../../core/errors.ts'
 import { sha256 } from '../../core/json.ts'
-import { DEFAULT_PARAMETERS, type CallParameters, type ModelRequest } from '../../models/contract.ts'
-import { meteredProvider } from '../../models/meter.ts'
 import type { PlanTask, ProjectFile, Question } from '../../plms/contract/types.ts'
 import { transition } from '../../plms/embedded/lifecycle.ts'
 import { checkPlan, planFromDrafts, planShape, type PlanShape } from '../../plms/embedded/plan.ts'
@@ -16,10 +14,9 @@ import { MAX_PRD_BYTES, readPrdBytes, tasksFromPrd } from '../../plms/embedded/p
 import { redactTexts } from '../../policy/redact.ts'
 import { treePaths } from '../../workspace/git.ts'
 import { openHumanRepository, requireBase } from '../../workspace/human-repository.ts'
-import { openModel } from '../models.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import type { Scene } from '../operation.ts'
-import { meterPorts } from '../runs/spend.ts'
+import { openPlanner } from './planner.ts'
 import { savePlan } from './plans.ts'
 import { writeOwnFile } from './own-files.ts'
 import { USUAL_PLACES } from './prd-place.ts'
@@ -79,7 +76,7 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
   if (read.kind === 'listed') tasks = read.tasks
   else {
     const paths = await treePaths(kit.git, human.view, base.commit)
-    const ask = await planner(scene, project, usage)
+    const ask = await openPlanner(scene, project, usage)
     questions = await answered(parseQuestions(await ask(questionsRequest(text, paths), 1)), request)
     const decided = questions.map((question) => ({ text: question.text, answer: question.answer ?? question.default }))
     tasks = planFromDrafts(parseTasks(await ask(tasksRequest(text, paths, decided), 2)))
@@ -176,41 +173,6 @@ function readElsewhere(path: string): Buffer {
     return bytes.subarray(0, length)
   } finally {
     closeSync(fd)
-  }
-}
-
-async function planner(
-  scene: Scene,
-  project: ProjectFile,
-  usage: { tokens: number; cost: number | null },
-): Promise<(question: Omit<ModelRequest, keyof CallParameters>, turn: number) => Promise<string>> {
-  const { kit, tree, caller, signal } = scene
-  const model = await openModel(kit, tree.root, caller)
-  const { price } = model
-  const purse = {
-    kind: 'project',
-    project_id: project.project_id,
-    cap_micro_usd: Math.round(kit.config.before_approval_usd * 1e6),
-  } as const
-  const provider = meteredProvider(
-    meterPorts(
-      kit,
-      purse,
-      { provider: model.provider, mask: tree.masking(), asker: caller, project: project.project_id, rates: null, source: model.snapshot },
-      (retry) => caller.live?.watcher.onRetry?.(retry, null),
-    ),
-    model.provider,
-    {
-      price,
-      tier: model.tier,
-      allowUnknownPrice: kit.config.allow_unknown_price,
-    },
-  )
-  const parameters = model.broker?.parameters ?? DEFAULT_PARAMETERS
-  return async (question, turn) => {
-    const answer = await provider.answer({ ...question, ...parameters }, { task: 'plan', attempt: 1, turn }, signal)
-    usage.tokens += answer.usage.tokens_in + answer.usage.tokens_out + answer.usage.tokens_think
-    return answer.text
   }
 }
 

@@ -90,12 +90,18 @@ const CONCEPTS = { trivial: 2, simple: 4, moderate: 8, complex: 16, very_complex
 /** Real time of one turn: a model's answer and a tool. */
 const MS_PER_CONCEPT = 9000
 
-export interface EstimateOptions {
+export interface TaskModel {
+  /** As priors name it. */
   readonly provider: string
   /** USD per million tokens, in and out; null when unknown; zeros on this machine. */
   readonly price: { readonly in_per_million_usd: number; readonly out_per_million_usd: number } | null
   /** Power of the device in kW, low and high, for a local model; null for a remote one. */
   readonly power_kw: readonly [number, number] | null
+}
+
+export interface EstimateOptions {
+  /** The model that a task will be done with. */
+  modelOf(task: PlanTask): TaskModel
   /** Attempts at once. */
   readonly parallel: number
 }
@@ -107,11 +113,12 @@ interface TaskMoments {
   readonly tokens: Moments
   readonly ms: Moments
   readonly usd: Moments
+  readonly power_kw: TaskModel['power_kw']
 }
 
 /** Lanes and total. Deviations of independent tasks add as squares; an unknown price makes the cost band empty (null mean never: 0 with method told by the caller). */
 export function estimatePlan(tasks: readonly PlanTask[], priors: readonly Prior[], options: EstimateOptions): PlanEstimate {
-  const each = leafTasks(tasks).map((task) => taskMoments(task, priors, options))
+  const each = leafTasks(tasks).map((task) => taskMoments(task, priors, options.modelOf(task)))
   const lanes = [...new Set(each.map((one) => one.lane))].map((lane): LaneEstimate => {
     const own = each.filter((one) => one.lane === lane)
     return { lane, tasks: own.length, ...summed(own, options, false), ...methodOf(own) }
@@ -131,8 +138,8 @@ function methodOf(tasks: readonly TaskMoments[]): { method: 'prior' | 'runs'; n:
   return { method: n >= 3 ? 'runs' : 'prior', n }
 }
 
-function taskMoments(task: PlanTask, priors: readonly Prior[], options: EstimateOptions): TaskMoments {
-  const prior = priors.find((one) => one.lane === task.pas_lane && one.provider === options.provider)
+function taskMoments(task: PlanTask, priors: readonly Prior[], { provider, price, power_kw }: TaskModel): TaskMoments {
+  const prior = priors.find((one) => one.lane === task.pas_lane && one.provider === provider)
   if (prior && prior.n >= 3)
     return {
       n: task.n,
@@ -141,7 +148,8 @@ function taskMoments(task: PlanTask, priors: readonly Prior[], options: Estimate
       tokens: prior.tokens,
       ms: prior.duration_ms,
       // The price in force says more than what other prices once came to; a free model stays free.
-      usd: options.price ? scaledBy(prior.tokens, usdPerToken(options.price)) : prior.cost_usd,
+      usd: price ? scaledBy(prior.tokens, usdPerToken(price)) : prior.cost_usd,
+      power_kw,
     }
   const concepts = CONCEPTS[task.complexity]
   const { estimated_tokens } = estimateTask({
@@ -151,7 +159,7 @@ function taskMoments(task: PlanTask, priors: readonly Prior[], options: Estimate
     store_hint: task.store_hint,
   })
   const ms = concepts * MS_PER_CONCEPT * (LANE_MULTIPLIER[task.pas_lane] ?? 1)
-  const usd = options.price ? estimated_tokens * usdPerToken(options.price) : 0
+  const usd = price ? estimated_tokens * usdPerToken(price) : 0
   const half = (mean: number): Moments => ({ mean, sd: (0.5 * mean) / Z90 })
   return {
     n: task.n,
@@ -160,11 +168,12 @@ function taskMoments(task: PlanTask, priors: readonly Prior[], options: Estimate
     tokens: half(estimated_tokens),
     ms: half(ms),
     usd: half(usd),
+    power_kw,
   }
 }
 
 /** Nine parts of a coding task's tokens are read, one is written. */
-function usdPerToken(price: NonNullable<EstimateOptions['price']>): number {
+function usdPerToken(price: NonNullable<TaskModel['price']>): number {
   return (0.9 * price.in_per_million_usd + 0.1 * price.out_per_million_usd) / 1e6
 }
 
@@ -185,7 +194,7 @@ function summed(tasks: readonly TaskMoments[], options: EstimateOptions, whole: 
     tokens: band(tokens, 1),
     duration_ms: band(ms, 1),
     cost_usd: usd.mean === 0 ? { mean: 0, ci_90: [0, 0] } : band(usd, 0.001),
-    energy_kwh: energyBand(tokens, work, options),
+    energy_kwh: energySum(tasks.map(energyBand)),
   }
 }
 
@@ -206,8 +215,11 @@ function band(moments: Moments, minSd: number): Band {
   return { mean: moments.mean, ci_90: interval90(moments.mean, moments.sd, minSd) }
 }
 
-function energyBand(tokens: Moments, work: Moments, options: EstimateOptions): Band {
-  const range = options.power_kw
+function energySum(bands: readonly Band[]): Band {
+  return { mean: sum(bands.map((one) => one.mean)), ci_90: [sum(bands.map((one) => one.ci_90[0])), sum(bands.map((one) => one.ci_90[1]))] }
+}
+
+function energyBand({ tokens, ms: work, power_kw: range }: TaskMoments): Band {
   const perToken = 0.0004 / 1000
   const [low, high] = range
     ? [(work.mean * 0.5 * range[0]) / 3_600_000, (work.mean * 1.5 * range[1]) / 3_600_000]

@@ -1,0 +1,62 @@
+/**
+ * The metered model of `vp plan`: the one that a person named, or what the policy chooses for planning, with its receipt. Where
+ * it fails the next one goes on, as within an attempt.
+ */
+import { isVpError, type VpError } from '../../core/errors.ts'
+import { DEFAULT_PARAMETERS, type CallParameters, type ModelRequest, type Provider } from '../../models/contract.ts'
+import { meteredProvider } from '../../models/meter.ts'
+import type { ProjectFile } from '../../plms/contract/types.ts'
+import type { Chosen, Wanted } from '../broker/broker.ts'
+import { openModel, type OpenModel } from '../models.ts'
+import type { Scene } from '../operation.ts'
+import { meterPorts } from '../runs/spend.ts'
+
+const PLANNING: Wanted = { lane: null, files: 0, complexity: '', left: { micro_usd: null, tokens: null } }
+
+/** Words to a question; what it used is added to `usage`. Throws `model.*`. */
+export type Planner = (question: Omit<ModelRequest, keyof CallParameters>, turn: number) => Promise<string>
+
+export async function openPlanner(scene: Scene, project: ProjectFile, usage: { tokens: number; cost: number | null }): Promise<Planner> {
+  const { kit, tree, caller, signal } = scene
+  const model = await openModel(kit, tree.root, caller, PLANNING)
+  const provider = await planningProvider(scene, project, model)
+  const parameters = model.broker?.parameters ?? DEFAULT_PARAMETERS
+  return async (question, turn) => {
+    const answer = await provider.answer({ ...question, ...parameters }, { task: 'plan', attempt: 1, turn }, signal)
+    usage.tokens += answer.usage.tokens_in + answer.usage.tokens_out + answer.usage.tokens_think
+    return answer.text
+  }
+}
+
+async function planningProvider({ kit, tree, caller }: Scene, { project_id }: ProjectFile, model: OpenModel): Promise<Provider> {
+  const purse = { kind: 'project', project_id, cap_micro_usd: Math.round(kit.config.before_approval_usd * 1e6) } as const
+  const mask = tree.masking()
+  const meter = (chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'energy'> & Pick<OpenModel, 'snapshot'>, allowUnknownPrice: boolean) =>
+    meteredProvider(
+      meterPorts(kit, purse, { provider: chosen.provider, mask, asker: caller, project: project_id, rates: chosen.rates, source: chosen.snapshot }, (retry) =>
+        caller.live?.watcher.onRetry?.(retry, null),
+      ),
+      chosen.provider,
+      { price: chosen.price, tier: chosen.tier, energy: chosen.energy, allowUnknownPrice },
+    )
+  const { broker } = model
+  if (broker === null) return meter({ ...model, rates: null, energy: {} }, kit.config.allow_unknown_price)
+  const { recordChoice, switchingProvider } = await import('../broker/broker.ts')
+  const record = (chosen: Chosen, from: Parameters<typeof recordChoice>[4]) =>
+    recordChoice(kit, { attempt: 1, project: project_id }, chosen, broker.policy_version, from)
+  const first = await broker.choose(PLANNING)
+  const [passed] = first.dropped
+  await record(first, { key: null, why: passed ? `${passed.model} ${passed.reason}` : null })
+  const next = async (tried: ReadonlySet<string>, from: Chosen, error: VpError): Promise<Chosen | null> => {
+    try {
+      const other = await broker.choose({ ...PLANNING, tried })
+      await record(other, { key: from.key, why: `${error.code}: ${error.message}` })
+      return other
+    } catch (thrown) {
+      // Nobody else may or can: the error of the one that was asked stands.
+      if (isVpError(thrown) && thrown.code === 'model.no_eligible_tier') return null
+      throw thrown
+    }
+  }
+  return switchingProvider({ first, meter: (chosen) => meter({ ...chosen, snapshot: chosen.source }, broker.allowUnknownPrice), next })
+}
