@@ -3,6 +3,7 @@
  * without ids, times or paths of this machine, so equal work asks equal bytes.
  */
 import type { Json } from '../core/json.ts'
+import type { ModelFacts } from './facts.ts'
 
 export interface ToolSpec {
   readonly name: string
@@ -85,6 +86,8 @@ export interface Provider {
   readonly marksCache?: boolean
   /** Tokens that prompt and answer may have together: measured, set or said by the server. Absent or null: nobody knows. Throws `model.*`. */
   window?(signal: AbortSignal): Promise<number | null>
+  /** Of the model itself, from what had to be asked anyway; null: nothing yet. Absent: whoever wants to know asks the server. */
+  facts?(): ModelFacts | null
   /** Throws `model.*`; never returns half an answer. `onProgress` gets the tokens so far and must not throw. */
   answer(request: ModelRequest, place: CallPlace, signal: AbortSignal, onProgress?: (tokens: number) => void): Promise<ModelAnswer>
 }

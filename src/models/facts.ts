@@ -5,6 +5,7 @@
  */
 import { canonicalJson, sha256, type Json } from '../core/json.ts'
 import type { ModelSpec } from './choose.ts'
+import { field, ollamaModelOf, shaOf, text, type OllamaModel } from './ollama-model.ts'
 
 export interface ModelFacts {
   readonly server: 'ollama' | 'llama_cpp' | null
@@ -48,20 +49,14 @@ interface Said {
   readonly props: unknown
 }
 
+export function factsOfOllama({ digest, templateSha, parameters, quantization, parameterSize }: OllamaModel): ModelFacts {
+  return { server: 'ollama', digest, template_sha: templateSha, parameters, quantization, size: parameterSize }
+}
+
 /** Pure: from what was answered, whatever it was. */
 export function factsOf(model: string, { tags, shown, props }: Said): ModelFacts {
-  const named = list(field(tags, 'models')).find((one) => [model, `${model}:latest`].includes(text(field(one, 'name')) ?? text(field(one, 'model')) ?? ''))
-  if (named !== undefined || field(shown, 'template') !== undefined) {
-    const details = field(named, 'details') ?? field(shown, 'details')
-    return {
-      server: 'ollama',
-      digest: digestText(field(named, 'digest')),
-      template_sha: shaOf(field(shown, 'template')),
-      parameters: parametersOf(text(field(shown, 'parameters')) ?? ''),
-      quantization: text(field(details, 'quantization_level')),
-      size: text(field(details, 'parameter_size')),
-    }
-  }
+  const ollama = ollamaModelOf(model, { shown, tags })
+  if (ollama.digest !== null || ollama.templateSha !== null) return factsOfOllama(ollama)
   const path = text(field(props, 'model_path'))
   if (path === null) return NO_FACTS
   const window = field(field(props, 'default_generation_settings'), 'n_ctx')
@@ -81,20 +76,4 @@ export function factsOf(model: string, { tags, shown, props }: Said): ModelFacts
     quantization: /[._-]((?:I?Q\d\w*)|F16|F32|BF16)\.gguf$/i.exec(path)?.[1] ?? null,
     size: null,
   }
-}
-
-const field = (value: unknown, name: string): unknown => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined)
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
-const text = (value: unknown): string | null => (typeof value === 'string' ? value.slice(0, 1_000_000) : null)
-const shaOf = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? sha256(value) : null)
-const digestText = (value: unknown): string | null =>
-  typeof value === 'string' && /^(sha256:)?[0-9a-f]{12,64}$/.test(value) ? value.replace('sha256:', '') : null
-
-/** `num_ctx                        4096` a line; quotes stay. */
-function parametersOf(lines: string): Record<string, string> {
-  const pairs = lines.split('\n').flatMap((line) => {
-    const [, name, value] = /^(\w{1,60})\s+(.{1,200})$/.exec(line.trim()) ?? []
-    return name !== undefined && value !== undefined ? [[name, value] as const] : []
-  })
-  return Object.fromEntries(pairs.slice(0, 50))
 }

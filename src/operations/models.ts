@@ -76,7 +76,7 @@ async function openChosen(
     host: spec.endpoint.host,
     source: spec.source,
     price,
-    snapshot: { tier: spec.tier, policy_version: null, capability_results: {}, facts: factsOnce(spec) },
+    snapshot: { tier: spec.tier, policy_version: null, capability_results: {}, facts: factsOnce(provider, spec) },
     broker: null,
   }
 }

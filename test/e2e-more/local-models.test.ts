@@ -102,3 +102,26 @@ for (const [title, start] of Object.entries(STOCK))
     assert.equal(code, 0, `${JSON.stringify(doc)}\n${stderr}`)
     assert.match(readFileSync(join(place.repository, 'add.js'), 'utf8'), /a \+ b/)
   })
+
+test('an Ollama is asked once what its model is, and every receipt of the run says it', async (t) => {
+  let n = 0
+  const models = [{ name: 'phi4:14b', contextLength: 16_384, capabilities: ['completion'] }]
+  const server = await startOllama({ models, says: () => ({ text: IN_WORDS[n++] ?? 'I am done.' }) })
+  t.after(() => server.close())
+  const place = makePlace(t, FILES, undefined, { VP_MODEL: 'ollama:phi4:14b', VP_MODEL_BASE_URL: server.url })
+  assert.equal((await vpJson(place, ['do', 'fix add'])).code, 0)
+  assert.deepEqual(
+    server.came
+      .map(({ path }) => path)
+      .filter((path) => path !== '/api/chat')
+      .toSorted(),
+    ['/api/show', '/api/tags'],
+  )
+  const digests = (await receiptsOf(place))
+    .filter(({ op }) => op === 'model.call')
+    .map(({ detail }) => (detail as { snapshot?: { model_digest: string } }).snapshot?.model_digest)
+  assert.deepEqual(
+    digests,
+    server.chats.map(() => 'd'.repeat(64)),
+  )
+})

@@ -37,8 +37,10 @@ for (const [title, options, measured, want] of windows)
   test(`num_ctx is ${title}`, async (t) => {
     const digests: string[] = []
     const [provider, server] = await open(t, options, { measuredWindow: async (digest) => (digests.push(digest), measured) })
+    assert.equal(provider.facts?.(), null, 'nothing is asked for its own sake')
     await provider.answer(REQUEST, at(1), until)
     await provider.answer(REQUEST, at(2), until)
+    assert.deepEqual([provider.facts?.()?.server, provider.facts?.()?.digest], ['ollama', 'd'.repeat(64)])
     assert.deepEqual([server.chats.map((chat) => chat.options?.num_ctx), await provider.window?.(until)], [[want, want], want])
     assert.deepEqual([server.chats[0]?.truncate, server.chats[0]?.shift], [false, false])
     assert.deepEqual(digests, ['d'.repeat(64)], 'asked once')

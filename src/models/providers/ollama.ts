@@ -7,6 +7,8 @@ import type { IncomingMessage } from 'node:http'
 import { isVpError, VpError } from '../../core/errors.ts'
 import type { ModelSpec } from '../choose.ts'
 import type { Endpoint, Message, ModelRequest, Provider } from '../contract.ts'
+import { factsOfOllama } from '../facts.ts'
+import type { OllamaModel } from '../ollama-model.ts'
 import { toolsInWords } from '../dialects/offered.ts'
 import { answerOf, usageOf, type Collected } from './answer.ts'
 import { acceptedType, jsonObject, textLines, textOf } from './bodies.ts'
@@ -14,7 +16,7 @@ import { promptWatch } from './cut-prompts.ts'
 import { brokeOff, elsewhere, notAModel } from './failures.ts'
 import { poster } from './http.ts'
 import type { ProviderOptions } from './index.ts'
-import { describeOllamaModel, notPulled, windowOf, type OllamaModel } from './ollama-server.ts'
+import { describeOllamaModel, notPulled, windowOf } from './ollama-server.ts'
 
 interface Known {
   readonly model: OllamaModel
@@ -27,6 +29,7 @@ export function ollama(spec: ModelSpec, options: ProviderOptions): Provider {
   const watch = promptWatch(endpoint)
   const headers = { 'content-type': 'application/json', ...(spec.apiKey ? { authorization: `Bearer ${spec.apiKey}` } : {}) }
   let asking: Promise<Known> | null = null
+  let told: OllamaModel | null = null
   let isWithoutTools = false
   const known = (signal: AbortSignal): Promise<Known> => {
     asking ??= describe(signal).catch((error: unknown) => {
@@ -37,6 +40,7 @@ export function ollama(spec: ModelSpec, options: ProviderOptions): Provider {
   }
   const describe = async (signal: AbortSignal): Promise<Known> => {
     const model = await describeOllamaModel({ baseUrl: spec.baseUrl, endpoint, headers, post }, spec.model, signal)
+    told = model
     if (model.remoteHost !== null)
       throw new VpError('model.consent', `${spec.model} does not run on ${endpoint.host}: it is passed on to ${model.remoteHost}`, {
         why: 'code leaves the machine only for a host that a person named',
@@ -76,6 +80,7 @@ export function ollama(spec: ModelSpec, options: ProviderOptions): Provider {
       const { window } = await known(signal)
       return window === 'stock' ? null : window
     },
+    facts: () => told && factsOfOllama(told),
     async answer(...asked) {
       try {
         return await ask(...asked)

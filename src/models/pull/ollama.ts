@@ -4,7 +4,8 @@ import type { ModelSpec } from '../choose.ts'
 import { errorWords, jsonObject, textLines, textOf, wholeBody } from '../providers/bodies.ts'
 import { brokeOff, failureOf, statusFailure } from '../providers/failures.ts'
 import { poster } from '../providers/http.ts'
-import { describeOllamaModel, type OllamaModel } from '../providers/ollama-server.ts'
+import type { OllamaModel } from '../ollama-model.ts'
+import { describeOllamaModel } from '../providers/ollama-server.ts'
 import type { Progress } from './download.ts'
 
 interface Line {

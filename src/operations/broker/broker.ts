@@ -126,7 +126,8 @@ async function openOnce(opened: Map<string, Opened>, known: Known, key: string, 
   const before = opened.get(key)
   if (before) return before
   const way = wayTo(known, key)
-  const fresh = { provider: await ports.open(way.spec, way.named), facts: factsOnce(way.spec) }
+  const provider = await ports.open(way.spec, way.named)
+  const fresh = { provider, facts: factsOnce(provider, way.spec) }
   opened.set(key, opened.get(key) ?? fresh)
   return opened.get(key) ?? fresh
 }

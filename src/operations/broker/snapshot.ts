@@ -29,14 +29,14 @@ export interface SnapshotSource {
   readonly tier: string
   readonly policy_version: string | null
   readonly capability_results: Readonly<Record<string, boolean>>
-  /** Asked at the first call, remembered after it; never throws. */
+  /** By now; never throws. */
   facts(): Promise<ModelFacts>
 }
 
-/** One question to the server, however many calls there are. */
-export function factsOnce(spec: Pick<ModelSpec, 'baseUrl' | 'model' | 'endpoint'> | null): () => Promise<ModelFacts> {
+/** As the provider knows it by itself; else one question to the server, however many calls there are. */
+export function factsOnce(provider: Provider, spec: Pick<ModelSpec, 'baseUrl' | 'model' | 'endpoint'>): () => Promise<ModelFacts> {
   let asked: Promise<ModelFacts> | null = null
-  return () => (asked ??= spec === null ? Promise.resolve(NO_FACTS) : modelFacts(spec, new AbortController().signal))
+  return async () => (provider.facts ? (provider.facts() ?? NO_FACTS) : (asked ??= modelFacts(spec, new AbortController().signal)))
 }
 
 export function snapshotOf(

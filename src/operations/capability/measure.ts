@@ -1,7 +1,7 @@
 /** Makes the capability tests with one model and keeps what came of them, by what the model is and what the policy asks. */
 import { isVpError, VpError } from '../../core/errors.ts'
 import { hex } from '../../core/ids.ts'
-import { modelFacts, type ModelFacts } from '../../models/facts.ts'
+import type { ModelFacts } from '../../models/facts.ts'
 import type { ModelSpec } from '../../models/choose.ts'
 import type { Provider } from '../../models/contract.ts'
 import { meteredProvider } from '../../models/meter.ts'
@@ -11,6 +11,7 @@ import type { Price } from '../../models/prices.ts'
 import { keyOf } from '../broker/candidates.ts'
 import { keepFacts } from '../broker/facts.ts'
 import type { CapabilityResult } from '../broker/results.ts'
+import { factsOnce } from '../broker/snapshot.ts'
 import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
 import { meterPorts } from '../runs/spend.ts'
@@ -48,7 +49,7 @@ export async function measureCapabilities(kit: Kit, what: ToMeasure, names: read
         why: `tests: ${Object.keys(tests).join(', ')}`,
         next: ['vp model test'],
       })
-  const facts = await modelFacts(what.spec, signal)
+  const facts = factsOnce(what.provider, what.spec)
   const key = keyOf(what.spec)
   const spent = { micro_usd: 0, tokens: 0 }
   const purse = { kind: 'test', id: hex(kit.random, 8), cap_micro_usd: what.cap_micro_usd, spent } as const
@@ -60,7 +61,7 @@ export async function measureCapabilities(kit: Kit, what: ToMeasure, names: read
       rates,
       asker: {},
       project: null,
-      source: { tier, policy_version: what.policy.version, capability_results: {}, facts: () => Promise.resolve(facts) },
+      source: { tier, policy_version: what.policy.version, capability_results: {}, facts },
     }),
     provider,
     { price, tier, allowUnknownPrice },
@@ -87,8 +88,9 @@ export async function measureCapabilities(kit: Kit, what: ToMeasure, names: read
       tokens: spent.tokens - before,
     })
   }
-  await keepResults(kit, what.policy, key, facts, results)
-  return { key, facts, results, spent_micro_usd: spent.micro_usd }
+  const known = await facts()
+  await keepResults(kit, what.policy, key, known, results)
+  return { key, facts: known, results, spent_micro_usd: spent.micro_usd }
 }
 
 /** An answer that is none is a failed test; a model that cannot be asked has not been tested. */
