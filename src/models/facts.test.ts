@@ -17,6 +17,48 @@ async function serve(t: TestContext, answer: RequestListener): Promise<{ baseUrl
 }
 const never = () => new AbortController().signal
 const DIGEST = 'dae161e27b0e90dd1856c8bb3209201fd6736d8eb66298e75ed87571486f4364'
+/** Answers `said` by path, else as one who does not know the path; notes what it was asked. */
+async function told(t: TestContext, said: Readonly<Record<string, object>>): Promise<{ spec: Awaited<ReturnType<typeof serve>>; asked: string[] }> {
+  const asked: string[] = []
+  const spec = await serve(t, (request, response) => {
+    asked.push(request.url ?? '')
+    const answer = said[request.url ?? '']
+    if (answer) response.end(JSON.stringify(answer))
+    else response.writeHead(404).end('404 page not found')
+  })
+  return { spec, asked }
+}
+const listed = (id: string, owned_by?: string) => ({ '/v1/models': { object: 'list', data: [{ id, object: 'model', ...(owned_by ? { owned_by } : {}) }] } })
+
+for (const [name, said, expected, asked] of [
+  ['vLLM', listed('qwen2.5-coder:7b', 'vllm'), null, ['/v1/models']],
+  ['LM Studio', listed('qwen2.5-coder:7b', 'organization_owner'), null, ['/v1/models']],
+  ['llama.cpp', { ...listed('qwen', 'llamacpp'), '/props': { model_path: '/m/qwen.gguf' } }, 'llama_cpp', ['/v1/models', '/props']],
+  [
+    'Ollama',
+    { ...listed('qwen2.5-coder:7b', 'library'), '/api/tags': { models: [{ name: 'qwen2.5-coder:7b', digest: DIGEST }] } },
+    'ollama',
+    ['/v1/models', '/api/tags', '/api/show'],
+  ],
+  [
+    'somebody’s model of an Ollama',
+    { ...listed('alice/qwen2.5-coder:7b', 'alice'), '/api/show': { template: 'T' } },
+    'ollama',
+    ['/v1/models', '/api/tags', '/api/show'],
+  ],
+  [
+    'one that says no owner',
+    { ...listed('qwen2.5-coder:7b'), '/props': { model_path: '/m/qwen.gguf' } },
+    'llama_cpp',
+    ['/v1/models', '/api/tags', '/api/show', '/props'],
+  ],
+] as const)
+  test(`${name}: is asked what its kind answers, and no more`, async (t) => {
+    const server = await told(t, said)
+    assert.equal((await modelFacts(server.spec, never())).server, expected)
+    assert.deepEqual(server.asked.toSorted(), asked.toSorted())
+  })
+
 const tags = {
   models: [
     { name: 'other', digest: 'a'.repeat(64) },

@@ -1,11 +1,11 @@
 /**
  * What a local server says of the model behind a name: which bytes it is (digest), its template, its parameters. A name
  * like `qwen2.5-coder:7b` may be another file tomorrow. Sources: Ollama's API (`/api/tags`, `/api/show`), llama.cpp's
- * server (`/props`). Others say nothing, and that is said: null.
+ * server (`/props`); which of them it is `/v1/models` tells. Others say nothing, and that is said: null.
  */
 import { canonicalJson, sha256, type Json } from '../core/json.ts'
 import type { ModelSpec } from './choose.ts'
-import { field, ollamaModelOf, shaOf, text, type OllamaModel } from './ollama-model.ts'
+import { field, list, ollamaModelOf, shaOf, text, type OllamaModel } from './ollama-model.ts'
 
 export interface ModelFacts {
   readonly server: 'ollama' | 'llama_cpp' | null
@@ -29,18 +29,38 @@ export async function modelFacts(spec: Pick<ModelSpec, 'baseUrl' | 'model' | 'en
   const root = spec.baseUrl.replace(/\/v1$/, '')
   const until = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)])
   const post = poster(spec.baseUrl)
-  const ask = async (path: string, body?: object): Promise<unknown> => {
+  const ask = async (url: string, body?: object): Promise<unknown> => {
     try {
       const json = body === undefined ? {} : { body: JSON.stringify(body) }
-      const response = await post({ url: `${root}${path}`, headers: { 'content-type': 'application/json' }, signal: until, ...json })
+      const response = await post({ url, headers: { 'content-type': 'application/json' }, signal: until, ...json })
       await acceptedType(response, spec.endpoint)
       return JSON.parse(await wholeBody(response)) as unknown
     } catch {
       return null
     }
   }
-  const [tags, shown, props] = await Promise.all([ask('/api/tags'), ask('/api/show', { model: spec.model }), ask('/props')])
+  const kind = kindOf(spec.model, await ask(`${spec.baseUrl}/models`))
+  if (kind === 'other') return NO_FACTS
+  const asked = (of: ModelFacts['server'], path: string, body?: object) => (kind === null || kind === of ? ask(root + path, body) : null)
+  const [tags, shown, props] = await Promise.all([
+    asked('ollama', '/api/tags'),
+    asked('ollama', '/api/show', { model: spec.model }),
+    asked('llama_cpp', '/props'),
+  ])
   return factsOf(spec.model, { tags, shown, props })
+}
+
+/**
+ * Pure: by whose a model is said to be. llama.cpp's server says `llamacpp`, Ollama the namespace of the name (`library`, where
+ * it has none); null where nothing is said.
+ */
+function kindOf(model: string, listed: unknown): ModelFacts['server'] | 'other' {
+  const models = list(field(listed, 'data'))
+  const one = models.find((entry) => field(entry, 'id') === model) ?? models[0]
+  const owner = text(field(one, 'owned_by'))
+  if (owner === null) return null
+  if (owner === 'llamacpp') return 'llama_cpp'
+  return owner === ((text(field(one, 'id')) ?? '').split('/').at(-2) ?? 'library') ? 'ollama' : 'other'
 }
 
 interface Said {

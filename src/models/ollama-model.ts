@@ -49,7 +49,7 @@ export const field = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
 export const text = (value: unknown): string | null => (typeof value === 'string' ? value.slice(0, 1_000_000) : null)
 export const shaOf = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? sha256(value) : null)
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+export const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
 const digestText = (value: unknown): string | null =>
   typeof value === 'string' && /^(sha256:)?[0-9a-f]{12,64}$/.test(value) ? value.replace('sha256:', '') : null
 

@@ -51,9 +51,9 @@ export async function startScriptedServer(
   const requests: WireRequest[] = []
   const server = createServer((incoming, response) => {
     void readBody(incoming).then((body) => {
-      if (incoming.url?.endsWith('/models')) return json(response, { object: 'list', data: [{ id: 'scripted', object: 'model' }] })
       const told = tell(incoming.url ?? '')
       if (told !== undefined) return json(response, told)
+      if (incoming.url?.endsWith('/models')) return json(response, { object: 'list', data: [{ id: 'scripted', object: 'model', owned_by: 'scripted' }] })
       if (!incoming.url?.endsWith('/chat/completions')) return void response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found')
       const request = JSON.parse(body) as WireRequest
       requests.push(request)

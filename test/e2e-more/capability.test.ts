@@ -91,7 +91,10 @@ interface Tested {
 
 test('a model that can: four of four with evidence; a run that asked for it then goes; another digest counts anew', async (t) => {
   let digest = 'a'.repeat(64)
-  const server = await startScriptedServer(skilled, (url) => (url === '/api/tags' ? { models: [{ name: 'qwen2.5-coder:7b', digest }] } : undefined))
+  const server = await startScriptedServer(skilled, (url) => {
+    if (url === '/v1/models') return { data: [{ id: 'qwen2.5-coder:7b', owned_by: 'library' }] }
+    return url === '/api/tags' ? { models: [{ name: 'qwen2.5-coder:7b', digest }] } : undefined
+  })
   t.after(() => server.close())
   const place = makePlace(t, FILES)
   policyAt(place, server.baseUrl)

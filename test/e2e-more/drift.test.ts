@@ -18,6 +18,13 @@ interface Snapshot {
   readonly parameters: object
 }
 
+/** As an Ollama says it. */
+const SAID: Readonly<Record<string, (digest: string) => object>> = {
+  '/v1/models': () => ({ data: [{ id: 'scripted', owned_by: 'library' }] }),
+  '/api/tags': (digest) => ({ models: [{ name: 'scripted', digest }] }),
+  '/api/show': () => ({ template: 'T', parameters: 'num_ctx 4096' }),
+}
+
 test('a digest in each receipt, drift told once, a replay that refuses and one that is allowed', async (t) => {
   let digest = 'a'.repeat(64)
   let sum = 'a + b'
@@ -29,8 +36,7 @@ test('a digest in each receipt, drift told once, a replay that refuses and one t
         call('test', {}),
         call('submit', { title: 'fix(add): add', summary: 'Adds.' }),
       ][turnOf(request).turn - 1] ?? { text: 'done' },
-    (url) =>
-      url === '/api/tags' ? { models: [{ name: 'scripted', digest }] } : url === '/api/show' ? { template: 'T', parameters: 'num_ctx 4096' } : undefined,
+    (url) => SAID[url]?.(digest),
   )
   t.after(() => server.close())
   const place = makePlace(t, FILES, server)
