@@ -40,6 +40,7 @@ async function drive(
     sleep: async () => {},
     mask: {
       text: (text) => text.replaceAll('hunter22', '[REDACTED]'),
+      unnumbered: (text) => text,
       json: (value) => JSON.parse(JSON.stringify(value).replaceAll('hunter22', '[REDACTED]')),
     },
     recall: async (place, sha) => recorded.get(`${place.turn}${sha}`) ?? null,

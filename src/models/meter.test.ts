@@ -15,6 +15,8 @@ const ANSWER: ModelAnswer = {
 }
 const PRICED: MeterOptions = { price: { in_per_million_usd: 2, out_per_million_usd: 10 }, tier: 'API-Premium', allowUnknownPrice: false, retryBaseMs: 1 }
 
+const hide = (text: string) => text.replaceAll('hunter22', '[REDACTED]')
+
 function metered(options: MeterOptions, change: Partial<MeterPorts> = {}, answer: Provider['answer'] = async () => ANSWER, also: Partial<Provider> = {}) {
   const held: { tokens: number; micro_usd: number }[] = []
   const settled: Settlement[] = []
@@ -23,7 +25,7 @@ function metered(options: MeterOptions, change: Partial<MeterPorts> = {}, answer
     monotonic: () => 0,
     chance: () => 0.5,
     sleep: async () => {},
-    mask: { text: (text) => text.replaceAll('hunter22', '[REDACTED]'), json: (value) => value },
+    mask: { text: hide, unnumbered: hide, json: (value) => value },
     recall: async () => null,
     hold: async (worst) => (held.push(worst), 'h'),
     settle: async (_hold, settlement) => void settled.push(settlement),
@@ -121,4 +123,13 @@ test('a try that cost nothing keeps its hold', async () => {
   const { ask, held, asked } = metered(PRICED, {}, () => (++n < 3 ? Promise.reject(new VpError('model.rate_limited', 'x')) : Promise.resolve(ANSWER)))
   await ask()
   assert.deepEqual([held.length, asked.length], [1, 3])
+})
+
+test('what a model says in words is masked before it is recorded, and is the same when it is recalled; its calls are as they were', async () => {
+  const said = { ...ANSWER, text: 'the key is hunter22', calls: [{ id: 'c', name: 'edit', arguments: { new: 'hunter22' } }] }
+  const { ask, settled } = metered(PRICED, {}, async () => said)
+  const answer = await ask()
+  assert.equal(answer.text, 'the key is [REDACTED]')
+  assert.deepEqual(settled[0]?.answer, answer)
+  assert.deepEqual(answer.calls, said.calls)
 })

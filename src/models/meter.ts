@@ -38,6 +38,8 @@ export interface FailedTry {
 /** The secrets filter, over words and over the arguments of calls. */
 export interface Mask {
   text(text: string): string
+  /** Without numbers: the same text whatever was masked before it, as a recording needs it. */
+  unnumbered(text: string): string
   json(value: unknown): unknown
 }
 
@@ -123,7 +125,9 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         const ask = async () => {
           // A try that cost something has given its hold back: the next one has to fit again.
           hold ??= await ports.hold(worst, signal)
-          return provider.answer(outbound, place, signal, onProgress)
+          const answer = await provider.answer(outbound, place, signal, onProgress)
+          // What a model says in words is kept as it may be shown; what it calls stands in the tree as it is called.
+          return { ...answer, text: ports.mask.unnumbered(answer.text) }
         }
         const answer = await withRetry(retry, signal, ask, options.retryBaseMs)
         await done(answer, null)

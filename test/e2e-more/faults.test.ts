@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { OPEN } from '../../src/operations/masking.ts'
 import { isVpError, type ErrorCode } from '../../src/core/errors.ts'
 import { chooseModel, type OwnProvider } from '../../src/models/choose.ts'
 import type { ModelAnswer, ModelRequest } from '../../src/models/contract.ts'
@@ -464,7 +465,7 @@ for (const [name, wire] of Object.entries(WIRES) as [OwnProvider, Wire][])
         monotonic: () => 0,
         chance: () => 0.5,
         sleep: async (ms) => void waits.push(ms),
-        mask: { text: (text) => text, json: (value) => value },
+        mask: OPEN,
         recall: async () => null,
         hold: async ({ micro_usd }) => {
           most = micro_usd

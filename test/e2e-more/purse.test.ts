@@ -9,6 +9,7 @@ import { chooseModel } from '../../src/models/choose.ts'
 import { meteredProvider } from '../../src/models/meter.ts'
 import { openProvider } from '../../src/models/providers/index.ts'
 import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
+import { OPEN } from '../../src/operations/masking.ts'
 import { createProjectRecord, requireProject } from '../../src/operations/projects/project.ts'
 import { meterPorts } from '../../src/operations/runs/spend.ts'
 import { openRealKit } from '../real-kit.ts'
@@ -41,7 +42,7 @@ test('eight askers of one purse of $1.00 spend at most $1.00, whatever breaks', 
   const { id } = await kit.store.transaction((tx) => createProjectRecord(tx, { root: '/p', name: 'p', now: 0 }))
   const { spec } = chooseModel({ VP_MODEL: 'openai_compatible:x', VP_MODEL_BASE_URL: server.baseUrl }, null)
   const provider = await openProvider(spec, { stallMs: 5000 })
-  const mask = { text: (text: string) => text, json: (value: unknown) => value }
+  const mask = OPEN
   const ports = {
     ...meterPorts(kit, { kind: 'project', project_id: id, cap_micro_usd: CAP }, { provider, mask, asker: {}, project: id, rates: null, source: null }),
     sleep: async () => {},
