@@ -3,7 +3,7 @@
  * git's own rules (a `.lock` beside it, the log before the ref); whatever is not as simple as that is git's to do or to refuse.
  * Formats: gitrepository-layout(5), git-update-ref(1); a line of a log is `<old> <new> <name> <<email>> <seconds> <zone>`.
  */
-import { appendFileSync, closeSync, existsSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, fsync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { refuseLinkedRef } from './git-directory.ts'
@@ -40,7 +40,7 @@ async function moveOwnFile(gitDir: string, move: RefMove): Promise<boolean> {
     if (isAt(gitDir, move)) {
       writeLog(gitDir, move)
       writeSync(fd, `${move.to}\n`)
-      fsyncSync(fd)
+      await synced(fd)
       renameSync(lock, file)
       return true
     }
@@ -57,6 +57,11 @@ async function moveOwnFile(gitDir: string, move: RefMove): Promise<boolean> {
 
 /** Names that only vp writes. */
 const OWN_FILE = /^refs\/(heads\/vp|heads\/replay|vp)(\/|$)[\w./-]*$/
+
+/** Off this thread: a disk takes its time. */
+function synced(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())))
+}
 
 /** Nobody takes so long for a ref of a run: a vp was killed between the lock and the move. */
 const STALE_MS = 10_000
