@@ -147,7 +147,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     ports: {
       clock: systemClock,
       random: { bytes: (count) => nodeCrypto().randomFillSync(new Uint8Array(count)) },
-      isAlive: isWorkerAlive,
+      isAlive: (worker) => isWorkerAlive(worker),
     },
     ask: async (question) => (interactive && lazy ? ((await lazy.askYesNo(asking, question)) ?? false) : false),
     talk: (line) => {

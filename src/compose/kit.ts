@@ -62,7 +62,7 @@ export function openKit(options: KitOptions): OpenKit {
     version: options.version,
     power: () => (power ??= { meter: openPowerMeter({ powercap: '/sys/class/powercap', path: env['PATH'] ?? '', monotonic: ports.clock.monotonic }) }).meter,
     worker,
-    isAlive: isWorkerAlive,
+    isAlive: (worker) => isWorkerAlive(worker),
     sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
     point: killPoints(env, options.kill),
     sandbox: () =>

@@ -6,6 +6,7 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -21,13 +22,16 @@ import { after, describe, test } from 'node:test'
 import { isVpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { openWorkspace } from './files.ts'
+import { LINUX } from '../../test/fixtures/open-without-links.ts'
 import { chooseOpener, openat2Opener, passesSelfTest, walkOpener, type Opener } from './open-beneath.ts'
+import { linklessOpener } from './open-without-links.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'vp-files-'))
 after(() => rmSync(base, { recursive: true, force: true }))
 const isDeep = process.env['VP_TEST_DEEP'] === '1'
 
-const openers = [openat2Opener(), walkOpener].filter((opener): opener is Opener => opener !== null)
+/** The last is that of macOS, over an open of Linux that refuses symlinks in any component as O_NOFOLLOW_ANY does there. */
+const openers = [openat2Opener(), walkOpener, linklessOpener(LINUX)].filter((opener): opener is Opener => opener !== null)
 
 function codeOf(run: () => unknown): string {
   try {
@@ -52,14 +56,20 @@ function fresh(opener: Opener) {
 
 const noTemps = (root: string) => assert.equal(execFileSync('find', [root, '-name', '.vp-new*'], { encoding: 'utf8' }), '')
 
-test('both carriers pass the self-test here, and openat2 is chosen', () => {
+test('the carriers pass the self-test here, and openat2 is chosen', () => {
   for (const opener of openers) assert.equal(passesSelfTest(opener), true, opener.name)
-  assert.equal(chooseOpener()?.name, 'openat2')
+  assert.equal(chooseOpener('linux')?.name, 'openat2')
+})
+
+test('where open(2) takes no notice of O_NOFOLLOW_ANY the carrier of macOS is not believed', () => {
+  const follows = linklessOpener({ ...LINUX, open: (path, flags, mode) => openSync(path, flags | 0x20000000, mode) })
+  assert.equal(follows && passesSelfTest(follows), false)
+  assert.equal(chooseOpener('darwin'), null, 'no library of macOS here')
 })
 
 test('a carrier that follows symlinks or throws does not pass', () => {
   const follows: Opener = {
-    name: 'walk',
+    ...walkOpener,
     open: (fd, names, flags) =>
       walkOpener.open(
         fd,
@@ -68,10 +78,10 @@ test('a carrier that follows symlinks or throws does not pass', () => {
       ),
   }
   assert.equal(passesSelfTest(follows), true, 'the stand-in still refuses what the walk refuses')
-  assert.equal(passesSelfTest({ name: 'walk', open: () => ({ fd: -1 }) }), false)
+  assert.equal(passesSelfTest({ ...walkOpener, open: () => ({ fd: -1 }) }), false)
   assert.equal(
     passesSelfTest({
-      name: 'walk',
+      ...walkOpener,
       open: () => {
         throw new Error('no')
       },
@@ -81,7 +91,7 @@ test('a carrier that follows symlinks or throws does not pass', () => {
 })
 
 test('without node:ffi the walk is chosen', () => {
-  const script = `import { chooseOpener } from ${JSON.stringify(import.meta.resolve('./open-beneath.ts'))}; process.stdout.write(chooseOpener().name)`
+  const script = `import { chooseOpener } from ${JSON.stringify(import.meta.resolve('./open-beneath.ts'))}; process.stdout.write(chooseOpener('linux').name)`
   const run = spawnSync(process.execPath, ['--no-experimental-ffi', '--input-type=module', '-e', script], {
     encoding: 'utf8',
   })

@@ -3,11 +3,11 @@
  * Never follows a symlink, never leaves the root, never opens what is not a regular file of its own. Which names are
  * protected is for the policy to say: it comes in as `deny`.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, statSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, readdirSync, statSync, type Stats } from 'node:fs'
 import { VpError } from '../core/errors.ts'
-import { childPath, chooseOpener, O_PATH, type Opener } from './open-beneath.ts'
+import { chooseOpener, O_PATH, type Opener } from './open-beneath.ts'
 import { quote, splitPath } from './path-rules.ts'
-import { isPresent, openIn, readBounded, regular, type Root } from './root.ts'
+import { isPresent, openIn, readBounded, refusalError, regular, type Root } from './root.ts'
 import { sweepLeftovers, writeAll, type FileChange, type FileWritten } from './write-all.ts'
 
 export type { FileChange, FileState, FileWritten } from './write-all.ts'
@@ -36,7 +36,7 @@ export interface FileBytes {
 export interface Workspace {
   readonly root: string
   /** Which carrier opens files: said by `vp doctor`. */
-  readonly carrier: 'openat2' | 'walk'
+  readonly carrier: Opener['name']
   /** A regular file with one link. Throws `path.*`. */
   read(path: string, options?: { readonly maxBytes?: number }): FileBytes
   /** A final symlink is described, not followed. Throws `path.*`. */
@@ -62,13 +62,13 @@ export interface WorkspaceOptions {
 }
 
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024
-const { O_RDONLY, O_DIRECTORY, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants
+const { O_RDONLY, O_DIRECTORY, O_NONBLOCK, O_NOCTTY } = constants
 
 /** Holds `root` open until `close`. Throws `path.not_found`, `path.not_regular`, `platform.unsupported`. */
 export function openWorkspace(root: string, options: WorkspaceOptions = {}): Workspace {
-  const opener = options.opener ?? chooseOpener()
-  if (!opener) throw new VpError('platform.unsupported', 'files cannot be confined here: /proc is missing')
-  const rootFd = openRoot(root)
+  const opener = options.opener ?? chooseOpener(process.platform)
+  if (!opener) throw new VpError('platform.unsupported', 'files cannot be confined here: /proc is missing (on macOS: open(2) has no O_NOFOLLOW_ANY)')
+  const rootFd = openRoot(opener, root)
   const born = fstatSync(rootFd)
   const parts: Root = {
     opener,
@@ -99,9 +99,9 @@ export function openWorkspace(root: string, options: WorkspaceOptions = {}): Wor
   }
 }
 
-function openRoot(root: string): number {
+function openRoot(opener: Opener, root: string): number {
   try {
-    return openSync(root, O_PATH | O_DIRECTORY)
+    return opener.openRoot(root)
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code
     if (code === 'ENOENT') throw new VpError('path.not_found', 'the workspace directory does not exist', { cause })
@@ -125,10 +125,15 @@ function readFile(root: Root, path: string, maxBytes: number): FileBytes {
 }
 
 function statPath(root: Root, path: string) {
-  const fd = openIn(root, root.check(path, 'read', { allowRoot: true }), O_PATH | O_NOFOLLOW)
+  const names = root.check(path, 'read', { allowRoot: true })
+  const fd = openIn(root, names.slice(0, -1), O_PATH | O_DIRECTORY)
   try {
-    const found = fstatSync(fd)
+    const found = lstatSync(root.opener.childPath(fd, names.at(-1) ?? '.'), { throwIfNoEntry: false })
+    if (!found) throw refusalError('absent', names.join('/'))
     return { kind: kindOf(found), size: found.size, mode: found.mode & 0o777 }
+  } catch (error) {
+    // A directory that may be read and not entered.
+    throw (error as NodeJS.ErrnoException).code === 'EACCES' ? refusalError('forbidden', names.join('/')) : error
   } finally {
     closeSync(fd)
   }
@@ -148,12 +153,13 @@ function listTree(root: Root, path: string, { depth = 1, maxEntries, enter }: Li
   const names = root.check(path, 'read', { allowRoot: true })
   const entries: Entry[] = []
   const visit = (dirFd: number, prefix: string, left: number): void => {
-    for (const name of readdirSync(childPath(dirFd, '.')).sort()) {
+    for (const name of readdirSync(root.opener.childPath(dirFd, '.')).sort()) {
       if (entries.length >= maxEntries) return
-      const entry = describe(root, childPath(dirFd, name), prefix + name)
+      const entry = describe(root, root.opener.childPath(dirFd, name), prefix + name)
       if (!entry) continue
       entries.push(entry)
-      if (entry.kind === 'dir' && left > 1 && enter?.(entry.path) !== false) descend(dirFd, name, (fd) => visit(fd, `${entry.path}/`, left - 1))
+      if (entry.kind === 'dir' && left > 1 && enter?.(entry.path) !== false)
+        descend(root.opener, { dirFd, name }, (fd) => visit(fd, `${entry.path}/`, left - 1))
     }
   }
   const fd = openIn(root, names, O_PATH | O_DIRECTORY)
@@ -165,14 +171,11 @@ function listTree(root: Root, path: string, { depth = 1, maxEntries, enter }: Li
   return entries.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
 }
 
-function descend(dirFd: number, name: string, visit: (fd: number) => void): void {
-  let fd: number
-  try {
-    fd = openSync(childPath(dirFd, name), O_PATH | O_DIRECTORY | O_NOFOLLOW)
-  } catch {
-    // Removed or replaced since it was listed: then there is nothing below it to list.
-    return
-  }
+function descend(opener: Opener, { dirFd, name }: { readonly dirFd: number; readonly name: string }, visit: (fd: number) => void): void {
+  const opened = opener.open(dirFd, [name], O_PATH | O_DIRECTORY)
+  // Removed or replaced since it was listed: then there is nothing below it to list.
+  if ('refused' in opened) return
+  const { fd } = opened
   try {
     visit(fd)
   } catch (error) {

@@ -2,32 +2,64 @@
  * Opens a path below a directory descriptor and never outside it, whatever is renamed or linked meanwhile.
  * Two carriers: `openat2` through node:ffi, and a walk over `/proc/self/fd` in plain JavaScript. A refusal of the
  * first is final; the second only says why, because errno read by a second foreign call is not to be trusted.
+ * macOS has neither: its carrier is in `open-without-links.ts`.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs'
+import { closeSync, constants, fstatSync, linkSync, lstatSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { linklessOpener } from './open-without-links.ts'
 
-/** Not in `fs.constants`; the same value on x64 and arm64. Source: asm-generic/fcntl.h. */
+/** Not in `fs.constants`; the same value on x64 and arm64. Source: asm-generic/fcntl.h. The carrier of macOS reads its own flags from it. */
 export const O_PATH = 0o10000000
-const { O_NOFOLLOW, O_DIRECTORY, O_RDONLY } = constants
+const { O_NOFOLLOW, O_DIRECTORY, O_RDONLY, O_WRONLY, O_CREAT, O_EXCL } = constants
 
 export type Refusal = 'absent' | 'symlink' | 'not_directory' | 'special' | 'forbidden' | 'moving'
 export type Opened = { readonly fd: number } | { readonly refused: Refusal; readonly at: string }
 
 export interface Opener {
-  readonly name: 'openat2' | 'walk'
-  /** The final component is never followed; with O_PATH a final symlink is opened as itself. */
-  open(rootFd: number, names: readonly string[], flags: number): Opened
+  readonly name: 'openat2' | 'walk' | 'linkless'
+  /** The directory that all is below; symlinks on the way to it are followed. */
+  openRoot(path: string): number
+  /** The final component is never followed. */
+  open(dirFd: number, names: readonly string[], flags: number): Opened
+  /** Where a child of a directory that this carrier opened can be looked at. What changes something goes through `change`. */
+  childPath(dirFd: number, name: string): string
+  readonly change: Changes
 }
 
-/** Where a child of an open directory is reached without naming the directory's path. */
-export function childPath(dirFd: number, name: string): string {
+/** What changes a directory, by its descriptor: never in another one that its path leads to by now. Throws what the system says, with its code. */
+export interface Changes {
+  /** A new file to write, of mode 0600. */
+  create(dirFd: number, name: string): number
+  /** A second name for a file. */
+  link(dirFd: number, name: string, second: string): void
+  rename(dirFd: number, name: string, to: string): void
+  unlink(dirFd: number, name: string): void
+  makeDirectory(dirFd: number, name: string): void
+  removeDirectory(dirFd: number, name: string): void
+}
+
+/** Without naming the directory's path, which may lead elsewhere by now. */
+function procPath(dirFd: number, name: string): string {
   return `/proc/self/fd/${dirFd}/${name}`
 }
 
-export const walkOpener: Opener = { name: 'walk', open: walk }
+const byProc: Omit<Opener, 'name' | 'open'> = {
+  openRoot: (path) => openSync(path, O_PATH | O_DIRECTORY),
+  childPath: procPath,
+  change: {
+    create: (dirFd, name) => openSync(procPath(dirFd, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
+    link: (dirFd, name, second) => linkSync(procPath(dirFd, name), procPath(dirFd, second)),
+    rename: (dirFd, name, to) => renameSync(procPath(dirFd, name), procPath(dirFd, to)),
+    unlink: (dirFd, name) => unlinkSync(procPath(dirFd, name)),
+    makeDirectory: (dirFd, name) => mkdirSync(procPath(dirFd, name), 0o755),
+    removeDirectory: (dirFd, name) => rmdirSync(procPath(dirFd, name)),
+  },
+}
+
+export const walkOpener: Opener = { ...byProc, name: 'walk', open: walk }
 
 function walk(rootFd: number, names: readonly string[], flags: number): Opened {
-  if (names.length === 0) return { fd: openSync(childPath(rootFd, '.'), flags | O_DIRECTORY) }
+  if (names.length === 0) return { fd: openSync(procPath(rootFd, '.'), flags | O_DIRECTORY) }
   let dir = rootFd
   try {
     for (const [index, name] of names.entries()) {
@@ -47,7 +79,7 @@ function walk(rootFd: number, names: readonly string[], flags: number): Opened {
 function step(dir: number, name: string, flags: number): Opened {
   if (name === '..' || name === '.' || name === '') return { refused: 'forbidden', at: name }
   try {
-    return { fd: openSync(childPath(dir, name), flags) }
+    return { fd: openSync(procPath(dir, name), flags) }
   } catch (error) {
     return { refused: refusalOf(error, dir, name), at: name }
   }
@@ -58,7 +90,7 @@ function refusalOf(error: unknown, dir: number, name: string): Refusal {
   if (code === 'EACCES' || code === 'EPERM' || code === 'ENAMETOOLONG') return 'forbidden'
   if (code !== 'ENOENT' && code !== 'ELOOP' && code !== 'ENOTDIR' && code !== 'ENXIO') throw error
   if (code === 'ENOENT') return 'absent'
-  const entry = lstatSync(childPath(dir, name), { throwIfNoEntry: false })
+  const entry = lstatSync(procPath(dir, name), { throwIfNoEntry: false })
   if (!entry) return 'absent'
   if (entry.isSymbolicLink()) return 'symlink'
   return code === 'ENOTDIR' ? 'not_directory' : code === 'ENXIO' ? 'special' : 'moving'
@@ -97,7 +129,7 @@ export function openat2Opener(): Opener | null {
     }
     return { refused: 'moving', at: path }
   }
-  return { name: 'openat2', open }
+  return { ...byProc, name: 'openat2', open }
 }
 
 function readableByWalk(rootFd: number, names: readonly string[], flags: number): boolean {
@@ -121,34 +153,48 @@ function loadSyscall(): Syscall | null {
   }
 }
 
-/** True when `opener` opens what it should below `/proc`, and refuses symlinks, symlinked parents and `..` there. */
-export function passesSelfTest(opener: Opener): boolean {
-  const rootFd = openSync('/proc', O_PATH | O_DIRECTORY)
-  const opens = (names: readonly string[], flags: number) => {
-    const result = opener.open(rootFd, names, flags)
-    if ('fd' in result) closeSync(result.fd)
-    return 'fd' in result
-  }
+/** Something that every machine of a kind has: what must open below `root`, and what must not. */
+interface Ground {
+  readonly root: string
+  readonly files: readonly (readonly string[])[]
+  readonly refused: readonly (readonly string[])[]
+}
+
+const PROC: Ground = {
+  root: '/proc',
+  files: [['version'], ['sys', 'kernel', 'ostype']],
+  refused: [['mounts'], ['self', 'status'], ['sys', '..', 'version'], ['..']],
+}
+/** `/etc` and `/var` are symlinks into `/private` there. Source: hier(7) of macOS. */
+const MACOS: Ground = {
+  root: '/',
+  files: [['private', 'etc', 'hosts']],
+  refused: [['etc'], ['etc', 'hosts'], ['private', '..', 'private', 'etc', 'hosts'], ['..']],
+}
+
+/** True when `opener` opens what it should on ground that is known, and refuses symlinks, symlinked parents and `..` there. */
+export function passesSelfTest(opener: Opener, ground: Ground = PROC): boolean {
   try {
-    return (
-      opens(['version'], O_RDONLY) &&
-      opens(['sys', 'kernel', 'ostype'], O_RDONLY) &&
-      opens([], O_PATH | O_DIRECTORY) &&
-      !opens(['mounts'], O_RDONLY) &&
-      !opens(['self', 'status'], O_RDONLY) &&
-      !opens(['sys', '..', 'version'], O_RDONLY) &&
-      !opens(['..'], O_PATH)
-    )
+    const rootFd = opener.openRoot(ground.root)
+    const opens = (names: readonly string[], flags: number) => {
+      const result = opener.open(rootFd, names, flags)
+      if ('fd' in result) closeSync(result.fd)
+      return 'fd' in result
+    }
+    try {
+      return ground.files.every((names) => opens(names, O_RDONLY)) && opens([], O_PATH | O_DIRECTORY) && !ground.refused.some((names) => opens(names, O_RDONLY))
+    } finally {
+      closeSync(rootFd)
+    }
   } catch {
     // A carrier that throws here is one that does not work here.
     return false
-  } finally {
-    closeSync(rootFd)
   }
 }
 
-/** The best carrier that works on this machine; null when neither does (no /proc). */
-export function chooseOpener(): Opener | null {
-  for (const opener of [openat2Opener(), walkOpener]) if (opener && passesSelfTest(opener)) return opener
+/** The best carrier that works on this machine; null when none does. */
+export function chooseOpener(platform: string): Opener | null {
+  const [openers, ground] = platform === 'darwin' ? [[linklessOpener()], MACOS] : [[openat2Opener(), walkOpener], PROC]
+  for (const opener of openers) if (opener && passesSelfTest(opener, ground)) return opener
   return null
 }

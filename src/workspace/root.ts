@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, lstatSync, readdirSync, readSync, type Stats } from 'node:fs'
 import { VpError } from '../core/errors.ts'
-import { childPath, O_PATH, type Opener, type Refusal } from './open-beneath.ts'
+import { O_PATH, type Opener, type Refusal } from './open-beneath.ts'
 import { quote } from './path-rules.ts'
 
 const { O_DIRECTORY } = constants
@@ -71,14 +71,14 @@ export function isPresent(root: Root, names: readonly string[]): boolean {
     throw refusalError(result.refused, result.at)
   }
   try {
-    return hasEntry(result.fd, name)
+    return hasEntry(root.opener, result.fd, name)
   } finally {
     closeSync(result.fd)
   }
 }
 
 /** By its name where that can be asked, so that a thousand files of one directory do not read it a thousand times; else by its entries. */
-function hasEntry(dirFd: number, name: string): boolean {
+function hasEntry({ childPath }: Opener, dirFd: number, name: string): boolean {
   try {
     if (lstatSync(childPath(dirFd, name), { throwIfNoEntry: false })) return true
     if (lstatSync(childPath(dirFd, '.'), { throwIfNoEntry: false })) return false

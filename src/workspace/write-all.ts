@@ -3,10 +3,10 @@
  * rename, every preimage is checked, and a failure takes back what was renamed. Old files are never opened for
  * writing, so a hard link to the outside is broken, not written through. No durability is promised for directories.
  */
-import { closeSync, constants, fchmodSync, fstatSync, linkSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, fstatSync, lstatSync, readdirSync, writeSync } from 'node:fs'
 import { asVpError, isVpError, VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
-import { childPath, O_PATH } from './open-beneath.ts'
+import { O_PATH, type Changes, type Opener } from './open-beneath.ts'
 import { quote } from './path-rules.ts'
 import { syncFiles } from './sync-file-system.ts'
 import { isPresent, openIn, readBounded, regular, type Root } from './root.ts'
@@ -52,7 +52,7 @@ interface Step {
 /** What link(2) says on a disk without hard links, and where the kernel protects them. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 const MAX_PREIMAGE_BYTES = 1024 * 1024 * 1024
-const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants
+const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants
 
 /** Throws `patch.stale`, `store.full`, `path.*`; then every file is as it was. */
 export function writeAll(root: Root, changes: readonly FileChange[]): readonly FileWritten[] {
@@ -63,6 +63,7 @@ export function writeAll(root: Root, changes: readonly FileChange[]): readonly F
   // A taken name is passed over; to begin where the last one ended keeps a folder of a thousand files linear.
   let free = 0
   const temporary: Temporary = (make) => firstFree(make, free++)
+  const { childPath, change } = root.opener
   try {
     for (const { change, names } of named) steps.push(prepare(root, { change, names, madeDirs, temporary }))
     syncFiles(
@@ -70,7 +71,7 @@ export function writeAll(root: Root, changes: readonly FileChange[]): readonly F
       steps.flatMap(({ parentFd, temp }) => (temp ? childPath(parentFd, temp) : [])),
     )
     for (const step of steps) carryOut(root, step, temporary)
-    for (const step of steps) if (step.backup) unlinkSync(childPath(step.parentFd, step.backup))
+    for (const step of steps) if (step.backup) change.unlink(step.parentFd, step.backup)
   } catch (error) {
     takeBack(root, steps, madeDirs)
     throw isVpError(error) ? error : translate(error)
@@ -122,7 +123,7 @@ function prepare(root: Root, { change, names, madeDirs, temporary }: Wanted): St
   const parentFd = openIn(root, names.slice(0, -1), O_PATH | O_DIRECTORY)
   try {
     const mode = (change.mode ?? before?.mode ?? 0o644) & 0o777
-    const temp = change.bytes === null ? null : writeTemp(parentFd, temporary, { bytes: change.bytes, mode })
+    const temp = change.bytes === null ? null : writeTemp(root.opener, { parentFd, temporary }, { bytes: change.bytes, mode })
     const after = change.bytes === null ? null : { sha: sha256(change.bytes), mode }
     return { path, name: names.at(-1) as string, parentFd, before, after, temp, backup: null, isDone: false }
   } catch (error) {
@@ -159,7 +160,7 @@ function makeParents(root: Root, names: readonly string[], madeDirs: (readonly s
     if (isPresent(root, dir)) continue
     const fd = openIn(root, dir.slice(0, -1), O_PATH | O_DIRECTORY)
     try {
-      mkdirSync(childPath(fd, dir.at(-1) as string), 0o755)
+      root.opener.change.makeDirectory(fd, dir.at(-1) as string)
       madeDirs.push(dir)
     } finally {
       closeSync(fd)
@@ -168,25 +169,22 @@ function makeParents(root: Root, names: readonly string[], madeDirs: (readonly s
 }
 
 /** The name of a new file beside the target that holds `bytes`; to be synced before it is anything's only copy. */
-function writeTemp(parentFd: number, temporary: Temporary, { bytes, mode }: { readonly bytes: Uint8Array; readonly mode: number }): string {
-  const { fd, name } = createTemp(parentFd, temporary)
+function writeTemp(
+  opener: Opener,
+  { parentFd, temporary }: { readonly parentFd: number; readonly temporary: Temporary },
+  { bytes, mode }: { readonly bytes: Uint8Array; readonly mode: number },
+): string {
+  const { fd, name } = temporary((name) => ({ name, fd: opener.change.create(parentFd, name) }))
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at)
     fchmodSync(fd, mode)
     return name
   } catch (error) {
-    unlinkSync(childPath(parentFd, name))
+    opener.change.unlink(parentFd, name)
     throw error
   } finally {
     closeSync(fd)
   }
-}
-
-function createTemp(parentFd: number, temporary: Temporary): { readonly fd: number; readonly name: string } {
-  return temporary((name) => ({
-    name,
-    fd: openSync(childPath(parentFd, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
-  }))
 }
 
 /** O_EXCL and link(2) make a guessed name harmless: a taken one is passed over, so no randomness is needed. */
@@ -206,8 +204,8 @@ const LEFTOVER = '.vp-new-'
 export function sweepLeftovers(root: Root, names: readonly string[]): number {
   const fd = openIn(root, names, O_PATH | O_DIRECTORY)
   try {
-    const left = readdirSync(childPath(fd, '.')).filter((name) => name.startsWith(LEFTOVER))
-    for (const name of left) unlinkSync(childPath(fd, name))
+    const left = readdirSync(root.opener.childPath(fd, '.')).filter((name) => name.startsWith(LEFTOVER))
+    for (const name of left) root.opener.change.unlink(fd, name)
     return left.length
   } finally {
     closeSync(fd)
@@ -215,45 +213,40 @@ export function sweepLeftovers(root: Root, names: readonly string[]): number {
 }
 
 function carryOut(root: Root, step: Step, temporary: Temporary): void {
-  const target = childPath(step.parentFd, step.name)
+  const { change } = root.opener
   if (step.before) {
     step.backup = backUp(root, step, { before: step.before, temporary })
   }
-  if (step.temp) renameSync(childPath(step.parentFd, step.temp), target)
-  else unlinkSync(target)
+  if (step.temp) change.rename(step.parentFd, step.temp, step.name)
+  else change.unlink(step.parentFd, step.name)
   step.isDone = true
 }
 
 /** A second name for the old file, so that taking back needs no space; a copy where the disk has no hard links. */
 function backUp(root: Root, step: Step, { before, temporary }: { readonly before: Preimage; readonly temporary: Temporary }): string {
-  const target = childPath(step.parentFd, step.name)
+  const { childPath, change } = root.opener
   try {
     const name = temporary((name) => {
-      linkSync(target, childPath(step.parentFd, name))
+      change.link(step.parentFd, step.name, name)
       return name
     })
     step.backup = name
-    checkUnchanged(step, before, name)
+    checkUnchanged(step.path, before, childPath(step.parentFd, name))
     return name
   } catch (error) {
     if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error
     const bytes = readWhole(root, step.path.split('/')).bytes
     if (sha256(bytes) !== before.sha) throw changedMeanwhile(step.path)
-    const copy = writeTemp(step.parentFd, temporary, { bytes, mode: before.mode })
+    const copy = writeTemp(root.opener, { parentFd: step.parentFd, temporary }, { bytes, mode: before.mode })
     syncFiles(childPath(step.parentFd, '.'), [childPath(step.parentFd, copy)])
     return copy
   }
 }
 
 /** Someone else may have written between the hash and now; the backup is the very file that would be replaced. */
-function checkUnchanged({ path, parentFd }: Step, before: Preimage, backup: string): void {
-  const fd = openSync(childPath(parentFd, backup), O_PATH | O_NOFOLLOW)
-  try {
-    const now = fstatSync(fd)
-    if (now.ino !== before.ino || now.size !== before.size || now.mtimeMs !== before.mtimeMs) throw changedMeanwhile(path)
-  } finally {
-    closeSync(fd)
-  }
+function checkUnchanged(path: string, before: Preimage, backup: string): void {
+  const now = lstatSync(backup)
+  if (now.ino !== before.ino || now.size !== before.size || now.mtimeMs !== before.mtimeMs) throw changedMeanwhile(path)
 }
 
 function changedMeanwhile(path: string): VpError {
@@ -261,22 +254,23 @@ function changedMeanwhile(path: string): VpError {
 }
 
 function takeBack(root: Root, steps: readonly Step[], madeDirs: readonly (readonly string[])[]): void {
+  const { change } = root.opener
   for (const step of steps.toReversed()) {
-    const at = (name: string) => childPath(step.parentFd, name)
-    if (step.isDone && step.backup) renameSync(at(step.backup), at(step.name))
-    else if (step.isDone) remove(at(step.name))
+    const { parentFd } = step
+    if (step.isDone && step.backup) change.rename(parentFd, step.backup, step.name)
+    else if (step.isDone) remove(change, parentFd, step.name)
     else {
-      if (step.backup) remove(at(step.backup))
-      if (step.temp) remove(at(step.temp))
+      if (step.backup) remove(change, parentFd, step.backup)
+      if (step.temp) remove(change, parentFd, step.temp)
     }
   }
   for (const dir of madeDirs.toReversed()) removeMadeDir(root, dir)
 }
 
 /** Somebody may have removed the whole folder meanwhile: then there is nothing to take back, and the first error counts. */
-function remove(path: string): void {
+function remove(change: Changes, dirFd: number, name: string): void {
   try {
-    unlinkSync(path)
+    change.unlink(dirFd, name)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
@@ -286,7 +280,7 @@ function removeMadeDir(root: Root, dir: readonly string[]): void {
   try {
     const fd = openIn(root, dir.slice(0, -1), O_PATH | O_DIRECTORY)
     try {
-      rmdirSync(childPath(fd, dir.at(-1) as string))
+      root.opener.change.removeDirectory(fd, dir.at(-1) as string)
     } finally {
       closeSync(fd)
     }

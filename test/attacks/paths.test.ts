@@ -16,6 +16,8 @@ import { denyPath, type Intent } from '../../src/policy/paths.ts'
 import { shippedLane } from '../../src/policy/shipped-lanes.ts'
 import { openWorkspace, type Workspace } from '../../src/workspace/files.ts'
 import { openat2Opener, walkOpener, type Opener } from '../../src/workspace/open-beneath.ts'
+import { linklessOpener } from '../../src/workspace/open-without-links.ts'
+import { LINUX } from '../fixtures/open-without-links.ts'
 
 const SECRET = 'outside and secret'
 const base = mkdtempSync(join(tmpdir(), 'vp-paths-'))
@@ -185,7 +187,7 @@ function tryIt(workspace: Workspace, intent: Intent, path: string): { readonly g
   }
 }
 
-for (const opener of [openat2Opener(), walkOpener].filter((one): one is Opener => one !== null))
+for (const opener of [openat2Opener(), walkOpener, linklessOpener(LINUX)].filter((one): one is Opener => one !== null))
   describe(opener.name, () => {
     const { place, root } = hostilePlace()
     const workspace = openWorkspace(root, { opener, deny: (path, intent) => denyPath(path, intent, shippedLane('Code-Impl')) })
