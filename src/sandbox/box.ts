@@ -10,6 +10,7 @@ import { LAUNCH_FAILED, LAUNCHED, type BoxOrders } from './orders.ts'
 import { seccompFilter, type FilterArch } from './seccomp.ts'
 import { backendOf, type Prepared, type PreparingBackend } from './supervise.ts'
 import { buildView } from './view.ts'
+import { watchProc } from './watch.ts'
 
 export interface BoxParts {
   readonly clock: Clock
@@ -70,6 +71,7 @@ export function prepareBox(parts: BoxParts, request: SandboxRequest): Prepared {
     capsProcesses: parts.isRoot,
     signalsAsCodes: true,
     setUpFailure: launchFailure,
+    watch: watchProc,
     strays: () => [],
     cleanUp: view.cleanUp,
   }

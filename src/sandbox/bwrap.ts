@@ -10,6 +10,7 @@ import { limitArgv } from './limits.ts'
 import { seccompFilter, type FilterArch } from './seccomp.ts'
 import { backendOf, type Prepared, type PreparingBackend } from './supervise.ts'
 import { buildView, type ViewStep } from './view.ts'
+import { watchProc } from './watch.ts'
 
 export interface BwrapParts {
   readonly clock: Clock
@@ -62,6 +63,7 @@ export function prepareBwrap(parts: BwrapParts, request: SandboxRequest): Prepar
     signalsAsCodes: true,
     // Its account ends with the command's exit status; without that the command never ran.
     setUpFailure: ({ status, stderr, code }) => (code === 0 || status.includes('"exit-code"') ? null : firstLine(stderr)),
+    watch: watchProc,
     strays: () => [],
     cleanUp: view.cleanUp,
   }

@@ -3,8 +3,8 @@
  * command sees real paths; its argv and environment are written in them, and its output is written back to /workspace.
  * Leaves out: write protection inside the tree, hiding of processes, a loopback of its own.
  */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { realpathSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Clock } from '../core/ports.ts'
 import { launchFailure } from './box.ts'
 import type { Launcher, SandboxRequest } from './contract.ts'
@@ -12,11 +12,12 @@ import { buildEnvironment, MARKER_NAME } from './environment.ts'
 import { ETC_NETWORK, ETC_PATHS } from './etc.ts'
 import { limitArgv } from './limits.ts'
 import type { LandlockOrders, LandlockRule } from './orders.ts'
-import type { Replacement } from './output.ts'
 import { killLeftovers, markedProcesses, threadsOf } from './processes.ts'
 import { seccompFilter, type FilterArch } from './seccomp.ts'
+import { realPaths, type RealPaths } from './real-paths.ts'
 import { backendOf, type Prepared, type PreparingBackend } from './supervise.ts'
-import { checkedCwd, isBelow, linkMounts, realTree, SCRATCH, WORKSPACE } from './view.ts'
+import { checkedCwd } from './view.ts'
+import { watchProc } from './watch.ts'
 
 export interface LandlockParts {
   readonly clock: Clock
@@ -38,39 +39,18 @@ const OTHERS = 256
 const DEVICES = ['/dev/null', '/dev/zero', '/dev/full']
 
 export function prepareLandlock(parts: LandlockParts, request: SandboxRequest): Prepared {
-  const tree = realTree(request.workspace)
-  const inTree = request.mounts.filter(({ sandboxPath }) => isBelow(WORKSPACE, sandboxPath))
-  const place = mkdtempSync(join(realpathSync(parts.tmpBase), 'run-'))
-  const tmp = join(place, 'tmp')
-  const home = join(place, 'home')
-  mkdirSync(tmp)
-  mkdirSync(home)
-  const unlink = linkMounts(
-    tree,
-    inTree.map(({ sandboxPath, hostPath }) => ({ name: relative(WORKSPACE, sandboxPath), hostPath })),
-  )
-  const scratch = request.scratch === undefined ? [] : [[realpathSync(request.scratch), SCRATCH] as const]
-  const moved = request.mounts.filter((mount) => !inTree.includes(mount)).map(({ hostPath, sandboxPath }) => [realpathSync(hostPath), sandboxPath] as const)
-  const places: readonly Replacement[] = [
-    [tree, WORKSPACE],
-    ...scratch,
-    [tmp, '/tmp'],
-    [home, '/home/vp'],
-    // Also those that keep their path: a program below the real /tmp is not one of the private /tmp.
-    ...moved,
-  ]
-  const real = (text: string) => toHost(text, places)
+  const paths = realPaths(request, parts.tmpBase)
   const orders: LandlockOrders = {
     kind: 'landlock',
-    rules: landlockRules(request, { tree, tmp, home, scratch: scratch.map(([path]) => path) }),
-    cwd: join(tree, checkedCwd(request.cwd)),
+    rules: landlockRules(request, paths),
+    cwd: join(paths.tree, checkedCwd(request.cwd)),
     argv: [
       ...limitArgv(parts.prlimit, request.limits, {
         processes: parts.uid === 0 ? null : threadsOf(parts.uid) + request.limits.tasks + OTHERS,
       }),
-      ...request.argv.map(real),
+      ...request.argv.map(paths.real),
     ],
-    env: Object.fromEntries(Object.entries(buildEnvironment(request)).map(([name, value]) => [name, real(value)])),
+    env: Object.fromEntries(Object.entries(buildEnvironment(request)).map(([name, value]) => [name, paths.real(value)])),
     filter: seccompFilter(parts.arch, { inet: request.network === 'host', keepDumpable: true }).toString('base64'),
     refusesTcp: request.network === 'none',
   }
@@ -80,28 +60,20 @@ export function prepareLandlock(parts: LandlockParts, request: SandboxRequest): 
     args: parts.launcher.argv,
     env: { [MARKER_NAME]: request.marker },
     orders: Buffer.from(JSON.stringify(orders)),
-    // Programs print the real path of what a symlink in the tree leads to.
-    rewrite: [...places, ...inTree.map(({ hostPath, sandboxPath }) => [realpathSync(hostPath), sandboxPath] as const)],
+    rewrite: paths.rewrite,
     capsProcesses: parts.uid === 0,
     signalsAsCodes: false,
     setUpFailure: launchFailure,
+    watch: watchProc,
     strays: () => markedProcesses(request.marker),
     cleanUp() {
       killLeftovers(request.marker)
-      unlink()
-      rmSync(place, { recursive: true, force: true })
+      paths.cleanUp()
     },
   }
 }
 
-interface Places {
-  readonly tree: string
-  readonly tmp: string
-  readonly home: string
-  readonly scratch: readonly string[]
-}
-
-function landlockRules(request: SandboxRequest, { tree, tmp, home, scratch }: Places): LandlockRule[] {
+function landlockRules(request: SandboxRequest, { tree, tmp, home, scratch }: RealPaths): LandlockRule[] {
   const reads = [
     ...SYSTEM,
     ...(request.network === 'host' ? ETC_NETWORK : []),
@@ -113,14 +85,4 @@ function landlockRules(request: SandboxRequest, { tree, tmp, home, scratch }: Pl
     ...reads.filter((path) => statSync(path, { throwIfNoEntry: false })).map((path) => ({ path, access: 'read' }) as const),
     ...writes.map((path) => ({ path, access: 'write' }) as const),
   ]
-}
-
-/** Paths of the sandbox as whole path prefixes: at the start, or after `=`, `:` or `,`. The longest wins. */
-function toHost(text: string, places: readonly Replacement[]): string {
-  const byInside = new Map(places.map(([host, inside]) => [inside, host]))
-  const names = [...byInside.keys()].toSorted((a, b) => b.length - a.length).map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-  return text.replace(
-    new RegExp(`(^|[=:,])(${names.join('|')})(?=$|[/:,])`, 'g'),
-    (whole, before: string, inside: string) => before + (byInside.get(inside) ?? whole),
-  )
 }

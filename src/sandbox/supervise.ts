@@ -8,10 +8,11 @@ import type { Readable, Writable } from 'node:stream'
 import { VpError } from '../core/errors.ts'
 import type { Clock } from '../core/ports.ts'
 import { capTasks } from './cgroup.ts'
-import type { Backend, BackendName, EndedBy, Limits, SandboxRequest, SandboxResult } from './contract.ts'
-import { BESIDE, diskWatch, measure, passedLimit, TRIP_EVERY_MS, WATCH_EVERY_MS } from './limits.ts'
+import type { Backend, BackendName, EndedBy, SandboxRequest, SandboxResult } from './contract.ts'
+import { BESIDE } from './limits.ts'
 import { headAndTail, rewriter, type Replacement } from './output.ts'
-import { descendants, kill, killGroup, threadsOnMachine } from './processes.ts'
+import { kill, killGroup } from './processes.ts'
+import type { Watch } from './watch.ts'
 
 export interface Prepared {
   readonly backend: BackendName
@@ -28,6 +29,7 @@ export interface Prepared {
   setUpFailure(said: { readonly orders: string; readonly status: string; readonly stderr: string; readonly code: number | null }): string | null
   /** True for root, whose processes no resource limit counts. */
   readonly capsProcesses: boolean
+  readonly watch: Watch
   /** Processes of the run beside the descendants. */
   strays(): readonly number[]
   /** After the end, whatever it was. */
@@ -74,7 +76,8 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
   }
   const output = gather(child, { request, prepared, onOutput: watching.onOutput, onFull: () => end('output') })
   const wall = setTimeout(() => end('wall'), request.limits.wallMs)
-  const stopWatching = watch(child, { prepared, limits: request.limits, tree: request.workspace, end })
+  const watched = { limits: request.limits, tree: request.workspace, strays: prepared.strays, end }
+  const stopWatching = child.pid === undefined ? () => {} : prepared.watch(child.pid, watched)
   const cancel = () => end('cancelled')
   watching.signal?.addEventListener('abort', cancel, { once: true })
   try {
@@ -101,48 +104,6 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
     prepared.cleanUp()
     uncap?.()
   }
-}
-
-interface Watched {
-  readonly prepared: Prepared
-  readonly limits: Limits
-  readonly tree: string
-  end(reason: EndedBy): void
-}
-
-/** The full count every 200 ms; a bomb also at once, when the machine's threads have grown by more than the run may have. */
-function watch(child: ChildProcess, { prepared, limits, tree, end }: Watched): () => void {
-  const most = limits.tasks + BESIDE
-  const below = () => (child.pid === undefined ? new Set<number>() : descendants(child.pid, most))
-  const trip = () => {
-    if (measure(below()).threads > most) end('processes')
-  }
-  const look = () => {
-    const pids = below()
-    const reason = pids.size > most ? 'processes' : passedLimit(measure(new Set([...pids, ...prepared.strays()])), limits)
-    if (reason) end(reason)
-    else if (isDiskFull()) end('disk')
-  }
-  const atStart = threadsOnMachine()
-  const isDiskFull = diskWatch(tree)
-  const timers = [
-    repeat(WATCH_EVERY_MS, look),
-    repeat(TRIP_EVERY_MS, () => {
-      if (threadsOnMachine() - atStart > limits.tasks) trip()
-    }),
-  ]
-  return () => timers.forEach((stop) => stop())
-}
-
-/** Counts the pause from the end of one look to the next, so that slow looks on a busy machine leave room between. */
-function repeat(everyMs: number, look: () => void): () => void {
-  let timer = setTimeout(again, everyMs)
-  function again() {
-    timer = setTimeout(again, everyMs)
-    look()
-    timer.refresh()
-  }
-  return () => clearTimeout(timer)
 }
 
 function start(prepared: Prepared, request: SandboxRequest): ChildProcess {
