@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Clock } from '../core/ports.ts'
+import { isThere } from '../sandbox/processes.ts'
 
 const PROC = '/proc'
 
@@ -25,14 +26,6 @@ function bootId(proc: string): string {
     return readFileSync(`${proc}/sys/kernel/random/boot_id`, 'utf8').slice(0, 8)
   } catch {
     return '00000000'
-  }
-}
-
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
   }
 }
 

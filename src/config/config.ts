@@ -9,6 +9,8 @@ import { once } from '../core/once.ts'
 import { wordsOfIssue } from '../core/schema-issue.ts'
 import type { Environment } from './paths.ts'
 
+const SANDBOXES = ['bwrap', 'box', 'landlock', 'seatbelt'] as const
+
 /** Made where there is a file to read. */
 const schema = once(() => {
   const price = z.strictObject({
@@ -33,7 +35,7 @@ const schema = once(() => {
         api_key_command: z.optional(z.array(z.string()).check(z.minLength(1))),
       }),
     ),
-    sandbox: z.optional(z.enum(['bwrap', 'box', 'landlock'])),
+    sandbox: z.optional(z.enum(SANDBOXES)),
     parallel: z.optional(z.int().check(z.gte(1), z.lte(16))),
     before_approval_usd: z.optional(z.number().check(z.nonnegative())),
     do_budget_usd: z.optional(z.number().check(z.nonnegative())),
@@ -61,7 +63,7 @@ type UserFile = z.infer<ReturnType<typeof schema>>
 
 export interface Config {
   readonly model: UserFile['model'] | null
-  readonly sandbox: 'bwrap' | 'box' | 'landlock' | null
+  readonly sandbox: (typeof SANDBOXES)[number] | null
   readonly parallel: number
   readonly before_approval_usd: number
   readonly do_budget_usd: number
@@ -125,8 +127,8 @@ export interface LoadedConfig {
 export function loadConfig(file: string, env: Environment): LoadedConfig {
   const user = readUserFile(file)
   const pinned = env['VP_SANDBOX']
-  if (pinned !== undefined && !['bwrap', 'box', 'landlock'].includes(pinned))
-    throw new VpError('config.invalid', `VP_SANDBOX is bwrap, box or landlock, not ${JSON.stringify(pinned)}`, { next: ['unset VP_SANDBOX'] })
+  if (pinned !== undefined && !SANDBOXES.some((name) => name === pinned))
+    throw new VpError('config.invalid', `VP_SANDBOX is one of ${SANDBOXES.join(', ')}, not ${JSON.stringify(pinned)}`, { next: ['unset VP_SANDBOX'] })
   const git = { ...DEFAULTS.git, ...user.git }
   const secrets = { ...DEFAULTS.secrets, ...user.secrets }
   const context = { ...DEFAULTS.context, ...user.context }

@@ -12,6 +12,7 @@ import type { ProjectCommand } from '../plms/contract/types.ts'
 import { decideCommand } from '../policy/argv.ts'
 import { ownGit } from '../policy/own-git.ts'
 import { shownCommand } from '../policy/shown.ts'
+import { missedLoopback } from '../sandbox/loopback.ts'
 import { environmentDigest } from './environment.ts'
 import { reportPath, type Execution } from './execution.ts'
 import type { Breach } from './guarded.ts'
@@ -263,9 +264,9 @@ export async function measureTests(
   return measured(scene, isKept ? argv : null, async () => {
     const { run, breaches } = await executeHeld(scene, { argv, lane, reportFile, runId: scene.caller.runId })
     note(scene, run)
-    if (/EAFNOSUPPORT/.test(run.output) && run.backend === 'landlock')
-      throw new VpError('sandbox.no_loopback', 'the tests open a socket, and Landlock cannot give them a loopback of their own', {
-        next: ['apt install bubblewrap', 'vp doctor'],
+    if (missedLoopback(run.backend, run.output))
+      throw new VpError('sandbox.no_loopback', `the tests open a socket, and ${run.backend} cannot give them a loopback of their own`, {
+        next: [...(run.backend === 'landlock' ? ['apt install bubblewrap'] : []), 'vp doctor'],
       })
     return { ...readTestRun(command, maskedRun(run, isKept ? scene.tree.masking().plain : scene.kit.redactText)), ...told(breaches) }
   })

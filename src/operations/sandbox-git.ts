@@ -1,13 +1,13 @@
 /**
  * What git sees from inside the sandbox, always with a configuration of ours, without hooks and attributes of `.git/info`.
- * Of a person's checkout: their refs, objects and index; on Landlock, which mounts nothing, this holds for a command that is
+ * Of a person's checkout: their refs, objects and index; on Landlock and seatbelt, which mount nothing, this holds for a command that is
  * git itself, and a test that starts git sees the repository's own directory there. Of an attempt: nothing, or, where the
  * project's tests ask git (`needs_git`), what a clone of depth one would hold, as a build server has it: HEAD alone.
  */
 import { appendFileSync, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { isVpError } from '../core/errors.ts'
-import type { BackendName, Mount } from '../sandbox/contract.ts'
+import { hasOwnView, type BackendName, type Mount } from '../sandbox/contract.ts'
 import { copyIndex } from '../workspace/human-reading.ts'
 import { openHumanRepository, type HumanRepository } from '../workspace/human-repository.ts'
 import type { Kit } from './kit.ts'
@@ -34,7 +34,7 @@ export async function sandboxGit(
   if (tree.shownGit) return attemptGit(kit, tree.shownGit, call)
   if (tree.inAttempt || !lstatSync(join(tree.root, '.git'), { throwIfNoEntry: false })?.isDirectory()) return NOTHING
   const repository = await opened(kit, tree)
-  if (call.backend === 'landlock') {
+  if (!hasOwnView(call.backend)) {
     if (call.program !== 'git' || !repository) return { mounts: [], env: ALWAYS }
     const env = { ...ALWAYS, GIT_DIR: repository.view, GIT_WORK_TREE: '/workspace', GIT_INDEX_FILE: '/workspace/.git/index', ...QUIET }
     return { mounts: [{ hostPath: repository.view, sandboxPath: repository.view }], env }
@@ -56,7 +56,7 @@ export async function sandboxGit(
 async function attemptGit(kit: Kit, shown: ShownGit, call: { readonly backend: BackendName; readonly at: string }): Promise<SandboxGit> {
   const { at } = call
   const lent = join(shown.human, 'objects')
-  const isMounted = call.backend !== 'landlock'
+  const isMounted = hasOwnView(call.backend)
   mkdirSync(join(at, 'objects', 'info'), { recursive: true })
   for (const name of ['lent', 'info', 'refs']) mkdirSync(join(at, name))
   const own = join(shown.gitDir, 'objects')

@@ -1,8 +1,13 @@
 /**
- * What every sandbox backend takes and gives: types only. A backend promises that nothing of a run outlives it, that
+ * What every sandbox backend takes and gives. A backend promises that nothing of a run outlives it, that
  * the command sees the tree, its mounts and the system read-only, and that limits end it with a typed reason.
  */
-export type BackendName = 'bwrap' | 'box' | 'landlock'
+export type BackendName = 'bwrap' | 'box' | 'landlock' | 'seatbelt'
+
+/** Whether the command sees a disk of its own, with mounts and a loopback; else the real paths of the host. */
+export function hasOwnView(name: string): boolean {
+  return name === 'bwrap' || name === 'box'
+}
 
 export interface Limits {
   readonly wallMs: number
@@ -30,7 +35,7 @@ export interface Mount {
 export interface SandboxRequest {
   /** argv[0] is an absolute path, resolved outside the workspace. */
   readonly argv: readonly string[]
-  /** Host path of the tree. The command sees /workspace (bwrap, box), or the real path, and /workspace in its output (landlock). */
+  /** Host path of the tree. The command sees /workspace (bwrap, box), or the real path, and /workspace in its output (landlock, seatbelt). */
   readonly workspace: string
   readonly writable: boolean
   /** Relative paths of the tree that are read-only, where they exist. */
@@ -45,7 +50,7 @@ export interface SandboxRequest {
   /** 'host' only for a granted environment set-up. */
   readonly network: 'none' | 'host'
   readonly limits: Limits
-  /** Host directory, writable at /tmp/vp. In argv and env write /tmp/vp; landlock puts the real path there. */
+  /** Host directory, writable at /tmp/vp. In argv and env write /tmp/vp; landlock and seatbelt put the real path there. */
   readonly scratch?: string
   /** In the environment of every process of the run, so that leftovers can be found. 16 or more characters of [A-Za-z0-9_-]. */
   readonly marker: string

@@ -9,7 +9,7 @@ import type { SandboxRequest } from './contract.ts'
 export const MARKER_NAME = 'VP_RUN_MARKER'
 
 /** A lane may not set these: they change which program runs, or what is loaded into it before it starts. */
-const NEVER = /^(PATH|HOME|PWD|TMPDIR|LD_.*|BASH_ENV|ENV|PROMPT_COMMAND|VP_RUN_MARKER)$/
+const NEVER = /^(PATH|HOME|PWD|TMPDIR|LD_.*|DYLD_.*|BASH_ENV|ENV|PROMPT_COMMAND|VP_RUN_MARKER)$/
 
 /**
  * Caches that tools would lay beside the sources and trust by time and size alone: an edit of the same length within the

@@ -8,7 +8,8 @@ export interface ProbeOrders {
   readonly tcp: number
   readonly udp: number
   readonly unix: string
-  readonly abstract: string
+  /** null where there are none: macOS. */
+  readonly abstract: string | null
   readonly hostPid: number
 }
 
@@ -18,6 +19,8 @@ export interface ProbeReport {
   readonly status: string
   readonly variables: readonly string[]
   readonly descriptors: readonly string[]
+  /** A process that it left behind, in a session of its own. */
+  readonly left: number
 }
 
 /** Arguments for Node after its own path. */
@@ -36,14 +39,18 @@ attempt('temp', () => fs.writeFileSync(process.env.TMPDIR + '/t', 'x'))
 attempt('canary', () => fs.readFileSync(o.canary))
 attempt('truncate', () => fs.truncateSync(o.canary))
 attempt('outside', () => fs.writeFileSync(o.outside + '/made', 'x'))
+attempt('listing', () => fs.readdirSync(o.outside))
 attempt('git', () => fs.writeFileSync('.git/x', 'x'))
+attempt('git_moved', () => fs.renameSync('.git', 'moved'))
 attempt('core_pattern', () => fs.closeSync(fs.openSync('/proc/sys/kernel/core_pattern', 'r+')))
 attempt('sysrq', () => fs.closeSync(fs.openSync('/proc/sysrq-trigger', 'w')))
 attempt('host_environ', () => { if (fs.readFileSync('/proc/' + o.hostPid + '/environ', 'utf8').includes(process.env.VP_RUN_MARKER)) throw new Error('own') })
 attempt('kill_host', () => process.kill(o.hostPid, 0))
 attempt('unshare', () => { if (spawnSync('unshare', ['-U', 'true']).status !== 0) throw new Error('refused') })
-spawn('sleep', ['30'], { detached: true, stdio: 'ignore' }).unref()
-const descriptors = fs.readdirSync('/proc/self/fd').map((n) => { try { return n + ' ' + fs.readlinkSync('/proc/self/fd/' + n) } catch { return '' } })
+const left = spawn('sleep', ['30'], { detached: true, stdio: 'ignore' })
+left.on('error', () => {}).unref()
+const entries = (path) => { try { return fs.readdirSync(path) } catch { return [] } }
+const descriptors = entries('/proc/self/fd').map((n) => { try { return n + ' ' + fs.readlinkSync('/proc/self/fd/' + n) } catch { return '' } })
 const reach = (name, where) => new Promise((done) => {
   const end = (text) => { if (!attempts[name]) attempts[name] = text; done() }
   try {
@@ -60,9 +67,10 @@ const shout = () => new Promise((done) => {
   const socket = dgram.createSocket('udp4').on('error', () => done())
   socket.send('x', o.udp, '127.0.0.1', () => { try { socket.close() } catch {} done() })
 })
-Promise.all([reach('tcp', { port: o.tcp, host: '127.0.0.1' }), reach('unix', { path: o.unix }), reach('abstract', { path: o.abstract }), own(), shout()]).then(() => {
-  const status = fs.readFileSync('/proc/self/status', 'utf8')
-  fs.writeSync(1, JSON.stringify({ attempts, status, variables: Object.keys(process.env), descriptors }))
+Promise.all([reach('tcp', { port: o.tcp, host: '127.0.0.1' }), reach('unix', { path: o.unix }), o.abstract && reach('abstract', { path: o.abstract }), own(), shout()]).then(() => {
+  let status = ''
+  try { status = fs.readFileSync('/proc/self/status', 'utf8') } catch {}
+  fs.writeSync(1, JSON.stringify({ attempts, status, variables: Object.keys(process.env), descriptors, left: left.pid || 0 }))
   process.exit(0)
 })
 `

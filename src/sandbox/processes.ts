@@ -1,6 +1,6 @@
 /**
  * The processes of a run, found from outside through /proc: by descent, and by the marker in their environment when
- * descent was cut. A process that overwrote its own environment and left its parent is not found by the marker.
+ * descent was cut. Without /proc nothing is found. A process that overwrote its own environment and left its parent is not found by the marker.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { MARKER_NAME } from './environment.ts'
@@ -123,6 +123,15 @@ export function kill(pid: number): boolean {
   try {
     process.kill(pid, 'SIGKILL')
     return true
+  } catch {
+    return false
+  }
+}
+
+/** Also of a process that has ended and was not asked about yet. */
+export function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
   } catch {
     return false
   }

@@ -14,6 +14,8 @@ export interface RealPaths {
   readonly tmp: string
   readonly home: string
   readonly scratch: readonly string[]
+  /** Where mounts in the tree are linked, relative to it. */
+  readonly links: readonly string[]
   /** A text with the paths of the sandbox in it, in those of the host. */
   real(text: string): string
   /** The other way, for what the command prints. */
@@ -22,21 +24,22 @@ export interface RealPaths {
   cleanUp(): void
 }
 
+/** In the letters that the disk has: most disks of Macs take others for them, and rules and output do not. */
+export const onDisk = (path: string): string => realpathSync.native(path)
+
 /** Makes the directories and links of one run, below `tmpBase` and in the tree. Throws `policy.invalid`, `path.denied`. */
 export function realPaths(request: SandboxRequest, tmpBase: string): RealPaths {
-  const tree = realTree(request.workspace)
+  const tree = onDisk(realTree(request.workspace))
   const inTree = request.mounts.filter(({ sandboxPath }) => isBelow(WORKSPACE, sandboxPath))
-  const place = mkdtempSync(join(realpathSync(tmpBase), 'run-'))
+  const place = mkdtempSync(join(onDisk(tmpBase), 'run-'))
   const tmp = join(place, 'tmp')
   const home = join(place, 'home')
   mkdirSync(tmp)
   mkdirSync(home)
-  const unlink = linkMounts(
-    tree,
-    inTree.map(({ sandboxPath, hostPath }) => ({ name: relative(WORKSPACE, sandboxPath), hostPath })),
-  )
-  const scratch = request.scratch === undefined ? [] : [realpathSync(request.scratch)]
-  const moved = request.mounts.filter((mount) => !inTree.includes(mount)).map(({ hostPath, sandboxPath }) => [realpathSync(hostPath), sandboxPath] as const)
+  const points = inTree.map(({ sandboxPath, hostPath }) => ({ name: relative(WORKSPACE, sandboxPath), hostPath }))
+  const unlink = linkMounts(tree, points)
+  const scratch = request.scratch === undefined ? [] : [onDisk(request.scratch)]
+  const moved = request.mounts.filter((mount) => !inTree.includes(mount)).map(({ hostPath, sandboxPath }) => [onDisk(hostPath), sandboxPath] as const)
   const places: readonly Replacement[] = [
     [tree, WORKSPACE],
     ...scratch.map((path) => [path, SCRATCH] as const),
@@ -50,9 +53,10 @@ export function realPaths(request: SandboxRequest, tmpBase: string): RealPaths {
     tmp,
     home,
     scratch,
+    links: points.map(({ name }) => name),
     real: (text) => toHost(text, places),
     // Programs print the real path of what a symlink in the tree leads to.
-    rewrite: [...places, ...inTree.map(({ hostPath, sandboxPath }) => [realpathSync(hostPath), sandboxPath] as const)],
+    rewrite: [...places, ...inTree.map(({ hostPath, sandboxPath }) => [onDisk(hostPath), sandboxPath] as const)],
     cleanUp() {
       unlink()
       rmSync(place, { recursive: true, force: true })

@@ -1,6 +1,6 @@
 /**
- * Which sandbox runs commands on this machine: bwrap, else the box, else landlock, each only after its self-test. The
- * answer is cached with everything it depends on. None passes: refused, with what to do about it.
+ * Which sandbox runs commands on this machine: bwrap, else the box, else landlock; on macOS seatbelt alone. Each only after
+ * its self-test. The answer is cached with everything it depends on. None passes: refused, with what to do about it.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
@@ -13,6 +13,7 @@ import { bwrapBackend } from './bwrap.ts'
 import type { Backend, BackendName, Launcher } from './contract.ts'
 import { landlockBackend } from './landlock.ts'
 import type { FilterArch } from './seccomp.ts'
+import { seatbeltBackend } from './seatbelt.ts'
 import { SELF_TEST_VERSION, selfTest } from './self-test.ts'
 import type { PreparingBackend } from './supervise.ts'
 
@@ -47,12 +48,13 @@ export interface Selection {
   readonly isCached: boolean
 }
 
-const ORDER: readonly BackendName[] = ['bwrap', 'box', 'landlock']
+const CANDIDATES: Readonly<Record<string, readonly BackendName[]>> = { linux: ['bwrap', 'box', 'landlock'], darwin: ['seatbelt'] }
 const PROGRAM_DIRS = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin']
 const NEEDS = {
   bwrap: ['bwrap', 'prlimit'],
   box: ['setpriv', 'unshare', 'prlimit'],
   landlock: ['prlimit'],
+  seatbelt: ['sandbox-exec', 'bash', 'ps'],
 } as const
 const CAP_SYS_ADMIN = 21n
 
@@ -65,21 +67,28 @@ export const WEAKNESSES: Readonly<Record<BackendName, readonly string[]>> = {
     'names of other processes are visible, and before Landlock ABI 6 (Linux 6.12) they can be signalled',
     'processes that outlive a killed vp are ended only by the next vp, and not if they overwrote their own environment',
   ],
+  seatbelt: [
+    'experimental: made from public documentation, never run on a Mac by those who made it',
+    'the command has no network at all, not even its own loopback: tests that start a server cannot run',
+    'whether a file outside is there, its size and its times can be asked for, not its content and not the names in a folder',
+    'a process that leaves its group and its parent within 200 ms outlives the command, still inside its profile',
+    'memory, processes and time are watched every 200 ms; the bytes that are written are not counted, and the temporary directory has no size of its own',
+  ],
 }
 const ROOT_WEAKNESS = 'vp runs as root: the number of processes is held by a cgroup where there is one, else by a watchdog only'
 
 /** Throws `sandbox.unavailable` (fixes in `next`), `platform.unsupported`. */
 export async function selectBackend(options: SelectOptions): Promise<Selection> {
-  const arch = supportedArch(options)
+  const candidates = candidatesOf(options)
   mkdirSync(options.tmpBase, { recursive: true, mode: 0o700 })
   const programs = findPrograms(options.programDirs ?? PROGRAM_DIRS)
   const key = cacheKey(options, programs)
-  const make = (name: BackendName) => makeBackend(name, { options, arch, programs })
-  const cached = readCache(options.cacheFile, key)
+  const make = (name: BackendName) => makeBackend(name, { options, programs })
+  const cached = readCache(options.cacheFile, key, candidates)
   const known = cached && make(cached.name)
   if (cached && known && typeof known !== 'string') return select(known, cached.tried, options, true)
   const tried: Tried[] = []
-  for (const name of options.pin ? [options.pin] : ORDER) {
+  for (const name of candidates) {
     const backend = make(name)
     const reason = typeof backend === 'string' ? backend : await selfTest(backend, testPlace(options))
     tried.push(reason === null ? { name, ok: true } : { name, ok: false, reason })
@@ -87,18 +96,24 @@ export async function selectBackend(options: SelectOptions): Promise<Selection> 
     writeCache(options, { key, name, tried })
     return select(backend, tried, options, false)
   }
-  throw unavailable(tried)
+  throw unavailable(tried, options.platform)
 }
 
 function select(backend: Backend, tried: readonly Tried[], { uid }: SelectOptions, isCached: boolean): Selection {
   return { backend, tried, weaknesses: [...WEAKNESSES[backend.name], ...(uid === 0 ? [ROOT_WEAKNESS] : [])], isCached }
 }
 
-function supportedArch({ platform, arch }: SelectOptions): FilterArch {
-  if (platform === 'linux' && (arch === 'x64' || arch === 'arm64')) return arch
-  throw new VpError('platform.unsupported', `vp has no sandbox for ${platform} on ${arch}; commands are refused`, {
-    next: platform === 'win32' ? ['wsl --install'] : [],
-  })
+/** Throws `platform.unsupported`, and `sandbox.unavailable` for one that is pinned and of another system. */
+function candidatesOf({ platform, arch, pin }: SelectOptions): readonly BackendName[] {
+  const candidates = CANDIDATES[platform]
+  if (!candidates || (arch !== 'x64' && arch !== 'arm64'))
+    throw new VpError('platform.unsupported', `vp has no sandbox for ${platform} on ${arch}; commands are refused`, {
+      next: platform === 'win32' ? ['wsl --install'] : [],
+    })
+  if (!pin) return candidates
+  if (candidates.includes(pin)) return [pin]
+  const home = pin === 'seatbelt' ? 'macOS' : 'Linux'
+  throw new VpError('sandbox.unavailable', `${pin} is a sandbox of ${home}; here vp has ${candidates.join(', ')}`, { next: ['unset VP_SANDBOX', 'vp config'] })
 }
 
 type Programs = Readonly<Record<string, string>>
@@ -115,15 +130,15 @@ function findPrograms(dirs: readonly string[]): Programs {
 
 interface Making {
   readonly options: SelectOptions
-  readonly arch: FilterArch
   readonly programs: Programs
 }
 
 /** The backend, or why it cannot even be tried. */
-export function makeBackend(name: BackendName, { options, arch, programs }: Making): PreparingBackend | string {
+export function makeBackend(name: BackendName, { options, programs }: Making): PreparingBackend | string {
   const missing = NEEDS[name].find((program) => !programs[program])
   if (missing) return `${missing} is not installed`
   const { clock, launcher, tmpBase } = options
+  const arch = options.arch as FilterArch
   const path = (program: string) => programs[program] as string
   const isRoot = options.uid === 0
   switch (name) {
@@ -148,6 +163,8 @@ export function makeBackend(name: BackendName, { options, arch, programs }: Maki
     }
     case 'landlock':
       return landlockBackend({ clock, launcher, arch, tmpBase, uid: options.uid, prlimit: path('prlimit') })
+    case 'seatbelt':
+      return seatbeltBackend({ clock, tmpBase, uid: options.uid, sandboxExec: path('sandbox-exec'), bash: path('bash'), ps: path('ps') })
   }
 }
 
@@ -193,10 +210,10 @@ interface Cached {
   readonly tried: readonly Tried[]
 }
 
-function readCache(file: string, key: string): Cached | null {
+function readCache(file: string, key: string, candidates: readonly BackendName[]): Cached | null {
   try {
     const cached = JSON.parse(readFileSync(file, 'utf8')) as Cached
-    return cached.key === key && ORDER.includes(cached.name) && Array.isArray(cached.tried) ? cached : null
+    return cached.key === key && candidates.includes(cached.name) && Array.isArray(cached.tried) ? cached : null
   } catch {
     // Absent or damaged: then the test is made again.
     return null
@@ -210,16 +227,21 @@ function writeCache({ cacheFile, pid }: SelectOptions, cached: Cached): void {
   renameSync(next, cacheFile)
 }
 
-function unavailable(tried: readonly Tried[]): VpError {
+function unavailable(tried: readonly Tried[], platform: string): VpError {
   const reasons = tried.map(({ name, reason }) => `${name}: ${reason}`).join('; ')
+  const next = platform === 'darwin' ? ['/usr/bin/sandbox-exec -p "(version 1)(allow default)" /usr/bin/true'] : linuxSteps()
+  return new VpError('sandbox.unavailable', `no sandbox works on this machine, so vp runs no commands (${reasons})`, {
+    next,
+    data: { tried },
+  })
+}
+
+function linuxSteps(): string[] {
   const next = ['apt-get install bubblewrap   (or: dnf install bubblewrap, pacman -S bubblewrap)']
   if (readSetting('max_user_namespaces') === '0') next.push('sysctl user.max_user_namespaces=15000')
   if (readSetting('unprivileged_userns_clone') === '0') next.push('sysctl kernel.unprivileged_userns_clone=1')
   if (readSetting('apparmor_restrict_unprivileged_userns') === '1')
     next.push("use the packaged /usr/bin/bwrap: Ubuntu's AppArmor profile allows it user namespaces")
   if (existsSync('/.dockerenv')) next.push('in Docker: docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined …')
-  return new VpError('sandbox.unavailable', `no sandbox works on this machine, so vp runs no commands (${reasons})`, {
-    next,
-    data: { tried },
-  })
+  return next
 }

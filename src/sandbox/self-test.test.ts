@@ -1,23 +1,27 @@
 /** The self-test fails closed: a probe that reports too much, too little or nothing is a reason not to use a backend. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { STAND_IN } from '../../test/fixtures/sandbox-exec.ts'
 import type { SandboxResult } from './contract.ts'
 import type { ProbeReport } from './probe.ts'
+import { kill } from './processes.ts'
+import { seatbeltBackend } from './seatbelt.ts'
 import { selfTest } from './self-test.ts'
 import type { PreparingBackend } from './supervise.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'vp-self-test-'))
 after(() => rmSync(base, { recursive: true, force: true }))
 
-const REFUSED = ['canary', 'set_id', 'truncate', 'outside', 'core_pattern', 'sysrq', 'host_environ', 'unshare', 'tcp', 'unix', 'abstract']
+const REFUSED = ['canary', 'set_id', 'truncate', 'outside', 'listing', 'core_pattern', 'sysrq', 'host_environ', 'unshare', 'tcp', 'unix', 'abstract']
 const GOOD: ProbeReport = {
   attempts: { read: 'done', write: 'done', temp: 'done', ...Object.fromEntries(REFUSED.map((name) => [name, 'EACCES'])) },
   status: 'Name:\tnode\nNoNewPrivs:\t1\nSeccomp:\t2\nCapEff:\t0000000000000000\n',
   variables: ['PATH', 'HOME'],
   descriptors: [],
+  left: 0,
 }
 const attempts = (change: Record<string, string | undefined>): ProbeReport => ({
   ...GOOD,
@@ -61,3 +65,63 @@ for (const [title, answer, want] of cases)
     if (want === null) assert.equal(why, null)
     else assert.match(why ?? '', want)
   })
+
+/** What of macOS there is to judge; nothing of /proc is. */
+const MACOS = ['canary', 'set_id', 'truncate', 'outside', 'listing', 'git', 'git_moved', 'kill_host', 'tcp', 'unix']
+const seatbelt = (report: ProbeReport): PreparingBackend => ({
+  ...backend({ stdout: Buffer.from(JSON.stringify(report)) }),
+  name: 'seatbelt',
+  // Without the guard of the backend: sleeps on when its vp is killed.
+  prepare: (request) => ({
+    backend: 'seatbelt',
+    file: '/bin/sh',
+    args: ['-c', `cd '${request.workspace}' && exec "$@"`, 'sh', ...request.argv],
+    env: {},
+    orders: Buffer.alloc(0),
+    rewrite: [],
+    signalsAsCodes: false,
+    setUpFailure: () => null,
+    capsProcesses: false,
+    watch: () => () => {},
+    strays: () => [],
+    cleanUp() {
+      kill(Number(readFileSync(join(request.workspace, 'number'), 'utf8')))
+    },
+  }),
+})
+const onMacos = (change: Record<string, string | undefined>): ProbeReport => ({
+  ...GOOD,
+  status: '',
+  variables: ['PATH', '_', 'SHLVL', '__CF_USER_TEXT_ENCODING'],
+  attempts: { read: 'done', write: 'done', temp: 'done', ...Object.fromEntries(MACOS.map((name) => [name, 'EPERM'])), ...change } as ProbeReport['attempts'],
+})
+const place = () => ({ node: process.execPath, hostPid: process.pid, tmpBase: base, markers: ['c'.repeat(32), 'd'.repeat(32)] as const })
+for (const name of MACOS)
+  test(`self-test of seatbelt: ${name} was possible`, async () => {
+    assert.match((await selfTest(seatbelt(onMacos({ [name]: 'done' })), place())) ?? '', new RegExp(`^${name} is possible`))
+    assert.match((await selfTest(seatbelt(onMacos({ [name]: undefined })), place())) ?? '', new RegExp(`^${name} is possible`))
+  })
+
+test('self-test of seatbelt: a variable of the host, and a command that outlives its vp', async () => {
+  const told = { ...onMacos({}), variables: ['PATH', 'AWS_SECRET'] }
+  assert.match((await selfTest(seatbelt(told), place())) ?? '', /AWS_SECRET is visible/)
+  assert.equal(await selfTest(seatbelt(onMacos({})), place()), 'a process outlived its killed parent')
+})
+
+test('self-test of seatbelt: all as it must be, with its own guard', async () => {
+  const real = seatbeltBackend({
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    sandboxExec: standIn(),
+    bash: '/usr/bin/bash',
+    ps: '/usr/bin/ps',
+    uid: process.getuid?.() ?? -1,
+    tmpBase: base,
+  })
+  assert.equal(await selfTest({ ...seatbelt(onMacos({})), prepare: real.prepare }, place()), null)
+})
+
+function standIn(): string {
+  const file = join(base, 'sandbox-exec')
+  writeFileSync(file, STAND_IN, { mode: 0o755 })
+  return file
+}

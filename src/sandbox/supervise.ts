@@ -27,6 +27,8 @@ export interface Prepared {
   readonly signalsAsCodes: boolean
   /** What the set-up said on descriptors 3 and 4, once it ended: the reason it failed, or null when the command ran. */
   setUpFailure(said: { readonly orders: string; readonly status: string; readonly stderr: string; readonly code: number | null }): string | null
+  /** Whoever is left in the group when the command has ended is killed at once: a guard that the backend put there. */
+  readonly endsGroup?: true
   /** True for root, whose processes no resource limit counts. */
   readonly capsProcesses: boolean
   readonly watch: Watch
@@ -78,6 +80,7 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
   const wall = setTimeout(() => end('wall'), request.limits.wallMs)
   const watched = { limits: request.limits, tree: request.workspace, strays: prepared.strays, end }
   const stopWatching = child.pid === undefined ? () => {} : prepared.watch(child.pid, watched)
+  if (prepared.endsGroup) child.once('exit', () => killGroup(child.pid ?? 0))
   const cancel = () => end('cancelled')
   watching.signal?.addEventListener('abort', cancel, { once: true })
   try {
@@ -117,7 +120,8 @@ function start(prepared: Prepared, request: SandboxRequest): ChildProcess {
   // A child that ends before it has read everything is its own affair.
   const ignore = () => {}
   const orders = child.stdio[3] as Writable
-  orders.on('error', ignore).end(prepared.orders)
+  // Nothing to write is not written: an error of a child that has closed it already would lose what the child said there.
+  orders.on('error', ignore).end(prepared.orders.length > 0 ? prepared.orders : undefined)
   if (request.stdin && child.stdin) child.stdin.on('error', ignore).end(request.stdin)
   return child
 }

@@ -36,7 +36,7 @@ export interface Toolchain {
 const ASK_TIMEOUT_MS = 5000
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64']
 /** Packages here lean on their neighbours. */
-const STORES = ['/nix/store', '/gnu/store']
+const STORES = ['/nix/store', '/gnu/store', '/opt/homebrew']
 const INTERPRETER = /^(python|pypy|node|ruby|perl|php)[\d.]*$/
 const VERSION_ARGS: Readonly<Record<string, readonly string[]>> = { go: ['version'], java: ['-version'] }
 

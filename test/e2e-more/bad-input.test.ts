@@ -241,6 +241,17 @@ syncBuiltinESMExports()
         [['config', ['unset VP_SANDBOX']]],
       )
     })
+
+    test(
+      'a sandbox of another system is refused by name, with what to do',
+      { skip: process.platform === 'linux' ? false : 'seatbelt is of macOS' },
+      async (t) => {
+        const place = makePlace(t, FILES)
+        const { doc, code } = await vpJson(place, ['doctor'], { env: { VP_SANDBOX: 'seatbelt' } })
+        assert.deepEqual([doc.error?.code, doc.error?.hint, code], ['sandbox.unavailable', 'unset VP_SANDBOX', CODES['sandbox.unavailable'].exit])
+        assert.match(doc.error?.message ?? '', /seatbelt is a sandbox of macOS; here vp has bwrap, box, landlock/)
+      },
+    )
   })
 
   describe('the surroundings', { concurrency: 4 }, () => {

@@ -384,6 +384,27 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'const NEVER = /^(PATH|HOME|PWD|TMPDIR|LD_|',
     test: at('src/sandbox/sandbox.test.ts', 'landlock > a request that is no request is refused'),
   },
+  {
+    why: 'on macOS a command may write what is protected',
+    file: 'src/sandbox/seatbelt-profile.ts',
+    from: "rule('deny', 'file-write*', below(kept(places, changed))),",
+    to: '',
+    test: at('src/sandbox/seatbelt-profile.test.ts', 'profile > deny: writes in .git'),
+  },
+  {
+    why: 'on macOS a command outlives its vp',
+    file: 'src/sandbox/seatbelt.ts',
+    from: 'kill -KILL 0',
+    to: 'true',
+    test: at('src/sandbox/seatbelt.test.ts', 'seatbelt: a command whose vp is killed ends'),
+  },
+  {
+    why: 'on macOS a sandbox-exec that isolates nothing is believed',
+    file: 'src/sandbox/self-test.ts',
+    from: "['kill_host', ['seatbelt']],",
+    to: '',
+    test: at('src/sandbox/self-test.test.ts', 'self-test of seatbelt: kill_host was possible'),
+  },
 
   // models
   {

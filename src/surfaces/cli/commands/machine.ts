@@ -157,7 +157,7 @@ async function sandboxCheck(context: CommandContext): Promise<DoctorCheck> {
       name: 'sandbox',
       status: 'weak',
       detail: `${backend.name}: ${weaknesses.join('; ')}`,
-      fix: backend.name === 'bwrap' ? [] : ['apt install bubblewrap'],
+      fix: backend.name === 'box' || backend.name === 'landlock' ? ['apt install bubblewrap'] : [],
     }
   } catch (error) {
     const known = asVpError(error)
