@@ -326,7 +326,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/sandbox/seccomp.ts',
     from: 'const SET_ID = 0o6000',
     to: 'const SET_ID = 0o2000',
-    test: at('src/sandbox/sandbox.test.ts', 'landlock > leaves no program with rights of its own: every call that takes a mode'),
+    test: at('src/sandbox/sandbox.test.ts', 'landlock > what holds > leaves no program with rights of its own: every call that takes a mode'),
   },
   {
     why: 'what the tests of a run fill the disk with is not counted',
@@ -368,7 +368,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/sandbox/landlock.ts',
     from: "inet: request.network === 'host'",
     to: 'inet: true',
-    test: at('src/sandbox/sandbox.test.ts', 'landlock > reaches no server of the host'),
+    test: at('src/sandbox/sandbox.test.ts', 'landlock > what holds > reaches no server of the host'),
   },
   {
     why: 'the memory of all processes is not held',
@@ -382,7 +382,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/sandbox/environment.ts',
     from: 'const NEVER = /^(PATH|HOME|PWD|TMPDIR|LD_.*|',
     to: 'const NEVER = /^(PATH|HOME|PWD|TMPDIR|LD_|',
-    test: at('src/sandbox/sandbox.test.ts', 'landlock > a request that is no request is refused'),
+    test: at('src/sandbox/sandbox.test.ts', 'landlock > what holds > a request that is no request is refused'),
   },
   {
     why: 'on macOS a command may write what is protected',
