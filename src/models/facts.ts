@@ -5,6 +5,7 @@
  */
 import { canonicalJson, sha256, type Json } from '../core/json.ts'
 import type { ModelSpec } from './choose.ts'
+import type { GgufHead } from './gguf.ts'
 import { field, list, ollamaModelOf, shaOf, text, type OllamaModel } from './ollama-model.ts'
 
 export interface ModelFacts {
@@ -73,6 +74,21 @@ export function factsOfOllama({ digest, templateSha, parameters, quantization, p
   return { server: 'ollama', digest, template_sha: templateSha, parameters, quantization, size: parameterSize }
 }
 
+/** A GGUF says it in its name: `qwen-Q4_K_M.gguf`. */
+const quantizationIn = (path: string): string | null => /[._-]((?:I?Q\d\w*)|F16|F32|BF16)\.gguf$/i.exec(path)?.[1] ?? null
+
+/** Of a file that llama.cpp runs in this process. */
+export function factsOfFile(path: string, { chatTemplate }: Pick<GgufHead, 'chatTemplate'>, digest: string | null, windowTokens: number): ModelFacts {
+  return {
+    server: 'llama_cpp',
+    digest,
+    template_sha: shaOf(chatTemplate),
+    parameters: { n_ctx: String(windowTokens) },
+    quantization: quantizationIn(path),
+    size: null,
+  }
+}
+
 /** Pure: from what was answered, whatever it was. */
 export function factsOf(model: string, { tags, shown, props }: Said): ModelFacts {
   const ollama = ollamaModelOf(model, { shown, tags })
@@ -93,7 +109,7 @@ export function factsOf(model: string, { tags, shown, props }: Said): ModelFacts
     digest: sha256(canonicalJson(said as Json)),
     template_sha: shaOf(field(props, 'chat_template')),
     parameters: { ...(typeof window === 'number' ? { n_ctx: String(window) } : {}), ...(build === null ? {} : { build }) },
-    quantization: /[._-]((?:I?Q\d\w*)|F16|F32|BF16)\.gguf$/i.exec(path)?.[1] ?? null,
+    quantization: quantizationIn(path),
     size: null,
   }
 }

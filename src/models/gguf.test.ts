@@ -15,7 +15,9 @@ writeScriptedGguf(file, { 2: 'ok' }, { contextLength: 4096 })
 const whole = readFileSync(file)
 
 test('what a model is', () => {
-  assert.deepEqual(readGgufHead(file), { architecture: 'llama', name: 'test', trainedTokens: 4096, tensors: 12, bytes: whole.length })
+  const { chatTemplate, ...head } = readGgufHead(file)
+  assert.match(chatTemplate ?? '', /\{%/)
+  assert.deepEqual(head, { architecture: 'llama', name: 'test', trainedTokens: 4096, tensors: 12, bytes: whole.length })
 })
 
 const damaged: [title: string, bytes: Buffer][] = [

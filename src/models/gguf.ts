@@ -9,6 +9,7 @@ export interface GgufHead {
   readonly architecture: string
   readonly name: string | null
   readonly trainedTokens: number | null
+  readonly chatTemplate: string | null
   readonly tensors: number
   readonly bytes: number
 }
@@ -47,7 +48,15 @@ export function readGgufHead(file: string): GgufHead {
     if (architecture === '' || tensors === 0) throw broken('it names no architecture or holds no tensors')
     const trained = facts.get(`${architecture}.context_length`)
     const name = facts.get('general.name')
-    return { architecture, name: typeof name === 'string' ? name : null, trainedTokens: typeof trained === 'number' ? trained : null, tensors, bytes }
+    const template = facts.get('tokenizer.chat_template')
+    return {
+      architecture,
+      name: typeof name === 'string' ? name : null,
+      trainedTokens: typeof trained === 'number' ? trained : null,
+      chatTemplate: typeof template === 'string' ? template : null,
+      tensors,
+      bytes,
+    }
   } finally {
     closeSync(fd)
   }

@@ -19,6 +19,7 @@ import type { Broker, Wanted } from './broker/broker.ts'
 import { modelKey } from './broker/calls.ts'
 import { knownFacts } from './broker/facts.ts'
 import { factsOnce, snapshotJson, snapshotOf, type SnapshotSource } from './broker/snapshot.ts'
+import { fileDigest } from './file-digest.ts'
 import type { Kit } from './kit.ts'
 import { measuredWindow } from './measured-window.ts'
 import { policyInForce } from './model-policy.ts'
@@ -128,6 +129,7 @@ export function providerOptions(kit: Pick<Kit, 'env' | 'paths' | 'config' | 'sto
     directories: [...(own ? [own] : []), join(kit.paths.cache, 'llama-cpp')],
     threads: Number.isSafeInteger(threads) && threads > 0 ? threads : null,
     grammar: 'repair' as const,
+    digest: (file: string) => fileDigest(kit, file),
   }
   return {
     stallMs: Math.max(kit.config.stall_seconds, spec.provider === 'ollama' ? OLLAMA_STALL_SECONDS : 0) * 1000,

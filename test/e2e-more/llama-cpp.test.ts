@@ -1,5 +1,6 @@
 /** llama.cpp in process, for real: models that the test writes, loaded by llama.cpp itself, one thread. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -125,6 +126,17 @@ test('vp do with a model in its own process, which is counted, committed and end
   assert.match(readFileSync(join(place.repository, 'add.js'), 'utf8'), /a \+ b/)
   const receipts = (await receiptsOf(place)).filter((receipt) => receipt.op === 'model.call')
   assert.deepEqual([receipts.length, receipts.every((one) => (one.usage?.tokens_in ?? 0) > 1000)], [3, true], JSON.stringify(receipts[0]))
+  const digest = createHash('sha256').update(readFileSync(file)).digest('hex')
+  for (const { detail } of receipts) {
+    const { snapshot } = detail as unknown as { snapshot: { model_digest: string; template_sha: string; parameters: object } }
+    assert.deepEqual([snapshot.model_digest, snapshot.template_sha.length, snapshot.parameters], [digest, 64, { n_ctx: '32768' }])
+  }
+  assert.equal((await vpJson(place, ['replay'])).doc.result?.['equal'], true)
+  writeScriptedGguf(file, { 2: 'another model' })
+  const refused = await vpJson(place, ['replay'])
+  assert.deepEqual([refused.code, refused.doc.error?.code], [3, 'replay.drift'])
+  assert.match(refused.doc.error?.hint ?? JSON.stringify(refused.doc.error), new RegExp(`digest was ${digest.slice(0, 12)}`))
+  assert.equal((await vpJson(place, ['replay', '--allow-drift'])).doc.result?.['equal'], true)
   const doctor = await vpJson(place, ['doctor'])
   assert.match(JSON.stringify(doctor.doc.result?.['checks']), /llama_cpp:.{0,120} at this process/)
 })

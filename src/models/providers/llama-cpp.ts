@@ -9,6 +9,7 @@ import type { ModelSpec } from '../choose.ts'
 import type { Endpoint, Message, ModelRequest, Provider } from '../contract.ts'
 import { callGrammar } from '../dialects/call-grammar.ts'
 import { toolsInWords } from '../dialects/offered.ts'
+import { factsOfFile, type ModelFacts } from '../facts.ts'
 import { readGgufHead } from '../gguf.ts'
 import { answerOf, usageOf, type Collected } from './answer.ts'
 import type { ProviderOptions } from './index.ts'
@@ -27,6 +28,8 @@ export interface InProcess {
   readonly maxText?: number
   /** Of the model; absent: the model's name is one. */
   readonly file?: string
+  /** The sha256 of the file in hex; absent: nobody wants to know. */
+  readonly digest?: (file: string) => Promise<string | null>
 }
 
 interface Open {
@@ -36,6 +39,7 @@ interface Open {
   readonly wrapper: ChatWrapper
   readonly sequence: LlamaSequence
   readonly contextSize: number
+  readonly facts: ModelFacts
 }
 
 const LEAST_ANSWER = 64
@@ -48,8 +52,13 @@ export function llamaCpp(spec: ModelSpec, options: ProviderOptions): Provider {
   const { endpoint } = spec
   const inProcess: InProcess = options.inProcess ?? { directories: [], threads: null, grammar: 'repair' }
   let opening: Promise<Open> | null = null
+  let facts: ModelFacts | null = null
   const open = (): Promise<Open> => {
-    opening ??= openModel(inProcess.file ?? spec.model, inProcess, async () => options.window ?? (await options.measuredWindow?.(''))).catch(
+    opening ??= openModel(inProcess.file ?? spec.model, inProcess, async () => options.window ?? (await options.measuredWindow?.(''))).then(
+      (opened) => {
+        facts = opened.facts
+        return opened
+      },
       (error: unknown) => {
         opening = null
         throw error
@@ -82,6 +91,7 @@ export function llamaCpp(spec: ModelSpec, options: ProviderOptions): Provider {
     model: spec.model,
     endpoint,
     window: async () => (await open()).contextSize,
+    facts: () => facts,
     answer: (request, ...rest) =>
       alone(async () => {
         const canBind = request.tools.length > 0
@@ -107,10 +117,13 @@ function hasFailed(text: string, calls: readonly { readonly arguments: unknown }
   return calls.length === 0 && /<\|?tool_?calls?|<function\s*=|"(?:name|tool)"\s*:\s*"\w+"\s*,\s*"(?:arguments|parameters)"/i.test(text)
 }
 
-async function openModel(file: string, { directories, threads }: InProcess, wanted: () => Promise<number | 'stock' | null | undefined>): Promise<Open> {
+async function openModel(file: string, inProcess: InProcess, wanted: () => Promise<number | 'stock' | null | undefined>): Promise<Open> {
   if (!statSync(file, { throwIfNoEntry: false })?.isFile())
     throw new VpError('model.not_found', `there is no model file ${file}`, { next: ['vp model pull URL', 'vp model list'], data: { spent: 'nothing' } })
-  readGgufHead(file)
+  const head = readGgufHead(file)
+  // Read beside llama.cpp, which reads all of it too; a file that cannot be read is its error to tell.
+  const digest = inProcess.digest?.(file).catch(() => null) ?? null
+  const { directories, threads } = inProcess
   const module = await loadLlamaModule(directories)
   try {
     const llama = await module.getLlama({
@@ -123,7 +136,9 @@ async function openModel(file: string, { directories, threads }: InProcess, want
     const asked = await wanted()
     const most = Math.min(model.trainContextSize, typeof asked === 'number' ? asked : ORDINARY_TOKENS)
     const context = await model.createContext({ contextSize: most, ...(threads === null ? {} : { threads }) })
-    return { module, llama, model, wrapper: module.resolveChatWrapper(model), sequence: context.getSequence(), contextSize: context.contextSize }
+    const { contextSize } = context
+    const facts = factsOfFile(file, head, await digest, contextSize)
+    return { module, llama, model, wrapper: module.resolveChatWrapper(model), sequence: context.getSequence(), contextSize, facts }
   } catch (cause) {
     const said = ((cause as Error).message ?? String(cause)).split('\n')[0] ?? ''
     const isMemory = /memory|VRAM/i.test(said)

@@ -2,6 +2,8 @@
 import { VpError } from '../../core/errors.ts'
 import { parseReceipt, type ReceiptRow } from '../../ledger/receipts.ts'
 import type { Kit } from '../kit.ts'
+import { fileDigest } from '../file-digest.ts'
+import { modelFile } from '../models.ts'
 import { modelKey } from './calls.ts'
 import { knownFacts } from './facts.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -15,6 +17,7 @@ export interface Drift {
 /** Of every model of the run whose digest was recorded: another within the run, or the last that was seen here. */
 export async function driftOf(kit: Kit, receipts: readonly Pick<ReceiptRow, 'op' | 'body'>[]): Promise<Drift[]> {
   const first = new Map<string, string>()
+  const files = new Map<string, string>()
   const drifts: Drift[] = []
   for (const row of receipts) {
     if (row.op !== 'model.call') continue
@@ -22,12 +25,15 @@ export async function driftOf(kit: Kit, receipts: readonly Pick<ReceiptRow, 'op'
     if (!snapshot?.model_digest) continue
     const key = modelKey({ name: snapshot.provider, model: snapshot.model, endpoint: { host: snapshot.endpoint.host, loopback: true } })
     const was = first.get(key)
+    if (snapshot.provider === 'llama_cpp') files.set(key, modelFile(kit, snapshot.model))
     if (was === undefined) first.set(key, snapshot.model_digest)
     else if (was !== snapshot.model_digest && !drifts.some((one) => one.model === key)) drifts.push({ model: key, was, is: snapshot.model_digest })
   }
-  const known = await kit.store.read(async (tx) =>
+  const seen = await kit.store.read(async (tx) =>
     Promise.all([...first].map(async ([key, was]) => ({ key, was, is: (await knownFacts(tx, key))?.digest ?? null }))),
   )
+  // A file of this machine is looked at itself; one that is gone, or may not be read, says nothing.
+  const known = await Promise.all(seen.map(async (one) => ({ ...one, is: (await fileDigest(kit, files.get(one.key) ?? '').catch(() => null)) ?? one.is })))
   for (const { key, was, is } of known) if (is !== null && is !== was && !drifts.some((one) => one.model === key)) drifts.push({ model: key, was, is })
   return drifts
 }
