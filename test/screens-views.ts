@@ -740,7 +740,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
       },
       look,
     ),
-  'replay-nothing': (look) => replayScreen({ equal: true, trees: [], operations: 0, gates: 0, sockets: 0, elapsed_ms: 90, divergence: null }, look),
+  'replay-nothing': (look) => replayScreen({ equal: false, trees: [], operations: 0, gates: 0, sockets: 0, elapsed_ms: 90, divergence: null }, look),
   'replay-differs': (look) =>
     replayScreen(
       {

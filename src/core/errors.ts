@@ -128,6 +128,7 @@ export const CODES = {
   'gate.failed': GATE,
   'gate.unmeasured': GATE,
   'replay.differs': GATE,
+  'replay.nothing': GATE,
   'replay.drift': GATE,
   'bundle.invalid': USAGE,
   'forge.unsupported': USAGE,

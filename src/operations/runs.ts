@@ -324,5 +324,6 @@ export const runReplay = operation<{ run?: string | undefined; allow_drift?: boo
     await requireSame(collected)
     return replayBundle(scene, collected, run.human.root)
   },
-  say: (_params, replayed) => (replayed.equal ? `equal, ${replayed.trees.length} trees` : `differs at ${replayed.divergence?.task_id}`),
+  say: (_params, { equal, trees, divergence }) =>
+    equal ? `equal, ${trees.length} trees` : divergence === null ? 'nothing to compare' : `differs at ${divergence.task_id}`,
 })

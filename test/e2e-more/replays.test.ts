@@ -10,7 +10,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
 import { registerSumFunctions } from '../../src/store/sums.ts'
-import { approvedProject, call, DEEP, makePlace, seeded, turnOf, vpJson, type Place } from '../e2e/kit.ts'
+import { approvedProject, call, DEEP, makePlace, seeded, turnOf, vp, vpJson, type Place } from '../e2e/kit.ts'
 import { wordsFiles, wordsModel } from '../e2e/words.ts'
 
 /** The small number has a cancelled call and a failed gate in one, a retry and a cut answer in the other. */
@@ -130,4 +130,17 @@ test('attempts that used up their turns replay to the byte; one that would end b
   assert.equal(done.code, 3, JSON.stringify(done.doc))
   const replayed = await vpJson(place, ['replay'])
   assert.deepEqual([replayed.code, replayed.doc.result?.['operations']], [0, 8], JSON.stringify(replayed.doc))
+})
+
+test('a run whose attempts were all handed back has nothing to compare, and is not said to be equal', async (t) => {
+  const server = await startScriptedServer((): ScriptedAnswer => ({ fault: 'status', status: 401 }))
+  t.after(() => server.close())
+  const place = makePlace(t, wordsFiles(1), server)
+  assert.notEqual((await vpJson(place, ['do', 'add a word'])).code, 0)
+  const { code, doc } = await vpJson(place, ['replay'])
+  assert.deepEqual([code, doc.ok, doc.error?.code], [3, false, 'replay.nothing'])
+  assert.deepEqual([doc.result?.['equal'], doc.result?.['trees'], doc.result?.['divergence']], [false, [], null])
+  const { stdout, code: exit } = await vp(place, ['replay'])
+  assert.equal(exit, 3)
+  assert.match(stdout, /^nothing +no attempt of this run came to its end, so no tree is compared$/m)
 })

@@ -38,6 +38,7 @@ export interface Divergence {
 
 export interface Replayed {
   readonly run_id: string
+  /** Every tree that was recorded is the same again; of none nothing is proved, so it is false. */
   readonly equal: boolean
   readonly trees: readonly {
     readonly task_id: string
@@ -101,7 +102,7 @@ export async function replayBundle({ kit, caller, signal }: Pick<Scene, 'kit' | 
     const operations = (await store.read((tx) => tx.get<{ n: number }>("SELECT COUNT(*) AS n FROM receipts WHERE op <> 'model.call'")))?.n ?? 0
     return {
       run_id: bundle.run_id,
-      equal: divergence === null,
+      equal: divergence === null && trees.length > 0,
       trees,
       operations,
       gates,

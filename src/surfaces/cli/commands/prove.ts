@@ -162,7 +162,7 @@ export const replayCommand: Command = {
       ...result,
       elapsed_ms: result.duration_ms,
       divergence: result.divergence ? { ...result.divergence, task: taskNumber(result.divergence.task_id) } : null,
-      next: result.equal ? [] : ['vp doctor'],
+      next: result.equal ? [] : [result.divergence === null ? 'vp status' : 'vp doctor'],
     }
     return {
       result,
@@ -172,11 +172,16 @@ export const replayCommand: Command = {
         ? {}
         : {
             exit: 3,
-            error: new VpError('replay.differs', `${result.divergence?.task_id}, ${result.divergence?.field}`),
+            error: notEqual(result),
           }),
       screen: (look) => replayScreen(view, look),
     }
   },
+}
+
+function notEqual({ divergence }: Replayed): VpError {
+  if (divergence === null) return new VpError('replay.nothing', 'no attempt of this run came to its end, so no tree is compared')
+  return new VpError('replay.differs', `${divergence.task_id}, ${divergence.field}`)
 }
 
 /** From a turn on with a model: watched like every run. */
