@@ -238,6 +238,7 @@ test('nothing may and can: an error with the reason of each tier, nothing is ask
   assert.deepEqual([code, doc.error?.code], [8, 'model.no_eligible_tier'])
   const why = JSON.stringify(doc.error)
   assert.match(why, /Local-Small .*small@.* has not passed the capability test unified_diff/)
+  assert.match(why, /default_provider ollama:qwen2\.5-coder:7b is in no tier, so it is not asked/)
   assert.match(why, /API-Premium anthropic:claude-sonnet-4-5@api.anthropic.com has not passed/)
   assert.deepEqual(doc.error?.next[0], ['vp', 'model', 'test', 'openai_compatible:small'])
   assert.equal(small.requests.length + spare.requests.length, 0)

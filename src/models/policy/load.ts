@@ -41,7 +41,7 @@ export function checkPolicy(value: unknown, file: string): ReadPolicy {
   }
   const policy = parsed.data
   checkNames(policy, file)
-  return { policy, warnings: [...unknownFields(value as PolicyFile), ...unknownModels(policy)] }
+  return { policy, warnings: [...unknownFields(value as PolicyFile), ...unknownModels(policy), ...idleDefault(policy)] }
 }
 
 /** A test or a tier that is named and not there would silently let everything through, or nothing. */
@@ -140,6 +140,24 @@ function unknownModels(policy: PolicyFile): string[] {
     const isOllama = one.provider === 'ollama' || one.provider === 'local_llama'
     return isOllama && presetOf(one.model) === null ? [`${field}: ${one.model} is none of the presets: its window and dialect are not known`] : []
   })
+}
+
+/** Where there are tiers, only they are chosen from; a default provider beside them is asked where the policy says so. */
+export function isIdleDefault({ default_provider, tiers, on_no_eligible_tier }: PolicyFile): boolean {
+  if (tiers === undefined || on_no_eligible_tier === 'default_provider') return false
+  return !Object.values(tiers).some(({ models }) => models.some((one) => isSame(one, default_provider)))
+}
+
+function isSame(one: NamedModel, other: NamedModel): boolean {
+  const provider = ({ provider: name }: NamedModel) => (name === 'local_llama' ? 'ollama' : name)
+  return provider(one) === provider(other) && one.model === other.model
+}
+
+function idleDefault(policy: PolicyFile): string[] {
+  const { provider, model } = policy.default_provider
+  return isIdleDefault(policy)
+    ? [`default_provider: ${provider}:${model} is in no tier, so it is never chosen; put it into one, or set on_no_eligible_tier to "default_provider"`]
+    : []
 }
 
 export const requirementsOf = (policy: PolicyFile): NonNullable<PolicyFile['task_requirements']> => ({ ...TASK_REQUIREMENTS, ...policy.task_requirements })

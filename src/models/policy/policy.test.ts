@@ -69,6 +69,23 @@ test('an unknown model of a known provider is a warning', () => {
   assert.deepEqual(warnings, ['default_provider: gtp-4o is no model of openai that vp knows'])
 })
 
+const idle: [title: string, change: object, warned: boolean][] = [
+  ['outside of the tiers', {}, true],
+  ['in one of them, under the other name of its provider', { default_provider: { provider: 'local_llama', model: 'qwen2.5-coder:7b' } }, false],
+  ['without tiers', { tiers: undefined }, false],
+  ['where the policy says that it is asked then', { on_no_eligible_tier: 'default_provider' }, false],
+]
+for (const [title, change, warned] of idle)
+  test(`a default provider ${title} is ${warned ? 'told as never chosen' : 'no warning'}`, () => {
+    const policy = { ...UPSTREAM, lane_overrides: {}, fallback_chain: [], tiers: { A: tiersOf(DEFAULT_POLICY)['Local-Small'] }, ...change }
+    const warnings = checkPolicy(JSON.parse(JSON.stringify(policy)), 'p').warnings
+    assert.equal(
+      warnings.some((one) => one.startsWith('default_provider: anthropic:claude-3-5-sonnet is in no tier, so it is never chosen')),
+      warned,
+      String(warnings),
+    )
+  })
+
 const small = tiersOf(DEFAULT_POLICY)['Local-Small']
 const refused: [title: string, change: object, says: RegExp][] = [
   ['a lane that is none', { lane_overrides: { 'Code-Imp': { provider: 'openai', model: 'gpt-4o' } } }, /lane_overrides/],

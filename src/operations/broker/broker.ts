@@ -11,7 +11,7 @@ import type { ModelSpec } from '../../models/choose.ts'
 import type { CallParameters, Provider } from '../../models/contract.ts'
 import type { ModelFacts } from '../../models/facts.ts'
 import type { MeterOptions } from '../../models/meter.ts'
-import { requirementsOf } from '../../models/policy/load.ts'
+import { isIdleDefault, requirementsOf } from '../../models/policy/load.ts'
 import { laneParameters, parametersOf } from '../../models/policy/parameters.ts'
 import type { NamedModel, PolicyFile } from '../../models/policy/schema.ts'
 import type { Price } from '../../models/prices.ts'
@@ -87,7 +87,7 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
     const selection = higher?.kind === 'selected' ? higher : select(asked)
     const mayDefault = policy.on_no_eligible_tier === 'default_provider' && !wanted.tried
     const taken = selection.kind === 'selected' ? selection : mayDefault ? byDefault(asked, await known.candidateFor(policy.default_provider)) : null
-    if (taken === null) throw noEligibleTier(taskKindOf(wanted), selection.dropped)
+    if (taken === null) throw noEligibleTier(policy, taskKindOf(wanted), selection.dropped)
     return { known, taken, dropped: selection.dropped }
   }
   return {
@@ -206,8 +206,10 @@ function byDefault(asked: Selecting, candidate: Candidate): Taken | null {
   return alone.kind === 'selected' ? { ...alone, by: 'default_provider' } : null
 }
 
-function noEligibleTier(kind: string, dropped: readonly Drop[]): VpError {
-  const words = dropped.map(({ tier, model, reason }) => `${tier} ${model} ${reason}`)
+function noEligibleTier(policy: PolicyFile, kind: string, dropped: readonly Drop[]): VpError {
+  const { provider, model: named } = policy.default_provider
+  const idle = isIdleDefault(policy) ? [`default_provider ${provider}:${named} is in no tier, so it is not asked`] : []
+  const words = [...dropped.map(({ tier, model, reason }) => `${tier} ${model} ${reason}`), ...idle]
   const untested = dropped.find(({ reason }) => reason.startsWith('has not passed'))
   const unpriced = dropped.find(({ reason }) => reason.startsWith('its price is unknown'))
   return new VpError('model.no_eligible_tier', `no tier of the policy may and can do this ${kind.replaceAll('_', ' ')}`, {
