@@ -459,6 +459,29 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
       },
       look,
     ),
+  'over-budget': (look) =>
+    reportScreen(
+      {
+        run_id: 'r-2026-11-22-143102-9c1f',
+        run: '9c1f',
+        status: 'paused',
+        // The word of the document.
+        reason: 'budget_guard',
+        tasks_total: 24,
+        tasks_completed: 7,
+        tasks_failed: 0,
+        cost_usd: 1.19,
+        band: null,
+        commits: [],
+        branch: null,
+        passport_path: null,
+        approvals: [],
+        next: ['vp approve --budget-usd 5.80'],
+      },
+      look,
+    ),
+  'do-over-budget': (look) =>
+    doScreen({ run_id: 'r', run: '9c1f', status: 'paused', reason: 'budget_guard', commit: null, branch: null, cost_usd: 0.51, elapsed_ms: 30_000 }, look),
   report: (look) =>
     reportScreen(
       {

@@ -34,9 +34,9 @@ function wants(issue: SchemaIssue, value: unknown): string {
     case 'invalid_value':
       return `${isMissing(issue.path, value) ? 'is missing, ' : ''}must be one of ${(issue.values ?? []).map((one) => JSON.stringify(one)).join(', ')}`
     case 'too_small':
-      return `must be at least ${String(issue.minimum)}${unit(issue.origin)}`
+      return `must be at least ${String(issue.minimum)}${unit(issue.origin, issue.minimum)}`
     case 'too_big':
-      return `must be at most ${String(issue.maximum)}${unit(issue.origin)}`
+      return `must be at most ${String(issue.maximum)}${unit(issue.origin, issue.maximum)}`
     case 'invalid_format':
       return issue.format === 'regex' ? `must look like ${String(issue.pattern)}` : `must be ${String(issue.format)}`
     default:
@@ -54,8 +54,11 @@ const WITH_ARTICLE: Readonly<Record<string, string>> = {
   array: 'a list',
 }
 
-const UNITS: Readonly<Record<string, string>> = { string: ' letters long', array: ' entries long' }
-const unit = (origin: unknown): string => UNITS[String(origin)] ?? ''
+const UNITS: Readonly<Record<string, readonly [one: string, more: string]>> = {
+  string: [' letter long', ' letters long'],
+  array: [' entry long', ' entries long'],
+}
+const unit = (origin: unknown, count: unknown): string => UNITS[String(origin)]?.[Number(count) === 1 ? 0 : 1] ?? ''
 
 function isMissing(path: readonly PropertyKey[], value: unknown): boolean {
   let at = value

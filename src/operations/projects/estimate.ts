@@ -1,5 +1,6 @@
 /** `vp estimate` and `vp simulate`: the price before, by priors and then by trying a sample for real. */
 import { isErrorCode, VpError } from '../../core/errors.ts'
+import { reasonWords } from '../../core/run-words.ts'
 import { FINAL_RUN } from '../../pas/contract/types.ts'
 import type { DriveEnd } from '../../pas/embedded/drive.ts'
 import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
@@ -190,7 +191,7 @@ function stopped(kit: Kit, end: DriveEnd): VpError {
   if (reason === 'by you') return new VpError('cancelled', 'the rehearsal was stopped by you', { next })
   const code = /^[a-z_]+\.[a-z_]+(?=: )/.exec(reason)?.[0]
   if (code !== undefined && isErrorCode(code)) return new VpError(code, `in the rehearsal: ${reason.slice(code.length + 2)}`, { next })
-  return new VpError('run.stopped', `the rehearsal stopped: ${reason}`, { next })
+  return new VpError('run.stopped', `the rehearsal stopped: ${reasonWords(reason)}`, { next })
 }
 
 /** The same plan is rehearsed by the same tasks, on every machine. */

@@ -1,4 +1,5 @@
 /** How runs end, as `vp start`, `vp do`, `vp resume` and a fork say it. */
+import { reasonWords } from '../../../core/run-words.ts'
 import { isErrorCode, nextSteps, VpError } from '../../../core/errors.ts'
 import type { DoResult } from '../../../operations/do.ts'
 import type { Started } from '../../../operations/projects/start.ts'
@@ -20,7 +21,7 @@ export function reportOutcome(result: Started, receipt: string): Outcome {
 }
 
 export function endError(result: Started): VpError {
-  const reason = result.reason ?? result.status
+  const reason = reasonWords(result.reason ?? result.status)
   const code = /^[a-z_]+\.[a-z_]+(?=: )/.exec(reason)?.[0]
   // A run that stopped for an error says so with that error's own code.
   const own = result.exit === 8 && code !== undefined && isErrorCode(code) ? nextSteps(new VpError(code, reason)) : []

@@ -1,4 +1,5 @@
 /** The report that `vp start` and `vp resume` end with, and what a pause or a stop says. */
+import { reasonWords } from '../../../core/run-words.ts'
 import { count as counted, duration, energy, grouped, tokens, usd, usdBand, type EnergyBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, nextLines } from '../layout.ts'
@@ -67,7 +68,7 @@ function headLine(view: ReportView): string {
     view.gates && (view.gates.of === 0 ? 'no gate measured' : `${view.gates.hold} of ${counted(view.gates.of, 'gate')}`),
     view.files && `${counted(view.files.changed, 'file')} +${grouped(view.files.add)} -${grouped(view.files.del)}`,
   ].filter((part) => part)
-  return `run ${view.run ?? view.run_id} ${state}: ${parts.join(', ')}${view.reason ? ` · ${view.reason}` : ''}`
+  return `run ${view.run ?? view.run_id} ${state}: ${parts.join(', ')}${view.reason ? ` · ${reasonWords(view.reason)}` : ''}`
 }
 
 function useLine(view: ReportView): string {

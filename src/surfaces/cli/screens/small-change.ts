@@ -1,4 +1,5 @@
 /** `vp do`: the plan's one line, then the events, then the commit. */
+import { reasonWords } from '../../../core/run-words.ts'
 import { duration, durationBand, usd, usdBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, nextLines } from '../layout.ts'
@@ -42,7 +43,7 @@ export const doScreen = renderer<DoView>((view) => {
   const cost = dots(usd(view.cost_usd), view.elapsed_ms !== undefined && view.elapsed_ms !== null && duration(view.elapsed_ms))
   const head =
     view.commit === null
-      ? dots(`run ${view.run ?? view.run_id} ${view.status}: ${view.reason ?? 'no commit'}`, cost)
+      ? dots(`run ${view.run ?? view.run_id} ${view.status}: ${reasonWords(view.reason ?? 'no commit')}`, cost)
       : dots(`${strong(view.commit.sha.slice(0, 7))} on ${view.branch ?? 'no branch'}: ${view.commit.subject}`, cost)
   return {
     stdout: [head, ...(view.not_completed ? [`your branch is as you left it: ${view.not_completed}`] : [])],

@@ -1,4 +1,5 @@
 /** `vp status`: one run in six lines. Built-ins only: it is on the fast way. */
+import { reasonWords } from '../../../core/run-words.ts'
 import { duration, energy, roughly, tokens, usd, type EnergyBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, labelled, nextLines } from '../layout.ts'
@@ -71,7 +72,7 @@ function headLine(view: StatusView): string {
     view.run_kind,
     state,
     view.plan_version !== undefined && view.plan_version !== null && `plan v${view.plan_version}`,
-    view.paused_reason,
+    view.paused_reason && reasonWords(view.paused_reason),
   )
 }
 
