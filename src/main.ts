@@ -81,3 +81,5 @@ function print(fd: 1 | 2, text: string): void {
 process.exitCode = await main()
 // All is written and done: taking the engine apart first would be a tenth of a start.
 if (!isStreaming) process.exit()
+// Words are still on their way: one more Ctrl-C ends that, with the status that the command came to.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit())

@@ -26,6 +26,8 @@ export interface AgentPorts {
   onCompaction?(compaction: Compaction, context: Context): Promise<void>
   /** True: begin no further turn. The attempt keeps its place. */
   isPausing?(): boolean
+  /** Cuts the call to the model that is open; a tool goes on to its end. */
+  readonly interrupt?: AbortSignal
   /** What happens now, for whoever watches; must not throw. */
   onActivity?(activity: AgentActivity): void
 }
@@ -72,6 +74,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
   const specs = ports.tools.map((tool) => tool.spec)
   const { temperature } = input.parameters
   const max_tokens = answerTokens(input.window, input.parameters.max_tokens)
+  const asking = ports.interrupt ? AbortSignal.any([signal, ports.interrupt]) : signal
   const progress = openProgress()
   const told = new Set<string>()
   let context = openContext(input.opening, input.window, { tools: specs, answer: max_tokens })
@@ -90,7 +93,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
       context = ready
       const news = (tokens: number) => ports.onActivity?.({ kind: 'model', model: ports.provider.model, tokens })
       news(0)
-      answer = await ports.provider.answer({ messages: context.messages, tools: specs, max_tokens, temperature }, { ...input.place, turn }, signal, news)
+      answer = await ports.provider.answer({ messages: context.messages, tools: specs, max_tokens, temperature }, { ...input.place, turn }, asking, news)
     } catch (thrown) {
       return failed(thrown)
     }

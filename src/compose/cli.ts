@@ -218,7 +218,11 @@ function signals(host: CliProcess, command: Command): Signals {
     canPause = true
     return pause.signal
   }
-  return { pause: pause.signal, pausing, stop: stop.signal, stdout, dispose: () => names.forEach((name) => process.off(name, handlers[name])) }
+  // One more Ctrl-C while the last words are said is not to cut them: those who pressed it once often press it again.
+  const dispose = () => {
+    if (!pause.signal.aborted) for (const name of names) process.off(name, handlers[name])
+  }
+  return { pause: pause.signal, pausing, stop: stop.signal, stdout, dispose }
 }
 
 /** Above `src/compose` when this runs from source, above `dist` or its chunks when it is the bundle. */

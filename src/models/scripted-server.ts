@@ -43,13 +43,15 @@ export interface ScriptedServer {
   close(): Promise<void>
 }
 
-/** `answer` gets the request and its number from 1; `tell` says what other paths answer, as Ollama's `/api/tags`. */
+/** `answer` gets the request and its number from 1; `tell` says what other paths answer, as Ollama's `/api/tags`; `onGone` when whoever asked hangs up before the end. */
 export async function startScriptedServer(
   answer: (request: WireRequest, n: number) => ScriptedAnswer,
   tell: (url: string) => object | undefined = () => undefined,
+  onGone: () => void = () => undefined,
 ): Promise<ScriptedServer> {
   const requests: WireRequest[] = []
   const server = createServer((incoming, response) => {
+    response.on('close', () => response.writableFinished || onGone())
     void readBody(incoming).then((body) => {
       const told = tell(incoming.url ?? '')
       if (told !== undefined) return json(response, told)

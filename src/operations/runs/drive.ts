@@ -105,6 +105,7 @@ function portsOptions(kit: Kit, request: DriveRequest): RunPortsOptions {
     onActivity: request.watcher.onActivity,
     ...(request.confirm ? { confirm: request.confirm } : {}),
     ...(request.yes ? { yes: true } : {}),
+    interrupt: request.pause,
     providerFor: (task, mask) =>
       attemptProvider(kit, request.state, task, mask, {
         model: request.model,

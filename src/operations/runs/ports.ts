@@ -46,6 +46,8 @@ export interface RunPortsOptions {
   readonly prd: string | null
   readonly confirm?: Caller['confirm']
   readonly yes?: boolean
+  /** A person's Ctrl-C: open calls to models end at once. A pause from elsewhere lets them come to their end. */
+  readonly interrupt?: AbortSignal
   /** Of the human, for the commits of tasks. */
   readonly sign?: SignBytes | undefined
   onState(state: RunState): void
@@ -167,7 +169,8 @@ async function work(
       world: () => String(tree.scene.world()),
       hear: listen(kit, { ...place, label: input.place.task }),
       onCompaction: (compaction, context) => recordCompaction(kit, place, compaction, context),
-      isPausing: () => pause.aborted,
+      isPausing: () => pause.aborted || options.interrupt?.aborted === true,
+      ...(options.interrupt ? { interrupt: options.interrupt } : {}),
       // Without numbers: who watches must not change what the model is shown.
       onActivity: (activity) => {
         if (activity.kind === 'tool' && runsTests(activity)) measureAhead()
