@@ -30,6 +30,13 @@ test('another request is refused with the first difference, another place with i
   await assert.rejects(provider.answer(asks('x'), place('T3'), signal), /no answer for T3, attempt 1, turn 1/)
 })
 
+test('the same words asked with other parameters are another request', async () => {
+  const provider = recordedProvider(RECORDING, 'recorded')
+  const { temperature, max_tokens } = asks('x')
+  for (const [field, change] of Object.entries({ temperature: temperature + 0.5, max_tokens: max_tokens + 1 }))
+    await assert.rejects(provider.answer({ ...asks('x'), [field]: change }, place('T2'), signal), new RegExp(`request\\.${field} is not what was recorded`))
+})
+
 test('a line that was edited by hand is no exchange', () => {
   assert.throws(() => parseRecording(printRecording(RECORDING).replace('on the base', 'on the bass')), /line 1/)
 })
