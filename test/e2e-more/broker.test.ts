@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { WIRES } from '../fixtures/model-wires.ts'
 import { startVendor } from '../servers/vendors.ts'
 import { startScriptedServer, type ScriptedAnswer, type ScriptedServer, type WireRequest } from '../../src/models/scripted-server.ts'
+import { registerSumFunctions } from '../../src/store/sums.ts'
 import { call, git, makePlace, receiptsOf, turnOf, vp, vpJson, type Place } from '../e2e/kit.ts'
 
 const FILES = {
@@ -178,14 +180,22 @@ test('planning has a kind of its own, and an estimate prices each task with the 
     },
   })
   assert.equal((await vp(place, ['new', '--name', 'sums'])).code, 0)
-  const planned = await vpJson(place, ['plan', '--from-prd', 'PRD.md'])
-  assert.equal(planned.code, 0, planned.stderr + JSON.stringify(planned.doc))
+  const planned = await vp(place, ['plan', '--from-prd', 'PRD.md', '--no-input'])
+  assert.equal(planned.code, 0, planned.stderr)
   assert.equal(small.requests.length, 0, 'it has not passed multi_file_plan')
+  assert.match(planned.stderr, /^note {2}thinks at 127\.0\.0\.1:\d+ is taken: openai_compatible:small@\S+ has not passed the capability test json$/m)
   assert.deepEqual(
     thinks.requests.map(({ temperature }) => temperature),
     [0.2, 0.2],
   )
   assert.deepEqual(await chosen(place), ['model.select API-Big thinks tier openai_compatible'])
+  // A minute that is full now says nothing of the one in which the task is done.
+  const db = new DatabaseSync(join(place.state, 'ledger.db'))
+  registerSumFunctions(db)
+  db.prepare("INSERT INTO model_calls (id, tier, model, ts, tokens, micro_usd, ms, outcome) VALUES ('full', 'Local-Small', 'x', ?, 999000, 0, 1, 'ok')").run(
+    Date.now(),
+  )
+  db.close()
   const estimated = await vpJson(place, ['estimate'])
   assert.equal(estimated.code, 0, estimated.stderr)
   const { provider, price_known, lanes } = estimated.doc.result as unknown as {

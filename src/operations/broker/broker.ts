@@ -1,10 +1,8 @@
 /**
- * The broker: one model for one attempt of one task, by the policy, from what is known now. Each choice that a policy
- * made has a receipt, and so has each switch to another; a model that a person named is not chosen here.
+ * The broker: one model for one attempt of one task, by the policy, from what is known now. A model that a person named is
+ * not chosen here.
  */
-import { isVpError, VpError } from '../../core/errors.ts'
-import type { Json } from '../../core/json.ts'
-import { appendReceipt } from '../../ledger/receipts.ts'
+import { VpError } from '../../core/errors.ts'
 import { select, type Candidate, type Drop, type Selecting } from '../../models/broker/select.ts'
 import { requirementOf, sizeOf, taskKindOf, type TaskShape } from '../../models/broker/task-kind.ts'
 import type { ModelSpec } from '../../models/choose.ts'
@@ -57,7 +55,7 @@ export interface Broker {
   readonly lane_parameters: Readonly<Record<string, CallParameters>> | null
   /** Throws `model.no_eligible_tier` with the reason of each tier. */
   choose(wanted: Wanted): Promise<Chosen>
-  /** What would be chosen now, for a price before; nothing is opened. Throws as `choose`. */
+  /** What will be chosen, for a price before; nothing is opened. Throws as `choose`. */
   expect(wanted: Wanted): Promise<Expected>
 }
 
@@ -78,8 +76,11 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
   const isSet = file !== null
   const opened = new Map<string, Opened>()
   const allowUnknownPrice = policy.allow_unknown_price ?? kit.config.allow_unknown_price
-  const decide = async (wanted: Wanted): Promise<{ known: Known; taken: Taken; dropped: readonly Drop[] }> => {
-    const known = await knownNow(kit, policy, { root, isSet })
+  const decide = async (
+    wanted: Wanted,
+    look: (known: Known) => Known = (known) => known,
+  ): Promise<{ known: Known; taken: Taken; dropped: readonly Drop[] }> => {
+    const known = look(await knownNow(kit, policy, { root, isSet }))
     // Without a policy of their own nobody has said where code may go when what is here fails.
     const mayLeave = !kit.offline && (isSet || (wanted.tried === undefined && wanted.before === undefined))
     const asked = await askedOf(policy, known, wanted, { mayLeave, isSet, allowUnknownPrice })
@@ -108,11 +109,21 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
       }
     },
     async expect(wanted) {
-      const { taken, known } = await decide(wanted)
+      const { taken, known } = await decide(wanted, rested)
       const { key, tier, local, price } = taken.candidate
       const { spec } = wayTo(known, key)
       return { name: `${spec.provider}:${spec.model}`, tier, local, price }
     },
+  }
+}
+
+/** As it will be when its time comes: what this minute has used says nothing of it. */
+function rested(known: Known): Known {
+  const later = (one: Candidate): Candidate => ({ ...one, used: { tokens: 0, micro_usd: 0 } })
+  return {
+    ...known,
+    tiers: known.tiers.map((tier) => ({ ...tier, models: tier.models.map(later) })),
+    candidateFor: async (named) => later(await known.candidateFor(named)),
   }
 }
 
@@ -221,87 +232,4 @@ function noEligibleTier(policy: PolicyFile, kind: string, dropped: readonly Drop
     ],
     data: { kind, dropped },
   })
-}
-
-/** For an attempt of a run's task, or for the planning of a project. */
-export interface Choice {
-  readonly run_id?: string
-  readonly task_id?: string
-  readonly attempt: number
-  readonly project?: number
-}
-
-/** `model.select` for the first of an attempt, `model.switch` for one that takes another's place. */
-export async function recordChoice(
-  kit: Kit,
-  { project, ...at }: Choice,
-  chosen: Chosen,
-  policyVersion: string,
-  /** `key`: in whose place; null for the first of an attempt. `why` null: it is the cheapest. */
-  from: { readonly key: string | null; readonly why: string | null },
-): Promise<void> {
-  const detail: Json = {
-    ...(project === undefined ? {} : { project }),
-    tier: chosen.tier,
-    model: chosen.key,
-    by: chosen.by,
-    kind: chosen.kind,
-    expected_micro_usd: chosen.expected_micro_usd,
-    policy_version: policyVersion,
-    dropped: chosen.dropped.map((one) => ({ ...one })),
-    ...(from.key === null ? {} : { from: from.key }),
-    ...(from.why === null ? {} : { why: from.why }),
-  }
-  await kit.store.transaction((tx) =>
-    appendReceipt(tx, kit, {
-      op: from.key === null ? 'model.select' : 'model.switch',
-      actor: 'operator',
-      surface: 'engine',
-      ...at,
-      outcome: 'ok',
-      summary: `${from.key === null ? '' : `${from.key} → `}${[chosen.key, ...(from.key === null ? [`${chosen.tier}, ${chosen.by.replaceAll('_', ' ')}`] : []), ...(from.why === null ? [] : [kit.redactText(from.why)])].join(' · ')}`,
-      detail,
-    }),
-  )
-}
-
-/** What another model may do better at: its server, its key, its quota. Not the request, the money or the person. */
-const PASSES_ON = /^model\.(unreachable|rate_limited|server|stalled|cut|protocol|auth|quota|not_found|truncated|too_large)$/
-
-export interface Switching {
-  readonly first: Chosen
-  /** The metered provider of a choice. */
-  meter(chosen: Chosen): Provider
-  /** Another, or null; writes its receipt. */
-  next(tried: ReadonlySet<string>, from: Chosen, error: VpError): Promise<Chosen | null>
-}
-
-/** Goes on with another model where one fails, within one attempt and by the policy's order. */
-export function switchingProvider({ first, meter, next }: Switching): Provider {
-  let current = { chosen: first, provider: meter(first) }
-  const tried = new Set<string>()
-  return {
-    get name() {
-      return current.provider.name
-    },
-    get model() {
-      return current.provider.model
-    },
-    get endpoint() {
-      return current.provider.endpoint
-    },
-    async answer(request, place, signal, onProgress) {
-      for (;;) {
-        try {
-          return await current.provider.answer(request, place, signal, onProgress)
-        } catch (error) {
-          if (!isVpError(error) || !PASSES_ON.test(error.code) || signal.aborted) throw error
-          tried.add(current.chosen.key)
-          const other = await next(tried, current.chosen, error)
-          if (other === null) throw error
-          current = { chosen: other, provider: meter(other) }
-        }
-      }
-    },
-  }
 }

@@ -2,7 +2,6 @@
  * The metered model of `vp plan`: the one that a person named, or what the policy chooses for planning, with its receipt. Where
  * it fails the next one goes on, as within an attempt.
  */
-import { isVpError, type VpError } from '../../core/errors.ts'
 import { DEFAULT_PARAMETERS, type CallParameters, type ModelRequest, type Provider } from '../../models/contract.ts'
 import { meteredProvider } from '../../models/meter.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
@@ -41,22 +40,15 @@ async function planningProvider({ kit, tree, caller }: Scene, { project_id }: Pr
     )
   const { broker } = model
   if (broker === null) return meter({ ...model, rates: null, energy: {} }, kit.config.allow_unknown_price)
-  const { recordChoice, switchingProvider } = await import('../broker/broker.ts')
-  const record = (chosen: Chosen, from: Parameters<typeof recordChoice>[4]) =>
-    recordChoice(kit, { attempt: 1, project: project_id }, chosen, broker.policy_version, from)
-  const first = await broker.choose(PLANNING)
-  const [passed] = first.dropped
-  await record(first, { key: null, why: passed ? `${passed.model} ${passed.reason}` : null })
-  const next = async (tried: ReadonlySet<string>, from: Chosen, error: VpError): Promise<Chosen | null> => {
-    try {
-      const other = await broker.choose({ ...PLANNING, tried })
-      await record(other, { key: from.key, why: `${error.code}: ${error.message}` })
-      return other
-    } catch (thrown) {
-      // Nobody else may or can: the error of the one that was asked stands.
-      if (isVpError(thrown) && thrown.code === 'model.no_eligible_tier') return null
-      throw thrown
-    }
-  }
-  return switchingProvider({ first, meter: (chosen) => meter({ ...chosen, snapshot: chosen.source }, broker.allowUnknownPrice), next })
+  const { brokeredProvider } = await import('../broker/brokered.ts')
+  return brokeredProvider(
+    kit,
+    broker,
+    { attempt: 1, project: project_id },
+    {
+      wanted: () => Promise.resolve(PLANNING),
+      meter: (chosen) => meter({ ...chosen, snapshot: chosen.source }, broker.allowUnknownPrice),
+      onSwitch: (words) => caller.live?.watcher.onSwitch?.(words, null),
+    },
+  )
 }

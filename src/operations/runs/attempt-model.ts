@@ -1,5 +1,4 @@
 /** The metered model of one attempt: the one that a person named, or what the broker chooses, goes on from and escalates to. */
-import { isVpError } from '../../core/errors.ts'
 import { parseReceipt } from '../../ledger/receipts.ts'
 import type { Provider } from '../../models/contract.ts'
 import { meteredProvider } from '../../models/meter.ts'
@@ -54,41 +53,22 @@ export async function attemptProvider(
     )
   const { broker } = model
   if (broker === null) return meter({ ...model, rates: null, task_cap: {}, source: model.snapshot, energy: {} }, kit.config.allow_unknown_price)
-  const { recordChoice, switchingProvider } = await import('../broker/broker.ts')
-  const at = { run_id, task_id: task.task_id, attempt: task.attempt }
-  const wanted = await wantedFor(kit, run_id, task, broker)
-  const first = await broker.choose(wanted)
-  const why = whyNotTheCheapest(first, wanted)
-  await recordChoice(kit, at, first, broker.policy_version, { key: null, why })
-  // Never without a word: another model than the cheapest may cost more, or be elsewhere.
-  if (why !== null) how.onSwitch?.(`${first.provider.model} at ${first.provider.endpoint.host} is taken: ${why}`)
-  return switchingProvider({
-    first,
-    meter: (chosen) => meter(chosen, broker.allowUnknownPrice),
-    next: async (tried, from, error) => {
-      try {
-        const next = await broker.choose({ ...(await wantedFor(kit, run_id, task, broker)), before: undefined, tried })
-        const why = `${error.code}: ${error.message}`
-        await recordChoice(kit, at, next, broker.policy_version, { key: from.key, why })
-        how.onSwitch?.(`${next.provider.model} at ${next.provider.endpoint.host} goes on: ${error.code}`)
-        return next
-      } catch (thrown) {
-        // Nobody else may or can: the error of the one that was asked stands.
-        if (isVpError(thrown) && thrown.code === 'model.no_eligible_tier') return null
-        throw thrown
-      }
+  const { brokeredProvider } = await import('../broker/brokered.ts')
+  return brokeredProvider(
+    kit,
+    broker,
+    { run_id, task_id: task.task_id, attempt: task.attempt },
+    {
+      wanted: () => wantedFor(kit, run_id, task, broker),
+      meter: (chosen) => meter(chosen, broker.allowUnknownPrice),
+      onSwitch: how.onSwitch,
     },
-  })
+  )
 }
 
 function withCap(purse: Extract<Purse, { kind: 'run' }>, cap: Chosen['task_cap'], begun: number): Extract<Purse, { kind: 'run' }> {
   const { ms, ...task_cap } = cap
   return { ...purse, task_cap, ...(ms === undefined ? {} : { until: { monotonic: begun + ms, ms } }) }
-}
-
-function whyNotTheCheapest({ tier, dropped: [passed] }: Chosen, { before }: Wanted): string | null {
-  if (passed) return `${passed.model} ${passed.reason}`
-  return before?.escalate === true && tier !== before.tier ? `${before.tier} failed its gates` : null
 }
 
 /** What the task is and what is left for it, now. */

@@ -22,8 +22,8 @@ export interface Watcher {
   }): void
   /** A model call failed and is made again after a while: of a task, or of the planner. */
   onRetry?(retry: Retry, task: TaskState | null): void
-  /** Another model goes on with a task. */
-  onSwitch?(words: string, task: TaskState): void
+  /** Another model goes on, or begins: with a task, or the planning. */
+  onSwitch?(words: string, task: TaskState | null): void
   onState(state: RunState): void
   onActivity(task: TaskState, activity: AgentActivity | { readonly kind: 'gate'; readonly name: string }): void
 }

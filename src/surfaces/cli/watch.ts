@@ -135,8 +135,8 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
     draw()
   }
   const onSwitch: Watcher['onSwitch'] = (text, task) => {
-    doings.set(task.task_id, { words: text, note: '', newsAt: clock.monotonic() })
-    const of = { run: last ? shortOf(last) : '-', task: options.steps && isLive ? null : task.card.payload.n }
+    if (task) doings.set(task.task_id, { words: text, note: '', newsAt: clock.monotonic() })
+    const of = { run: last ? shortOf(last) : '-', task: options.steps && isLive ? null : (task?.card.payload.n ?? null) }
     say({ t: clock.now(), ...of, event: 'again', text, fields: { text } })
     draw()
   }
@@ -261,10 +261,15 @@ function doneEvent(base: Pick<EventView, 't' | 'run' | 'task'>, task: TaskState,
   }
 }
 
-/** For a command that shows no progress: it says at least why it waits. `pause` is what ends it: the stop, where it has no runs. */
+/** For a command that shows no progress: it says at least why it waits, and which model goes on. `pause` is what ends it: the stop, where it has no runs. */
 export function watchRetries({ talk }: Pick<CommandContext, 'talk'>, pause: AbortSignal): NonNullable<Caller['live']> {
   return {
-    watcher: { onState: () => undefined, onActivity: () => undefined, onRetry: (retry) => talk(`note  ${retryWords(retry)}`) },
+    watcher: {
+      onState: () => undefined,
+      onActivity: () => undefined,
+      onRetry: (retry) => talk(`note  ${retryWords(retry)}`),
+      onSwitch: (words) => talk(`note  ${words}`),
+    },
     pause,
   }
 }

@@ -1,0 +1,132 @@
+/**
+ * The model of one attempt, or of the planning of a project, as the broker gives it: chosen with a receipt, and passed on to
+ * another by the policy's order where it fails. Never without a word: another may cost more, or be elsewhere.
+ */
+import { isVpError, type VpError } from '../../core/errors.ts'
+import type { Json } from '../../core/json.ts'
+import { appendReceipt } from '../../ledger/receipts.ts'
+import type { Provider } from '../../models/contract.ts'
+import type { Kit } from '../kit.ts'
+import type { Broker, Chosen, Wanted } from './broker.ts'
+
+export interface BrokeredPorts {
+  /** What is asked for, and what is left for it, now. */
+  wanted(): Promise<Wanted>
+  /** The metered provider of a choice. */
+  meter(chosen: Chosen): Provider
+  /** For whoever looks on. */
+  onSwitch?: ((words: string) => void) | undefined
+}
+
+/** Throws `model.no_eligible_tier`. */
+export async function brokeredProvider(kit: Kit, broker: Broker, at: Choice, { wanted, meter, onSwitch }: BrokeredPorts): Promise<Provider> {
+  const asked = await wanted()
+  const first = await broker.choose(asked)
+  const why = whyNotTheCheapest(first, asked)
+  await recordChoice(kit, at, first, broker.policy_version, { key: null, why })
+  if (why !== null) onSwitch?.(`${first.provider.model} at ${first.provider.endpoint.host} is taken: ${why}`)
+  return switchingProvider({
+    first,
+    meter,
+    next: async (tried, from, error) => {
+      try {
+        const next = await broker.choose({ ...(await wanted()), before: undefined, tried })
+        await recordChoice(kit, at, next, broker.policy_version, { key: from.key, why: `${error.code}: ${error.message}` })
+        onSwitch?.(`${next.provider.model} at ${next.provider.endpoint.host} goes on: ${error.code}`)
+        return next
+      } catch (thrown) {
+        // Nobody else may or can: the error of the one that was asked stands.
+        if (isVpError(thrown) && thrown.code === 'model.no_eligible_tier') return null
+        throw thrown
+      }
+    },
+  })
+}
+
+function whyNotTheCheapest({ tier, dropped: [passed] }: Chosen, { before }: Wanted): string | null {
+  if (passed) return `${passed.model} ${passed.reason}`
+  return before?.escalate === true && tier !== before.tier ? `${before.tier} failed its gates` : null
+}
+
+/** For an attempt of a run's task, or for the planning of a project. */
+interface Choice {
+  readonly run_id?: string
+  readonly task_id?: string
+  readonly attempt: number
+  readonly project?: number
+}
+
+/** `model.select` for the first of an attempt, `model.switch` for one that takes another's place. */
+async function recordChoice(
+  kit: Kit,
+  { project, ...at }: Choice,
+  chosen: Chosen,
+  policyVersion: string,
+  /** `key`: in whose place; null for the first of an attempt. `why` null: it is the cheapest. */
+  from: { readonly key: string | null; readonly why: string | null },
+): Promise<void> {
+  const detail: Json = {
+    ...(project === undefined ? {} : { project }),
+    tier: chosen.tier,
+    model: chosen.key,
+    by: chosen.by,
+    kind: chosen.kind,
+    expected_micro_usd: chosen.expected_micro_usd,
+    policy_version: policyVersion,
+    dropped: chosen.dropped.map((one) => ({ ...one })),
+    ...(from.key === null ? {} : { from: from.key }),
+    ...(from.why === null ? {} : { why: from.why }),
+  }
+  await kit.store.transaction((tx) =>
+    appendReceipt(tx, kit, {
+      op: from.key === null ? 'model.select' : 'model.switch',
+      actor: 'operator',
+      surface: 'engine',
+      ...at,
+      outcome: 'ok',
+      summary: `${from.key === null ? '' : `${from.key} → `}${[chosen.key, ...(from.key === null ? [`${chosen.tier}, ${chosen.by.replaceAll('_', ' ')}`] : []), ...(from.why === null ? [] : [kit.redactText(from.why)])].join(' · ')}`,
+      detail,
+    }),
+  )
+}
+
+/** What another model may do better at: its server, its key, its quota. Not the request, the money or the person. */
+const PASSES_ON = /^model\.(unreachable|rate_limited|server|stalled|cut|protocol|auth|quota|not_found|truncated|too_large)$/
+
+interface Switching {
+  readonly first: Chosen
+  /** The metered provider of a choice. */
+  meter(chosen: Chosen): Provider
+  /** Another, or null; writes its receipt. */
+  next(tried: ReadonlySet<string>, from: Chosen, error: VpError): Promise<Chosen | null>
+}
+
+/** Goes on with another model where one fails, within one attempt and by the policy's order. */
+function switchingProvider({ first, meter, next }: Switching): Provider {
+  let current = { chosen: first, provider: meter(first) }
+  const tried = new Set<string>()
+  return {
+    get name() {
+      return current.provider.name
+    },
+    get model() {
+      return current.provider.model
+    },
+    get endpoint() {
+      return current.provider.endpoint
+    },
+    async answer(request, place, signal, onProgress) {
+      for (;;) {
+        try {
+          return await current.provider.answer(request, place, signal, onProgress)
+        } catch (error) {
+          if (!isVpError(error) || !PASSES_ON.test(error.code) || signal.aborted) throw error
+          tried.add(current.chosen.key)
+          const other = await next(tried, current.chosen, error)
+          if (other === null) throw error
+          current = { chosen: other, provider: meter(other) }
+        }
+      }
+    },
+  }
+}
