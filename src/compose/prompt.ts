@@ -26,7 +26,8 @@ export interface Asking {
  */
 async function line({ host, pause }: Asking, question: string): Promise<string | null> {
   host.stderr.write(question)
-  host.stdin.resume()
+  // Whoever listened before may have let go of it; a question holds the process until it is over.
+  host.stdin.resume().ref?.()
   for (let typed = true; typed && !pause.aborted;) {
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
     typed = false

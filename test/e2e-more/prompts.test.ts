@@ -1,10 +1,10 @@
-/** A question without an answer, on a pseudo-terminal: no letter is made of it, and the process ends as it should. */
+/** Questions on a pseudo-terminal: each waits for its answer, none is made of what was no letter, and the process ends as it should. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
-import { makePlace, vp, VP } from '../e2e/kit.ts'
+import { makePlace, vp, VP, type Place } from '../e2e/kit.ts'
 
 const FILES = {
   'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
@@ -27,22 +27,40 @@ test('what ends the approve prompt without a yes', { skip: !existsSync('/usr/bin
   for (const args of [['new', '--name', 'cart'], ['plan', '--from-prd', 'PRD.md'], ['estimate']]) assert.equal((await vp(place, args)).code, 0)
   for (const [title, key, afterMs, code, says] of keys)
     await t.test(title, async () => {
-      const child = spawn('script', ['-qefc', `'${VP}' approve --budget-usd 1`, '/dev/null'], {
-        cwd: place.repository,
-        env: { ...place.env, TERM: 'xterm' },
-        stdio: ['pipe', 'pipe', 'inherit'],
-      })
-      let said = ''
-      let typed = false
-      child.stdout.on('data', (part: Buffer) => {
-        said += part.toString('utf8')
-        if (typed || !said.includes('y/n [n]')) return
-        typed = true
-        setTimeout(() => child.stdin.write(key), afterMs)
-      })
-      const ended = await new Promise<number | null>((resolve) => child.once('close', resolve))
+      const { ended, said } = await atTerminal(place, 'approve --budget-usd 1', 'y/n [n]', key, afterMs)
       assert.equal(ended, code, said)
       assert.match(said, says)
       assert.doesNotMatch(said, /unsettled/)
     })
 })
+
+test(
+  'vp do: a key of the environment is offered, and the question waits for its answer',
+  { skip: !existsSync('/usr/bin/script') && 'no script(1)' },
+  async (t) => {
+    const place = makePlace(t, FILES, undefined, { OPENAI_API_KEY: 'sk-test-0123456789' })
+    const { ended, said } = await atTerminal(place, "do 'fix add'", 'then Enter [l]', 'd\n', 2500)
+    assert.equal(ended, 5, said)
+    assert.match(said, /api\.openai\.com/)
+    assert.doesNotMatch(said, /unsettled/)
+  },
+)
+
+/** Runs vp on a terminal of its own; `key` is typed `afterMs` after `prompt` is there. */
+async function atTerminal(place: Place, command: string, prompt: string, key: string, afterMs: number): Promise<{ ended: number | null; said: string }> {
+  const child = spawn('script', ['-qefc', `'${VP}' ${command}`, '/dev/null'], {
+    cwd: place.repository,
+    env: { ...place.env, TERM: 'xterm' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  let said = ''
+  let typed = false
+  child.stdout.on('data', (part: Buffer) => {
+    said += part.toString('utf8')
+    if (typed || !said.includes(prompt)) return
+    typed = true
+    setTimeout(() => child.stdin.write(key), afterMs)
+  })
+  const ended = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { ended, said }
+}

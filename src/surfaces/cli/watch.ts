@@ -79,15 +79,22 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
     if (!next || prompting) return
     prompting = true
     region?.erase()
+    stdin().off('data', onEnter)
     void next.open().finally(() => {
       asked.shift()
       prompting = false
+      listen()
       draw()
       if (asked.length > 0 && isAlone(last)) openNext()
     })
   }
   const onEnter = () => openNext()
-  if (region) context.streams.stdin.on('data', onEnter).unref?.()
+  const stdin = () => context.streams.stdin
+  /** For Enter, while no question is open: that alone keeps no process alive. A question does, and reads for itself. */
+  const listen = () => {
+    if (region) stdin().on('data', onEnter).resume().unref?.()
+  }
+  listen()
 
   const onState = (state: RunState) => {
     last = state
@@ -172,8 +179,8 @@ export function watchRun(context: CommandContext, options: WatchOptions = { step
     live: { watcher: { onBegin, onPlan, onState, onActivity, onRetry, onSwitch }, pause: context.pause, ...(confirm ? { confirm } : {}) },
     end: () => {
       clearInterval(timer)
-      context.streams.stdin.off('data', onEnter)
-      if (region) context.streams.stdin.pause()
+      stdin().off('data', onEnter)
+      if (region) stdin().pause()
       region?.erase()
       if (isLive && clock.monotonic() - startedAt > LONG_RUN_MS && context.kit().config.bell !== 'off') context.writeErr(BELL)
     },
