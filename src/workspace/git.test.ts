@@ -9,6 +9,8 @@ import { gitRunner, gitText, readRef } from './git.ts'
 import { moveRef } from './refs.ts'
 import { commitTree } from './run-repository.ts'
 
+const clock = { now: () => Date.now(), monotonic: () => 0 }
+
 /** Field 5 of /proc/PID/stat. Source: proc(5). */
 const groupOf = (stat: string) => stat.split(' ')[4]
 
@@ -27,7 +29,7 @@ test('a ref that is there already is moved by all who want it there, and by nobo
   const commit = (message: string) => commitTree(git, gitDir, { tree, parents: [], message, author: { name: 'A', email: 'a@example.org' }, epochMs: 0 })
   const [one, other] = [await commit('one\n'), await commit('other\n')]
   const ref = 'refs/vp/base/r-1'
-  await Promise.all(Array.from({ length: 6 }, () => moveRef(git, gitDir, ref, one, null)))
-  await assert.rejects(moveRef(git, gitDir, ref, other, null), { code: 'workspace.git' })
+  await Promise.all(Array.from({ length: 6 }, () => moveRef({ git, clock }, gitDir, ref, one, null)))
+  await assert.rejects(moveRef({ git, clock }, gitDir, ref, other, null), { code: 'workspace.git' })
   assert.equal(await readRef(git, gitDir, ref), one)
 })

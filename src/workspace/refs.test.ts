@@ -7,6 +7,8 @@ import { after, beforeEach, test } from 'node:test'
 import { gitRunner } from './git.ts'
 import { moveRef } from './refs.ts'
 
+const clock = { now: () => Date.now(), monotonic: () => 0 }
+
 const root = mkdtempSync(join(tmpdir(), 'vp-refs-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
@@ -31,7 +33,7 @@ beforeEach(() => {
   asked = []
 })
 const id = (index: number) => ids[index] ?? ''
-const move = (to: string, from: string | null, ref = REF) => moveRef(counting, gitDir, ref, to, from)
+const move = (to: string, from: string | null, ref = REF) => moveRef({ git: counting, clock }, gitDir, ref, to, from)
 
 test('a branch is made and moved without a program, and git sees it where it is', async () => {
   await move(id(0), null)

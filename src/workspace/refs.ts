@@ -6,8 +6,14 @@
 import { appendFileSync, closeSync, existsSync, fsync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
+import type { Clock } from '../core/ports.ts'
 import { refuseLinkedRef } from './git-directory.ts'
 import { NOBODY, readRef, type RunGit } from './git.ts'
+
+interface RefPorts {
+  readonly git: RunGit
+  readonly clock: Clock
+}
 
 interface RefMove {
   readonly ref: string
@@ -19,9 +25,9 @@ interface RefMove {
  * Moves a ref only if it still stands where the caller saw it (`from` null: it must not exist), or stands at `to` by now:
  * two that drive one run do the same. Throws `workspace.git` otherwise, `workspace.unsupported` for one behind a link.
  */
-export async function moveRef(git: RunGit, gitDir: string, ref: string, to: string, from: string | null): Promise<void> {
+export async function moveRef({ git, clock }: RefPorts, gitDir: string, ref: string, to: string, from: string | null): Promise<void> {
   refuseLinkedRef(gitDir, ref)
-  if (await moveOwnFile(gitDir, { ref, to, from })) return
+  if (await moveOwnFile(clock, gitDir, { ref, to, from })) return
   try {
     await git(['update-ref', ref, to, from ?? zeros(to)], { gitDir })
   } catch (error) {
@@ -30,15 +36,15 @@ export async function moveRef(git: RunGit, gitDir: string, ref: string, to: stri
 }
 
 /** False, and nothing changed, where the move is not plain: it stands elsewhere, is packed, is locked, or another name is in its way. */
-async function moveOwnFile(gitDir: string, move: RefMove): Promise<boolean> {
+async function moveOwnFile(clock: Clock, gitDir: string, move: RefMove): Promise<boolean> {
   const file = join(gitDir, move.ref)
   if (!OWN_FILE.test(move.ref) || move.ref.includes('..') || !isAt(gitDir, move)) return false
   const lock = `${file}.lock`
-  const fd = await lockedAt(lock)
+  const fd = await lockedAt(clock, lock)
   if (fd === null) return false
   try {
     if (isAt(gitDir, move)) {
-      writeLog(gitDir, move)
+      writeLog(gitDir, move, clock.now())
       writeSync(fd, `${move.to}\n`)
       await synced(fd)
       renameSync(lock, file)
@@ -67,7 +73,7 @@ function synced(fd: number): Promise<void> {
 const STALE_MS = 10_000
 
 /** Null where there is no place for it. */
-async function lockedAt(lock: string): Promise<number | null> {
+async function lockedAt(clock: Clock, lock: string): Promise<number | null> {
   for (;;)
     try {
       mkdirSync(dirname(lock), { recursive: true })
@@ -76,7 +82,7 @@ async function lockedAt(lock: string): Promise<number | null> {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return null
       const held = lstatSync(lock, { throwIfNoEntry: false })
       if (held && !held.isFile()) return null
-      if (held && Date.now() - held.mtimeMs > STALE_MS) rmSync(lock, { force: true })
+      if (held && clock.now() - held.mtimeMs > STALE_MS) rmSync(lock, { force: true })
       else await new Promise((resolve) => setTimeout(resolve, 20))
     }
 }
@@ -103,11 +109,11 @@ function isPacked(gitDir: string, ref: string): boolean {
 }
 
 /** As git has it: branches have a log, in a repository that keeps logs. */
-function writeLog(gitDir: string, { ref, to, from }: RefMove): void {
+function writeLog(gitDir: string, { ref, to, from }: RefMove, epochMs: number): void {
   const logs = join(gitDir, 'logs')
   if (!ref.startsWith('refs/heads/') || !existsSync(logs)) return
   mkdirSync(dirname(join(logs, ref)), { recursive: true })
-  appendFileSync(join(logs, ref), `${from ?? zeros(to)} ${to} ${NOBODY.name} <${NOBODY.email}> ${Math.floor(Date.now() / 1000)} +0000\n`)
+  appendFileSync(join(logs, ref), `${from ?? zeros(to)} ${to} ${NOBODY.name} <${NOBODY.email}> ${Math.floor(epochMs / 1000)} +0000\n`)
 }
 
 function zeros(id: string): string {

@@ -16,6 +16,7 @@ import { pushBranch, remoteOf } from '../../src/workspace/human-push.ts'
 import { branchesOf, commitsOf, difference, resolveCommit, statusOf, withIndexCopy } from '../../src/workspace/human-reading.ts'
 import { findRepositoryRoot, humanIdentity, humanState, openHumanRepository, requireBase } from '../../src/workspace/human-repository.ts'
 import { checkOut, commitTree, createRunRepository, handOver, mergeCommits, recordTree } from '../../src/workspace/run-repository.ts'
+import { systemClock } from '../../src/compose/process.ts'
 import { moveRef } from '../../src/workspace/refs.ts'
 import { git, makePlace, writeFiles, type Cleanup, type Files, type Place } from '../e2e/kit.ts'
 import { HOOKS } from '../e2e/traps.ts'
@@ -67,7 +68,7 @@ async function everything({ place }: Scene): Promise<void> {
   const tree = await recordTree(run, own, at)
   const commit = await commitTree(run, own.gitDir, { tree, parents: [head ?? ''], message: 'task\n', author: AUTHOR, epochMs: 0 })
   await handOver(run, own, repository, { base: head ?? '', head: commit })
-  await moveRef(run, repository.view, 'refs/heads/vp/run', commit, null)
+  await moveRef({ git: run, clock: systemClock }, repository.view, 'refs/heads/vp/run', commit, null)
   await mergeCommits(run, repository.view, head ?? '', commit)
   const remote = await remoteOf(run, repository, 'origin')
   await pushBranch(run, repository, { remote, branch: 'vp/run', env: place.env, signal: new AbortController().signal })

@@ -233,7 +233,7 @@ async function commitPapers(kit: Kit, run: RunScene, state: RunState, signing: S
     signoff: signoffOf(kit, run),
   })
   const commit = await commitTree(git, gitDir, { tree, parents: [state.head], message, author: run.identity, epochMs: kit.clock.now(), sign: signing.sign })
-  await moveRef(git, gitDir, run.branch, commit, state.head)
+  await moveRef(kit, gitDir, run.branch, commit, state.head)
   return { commit, head: head?.key ?? '' }
 }
 
@@ -295,7 +295,7 @@ async function refuseLosing(kit: Kit, run: RunScene, known: readonly (string | n
 /** `vp/<run>` in the human's repository, whose objects are there. */
 async function publish(kit: Kit, run: RunScene, commit: string): Promise<void> {
   const at = await readRef(kit.git, run.human.view, run.branch)
-  if (at !== commit) await moveRef(kit.git, run.human.view, run.branch, commit, at)
+  if (at !== commit) await moveRef(kit, run.human.view, run.branch, commit, at)
 }
 
 /** Throws `workspace.moved` on a conflict in the papers: markers never reach the human's tree. */

@@ -19,7 +19,7 @@ import type { RunScene } from './run-scene.ts'
 /** So that the human's gc cannot take what the run borrows, and so that `vp verify` misses a run that is gone. */
 export async function keepBase(kit: Kit, human: HumanRepository, runId: string, commit: string): Promise<void> {
   const ref = `refs/vp/base/${runId}`
-  if ((await readRef(kit.git, human.view, ref)) === null) await moveRef(kit.git, human.view, ref, commit, null)
+  if ((await readRef(kit.git, human.view, ref)) === null) await moveRef(kit, human.view, ref, commit, null)
 }
 
 /** `vp/<run>` in the human's repository: the run's commits, reachable while it goes on. Refs only. */
@@ -30,7 +30,7 @@ export async function publishBranch(kit: Kit, run: RunScene, state: RunState, he
   const isRuns = at === null || (await isWithin(kit, run, at, head))
   await handOver(kit.git, run.repository, run.human, { base: at !== null && isRuns ? at : state.base, head })
   // Commits of a person's own on it stay; `vp complete` says so.
-  if (isRuns) await moveRef(kit.git, run.human.view, run.branch, head, at)
+  if (isRuns) await moveRef(kit, run.human.view, run.branch, head, at)
 }
 
 async function isWithin(kit: Kit, run: RunScene, commit: string, head: string): Promise<boolean> {

@@ -113,7 +113,7 @@ export function runPorts(kit: Kit, run: RunScene, given: RunPortsOptions): Drive
       return commit
     },
     readBranch: () => readRef(git, dir, run.branch),
-    moveBranch: (_state, to, from) => moveRef(git, dir, run.branch, to, from),
+    moveBranch: (_state, to, from) => moveRef(kit, dir, run.branch, to, from),
     publish: (state, head) => publishBranch(kit, run, state, head),
     ended: (tx, state) => recordEnd(tx, kit, state),
     receipt: (tx, lease, outcome) =>

@@ -179,7 +179,7 @@ function laneOf(tasks: readonly TaskState[]): JobCard['lane'] {
 async function backToHead(kit: Kit, run: RunScene, state: RunState): Promise<void> {
   for (const gitDir of [run.repository.gitDir, run.human.view]) {
     const at = await readRef(kit.git, gitDir, run.branch)
-    if (at !== null && at !== state.head) await moveRef(kit.git, gitDir, run.branch, state.head, at)
+    if (at !== null && at !== state.head) await moveRef(kit, gitDir, run.branch, state.head, at)
   }
 }
 
