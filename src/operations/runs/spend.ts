@@ -72,7 +72,8 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
           return id
         })
         if (typeof held === 'string') {
-          void source?.facts() // it is told by the time of the answer
+          // Behind the request itself, and told by the time of its answer.
+          void kit.sleep(1).then(() => source?.facts())
           return held
         }
         await kit.sleep(held, signal)
