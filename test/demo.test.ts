@@ -4,13 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { recordDemo, RECORDING } from '../examples/calculator-demo/record.ts'
 import { parseTrailers } from '../src/ledger/passport.ts'
-import { BACKENDS, DEEP, git, processesWith, vp, vpJson, type Place } from './e2e/kit.ts'
+import { BACKENDS, DEEP, git, processesWith, vpJson } from './e2e/kit.ts'
+import { stranger, typed } from './e2e/stranger.ts'
 
 interface Demo {
   readonly directory: string
@@ -22,31 +22,6 @@ interface Demo {
   readonly commits: readonly string[]
   readonly verified: { readonly unaltered: boolean; readonly complete: boolean; readonly receipts: number }
   readonly look: readonly string[]
-}
-
-/** Somebody else's machine: another zone and language, an empty home, a temporary directory of its own. */
-function stranger(t: TestContext, env: Readonly<Record<string, string | undefined>> = {}): Place {
-  const root = mkdtempSync(join(tmpdir(), 'vp-stranger-'))
-  t.after(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
-  mkdirSync(join(root, 'home'))
-  mkdirSync(join(root, 'their files'))
-  const all = {
-    PATH: process.env['PATH'],
-    HOME: join(root, 'home'),
-    TMPDIR: join(root, 'their files'),
-    XDG_CACHE_HOME: join(tmpdir(), 'vp-e2e-cache'),
-    TZ: 'Asia/Kolkata',
-    LANG: 'de_DE.UTF-8',
-    VP_SANDBOX: process.env['VP_SANDBOX'],
-    ...env,
-  }
-  const set = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Record<string, string>
-  return { root, repository: root, state: join(root, 'state'), env: set }
-}
-
-/** Typed into a shell, one after the other. */
-function typed(place: Place, lines: readonly string[]): string {
-  return execFileSync('sh', ['-ec', lines.join('\n')], { cwd: place.root, env: place.env, encoding: 'utf8' })
 }
 
 for (const backend of BACKENDS) {
@@ -94,27 +69,6 @@ for (const backend of BACKENDS) {
     assert.deepEqual(processesWith(place.root), [])
   })
 }
-
-test('Ctrl-C in the run keeps everything, and the line it ends with goes on', async (t) => {
-  const place = stranger(t)
-  const stopped = await vp(place, ['demo'], {
-    onSpawn: (child) => child.stdout?.on('data', (part: Buffer) => void (/^plan/m.test(part.toString()) && setTimeout(() => child.kill('SIGINT'), 400))),
-  })
-  assert.equal(stopped.code, 130, stopped.stderr)
-  assert.match(stopped.stdout, /^The model's words are recorded; everything else here is real\nnew {7}calculator-api/)
-  assert.deepEqual(processesWith(place.root), [])
-  const next = /next: +(cd [^]*vp resume)$/m.exec(stopped.stderr)?.[1]
-  assert.ok(next, stopped.stderr)
-  assert.match(typed(place, next.split('\n')), /^run \w+ done: 6 of 6 tasks/m)
-})
-
-test('Ctrl-C before the run leaves nothing', async (t) => {
-  const place = stranger(t)
-  const stopped = await vp(place, ['demo'], { onSpawn: (child) => child.stdout?.once('data', () => child.kill('SIGINT')) })
-  assert.equal(stopped.code, 130, stopped.stderr)
-  assert.deepEqual(readdirSync(join(place.root, 'their files')), [])
-  assert.deepEqual(processesWith(place.root), [])
-})
 
 test('a directory that holds something is not touched', async (t) => {
   const place = stranger(t)
