@@ -54,16 +54,32 @@ const MAX_ESCAPES = 8
 /** How much of a value is looked at to judge it. */
 const MAX_JUDGED = 200
 
-export function assignmentSpans(text: string): Span[] {
+/** `masked`: what is masked for other reasons. */
+export function assignmentSpans(text: string, masked: readonly Span[] = []): Span[] {
   const spans: Span[] = []
   const separators = /[:=]/g
   // Where the current run without white space ends: looked for once per run, to stay linear.
   let runEnd = 0
   // Likewise the current list, whose members may have separators of their own.
   let listEnd = 0
+  // Where the last mask before a separator ends: a name in it will be gone with it, so what such a name leaves alone is judged without it.
+  let maskedEnd = 0
+  const ends = masked.map(({ to }) => to).toSorted((a, b) => a - b)
+  let passed = 0
   for (let match = separators.exec(text); match !== null; match = separators.exec(text)) {
     if (text[match.index - 1] === match[0]) continue
-    const name = [nameBefore(text, match.index), declaredBefore(text, match.index)].find((one) => one !== null && isOfInterest(one))
+    for (; (ends[passed] ?? Infinity) <= match.index; passed++) maskedEnd = Math.max(maskedEnd, ends[passed] ?? 0)
+    const own = nameBefore(text, match.index, maskedEnd)
+    const whole = nameBefore(text, match.index, 0)
+    const byWhole = whole !== null && whole !== own && isOfInterest(whole) ? valueAfter(text, match.index, whole, runEnd) : null
+    const wholeLabel = whole === null || byWhole === null ? null : labelOfValue(whole, byWhole)
+    if (byWhole !== null && wholeLabel !== null) {
+      spans.push({ from: byWhole.from, to: byWhole.to, label: wholeLabel })
+      maskedEnd = byWhole.to
+      separators.lastIndex = Math.max(separators.lastIndex, byWhole.to)
+      continue
+    }
+    const name = [own, declaredBefore(text, match.index)].find((one) => one !== null && isOfInterest(one))
     if (name === undefined || name === null) continue
     if (match.index >= listEnd) {
       const list = listSpans(text, match.index, name)
@@ -76,7 +92,10 @@ export function assignmentSpans(text: string): Span[] {
     if (!value.isQuoted && !value.isEnvLine) runEnd = value.to
     separators.lastIndex = Math.max(separators.lastIndex, value.to)
     const label = labelOfValue(name, value)
-    if (label !== null) spans.push({ from: value.from, to: value.to, label })
+    if (label !== null) {
+      spans.push({ from: value.from, to: value.to, label })
+      maskedEnd = value.to
+    }
     // A value left alone may hold an assignment of its own.
     else if (!value.isQuoted) separators.lastIndex = value.from
   }
@@ -121,7 +140,8 @@ function listSpans(text: string, separator: number, name: string): { spans: Span
   return { spans, end: from + list.length }
 }
 
-function nameBefore(text: string, at: number): string | null {
+/** The name right before `at`, of which nothing lies before `floor`. */
+function nameBefore(text: string, at: number, floor: number): string | null {
   let end = at
   while (end > 0 && at - end < 8 && (text[end - 1] === ' ' || text[end - 1] === '\t')) end--
   if (text[end - 1] === '?' || text[end - 1] === '!') end--
@@ -130,12 +150,12 @@ function nameBefore(text: string, at: number): string | null {
   // JSON in a string of JSON.
   for (let depth = 0; depth < MAX_ESCAPES && text[end - 1] === '\\'; depth++) end--
   let from = end
-  while (from > 0 && end - from < MAX_NAME && isNameChar(text.charCodeAt(from - 1))) from--
+  while (from > floor && end - from < MAX_NAME && isNameChar(text.charCodeAt(from - 1))) from--
   // The letter of an escape, as in `\npassword=` within JSON, is not the name's.
   if (text[from - 1] === '\\' && /[nrt]/.test(text[from] ?? '')) from++
   // The label of a placeholder is nobody's name: what follows was judged when the placeholder was made.
   if (text[end] === ']' && text.slice(Math.max(0, from - 10), from).endsWith('[REDACTED:')) return null
-  return from === end ? null : text.slice(from, end)
+  return from >= end ? null : text.slice(from, end)
 }
 
 function valueAfter(text: string, separator: number, name: string, runEnd: number): Value | null {

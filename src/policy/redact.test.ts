@@ -264,3 +264,15 @@ test('JSON', () => {
     },
   )
 })
+
+test('a name that goes with the value before it still tells of the value after it', () => {
+  const redact = createRedactor({ known: [{ label: 'MINE', value: `k-${'aZ3kQ9xW7bR2'}` }] })
+  for (const [text, value] of [
+    ['token=aZ3kQ9password ="hunter2xyz"', 'hunter2xyz'],
+    [`token_k-${'aZ3kQ9xW7bR2'}="aZ3kQ9xsPPq1"`, 'aZ3kQ9xsPPq1'],
+  ] as const) {
+    const once = redact(text).text
+    assert.ok(!once.includes(value), once)
+    assert.equal(redact(once).text, once)
+  }
+})

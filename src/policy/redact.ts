@@ -148,7 +148,8 @@ function secretSpans(text: string, known: KnownIndex): Span[] {
 
 /** Earlier listed kinds count first: exact values, then the table's order, then names. */
 function plainSpans(text: string, known: KnownIndex): Span[] {
-  return withoutOverlap([...known.spans(text), ...patternSpans(text), ...assignmentSpans(text), ...pairSpans(text)], placeholders(text))
+  const certain = [...known.spans(text), ...patternSpans(text)]
+  return withoutOverlap([...certain, ...assignmentSpans(text, certain), ...pairSpans(text)], placeholders(text))
 }
 
 function placeholders(text: string): Span[] {

@@ -31,5 +31,7 @@ const FOUND: readonly (readonly [target: string, input: string])[] = [
   ['redactor', 'secret=========================================Y======='],
   ['redactor', `-----BEGIN ${'PRIVATE KEY'}-----x postgres://u:${'p'.repeat(40)}@h/ ${'.'.repeat(80)} ${'A1b2C3d4'.repeat(6)}`],
   ['redactor', `-----BEGIN${'PRIVATE KEY'}-----\n[REDACTED-----BEGIN${'PRIVATE KEY'}-----`],
+  ['redactor', 'token=to=token ="token =aZ3kQ9xs'],
+  ['redactor', 'k-aZ3kQ9xW7bR2api_:3kQ9xW7bR2mm'],
 ]
 for (const [name, input] of FOUND) test(`${name}: ${JSON.stringify(input).slice(0, 60)}`, () => targetNamed(name).check(input))
