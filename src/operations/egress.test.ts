@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { canonicalJson, sha256 } from '../core/json.ts'
 import type { Receipt } from '../ledger/receipts.ts'
-import { egressCalls, type Exchanged } from './egress.ts'
+import { callsBefore, egressCalls, type Exchanged } from './egress.ts'
 import { createMasking } from './masking.ts'
 
 const requestOf = (text: string): string => canonicalJson({ messages: [{ role: 'user', text }], tools: [], max_tokens: 1, temperature: 0 })
@@ -61,4 +61,20 @@ test('bytes that nobody receipted are told, and so are receipts whose bytes were
 test('what became known later is told', () => {
   const late = exchange(1, 'it is known too late 1, alas')
   assert.equal(calls([late], [receipt(1, late.request_sha)])[0]?.unmasked, 1)
+})
+
+test('a plan that was made after the run is none of its calls, whatever the clock said', () => {
+  const [first, later] = [exchange(1, 'a'), exchange(2, 'b')]
+  const seen = [
+    { ...receipt(1, first.request_sha, { ts: 9000 }), isBefore: true },
+    { ...receipt(2, later.request_sha, { ts: 10 }), isBefore: false },
+  ]
+  const shown = callsBefore(state, [first, later, exchange(3, 'nobody knows')], seen, createMasking({ known: [] }))
+  assert.deepEqual(
+    shown.map(({ turn, outcome }) => [turn, outcome]),
+    [
+      [1, 'ok'],
+      [3, 'no receipt'],
+    ],
+  )
 })

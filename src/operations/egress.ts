@@ -63,15 +63,21 @@ export const egressShow = operation({
     const state = await chosenState(scene, params.run)
     const { project_id } = state
     const [run, plan] = await kit.store.read(async (tx) => {
+      const begin = (await tx.get<{ seq: number | null }>('SELECT MIN(seq) AS seq FROM receipts WHERE run_id = ?', state.run_id))?.seq ?? Infinity
       const ofScope = async (scope: string, chain: string) => ({
         exchanges: await tx.all<Exchanged>('SELECT task, attempt, turn, request_sha, request FROM exchanges WHERE run_id = ?', scope),
-        receipts: (await tx.all<{ body: string }>("SELECT body FROM receipts WHERE run_id = ? AND op = 'model.call' ORDER BY n", chain)).map(parseReceipt),
+        receipts: (
+          await tx.all<{ body: string; isBefore: 0 | 1 }>(
+            "SELECT body, seq < ? AS isBefore FROM receipts WHERE run_id = ? AND op = 'model.call' ORDER BY n",
+            begin,
+            chain,
+          )
+        ).map((row) => ({ ...parseReceipt(row), isBefore: row.isBefore === 1 })),
       })
       return [await ofScope(state.run_id, state.run_id), await ofScope(scopeOf({ kind: 'project', project_id }), MACHINE_CHAIN)]
     })
     const ofProject = plan.receipts.filter((one) => (one.detail as { project?: number } | undefined)?.project === project_id)
-    // A plan that was made after the run is of a later run.
-    const before = egressCalls(state, plan.exchanges, ofProject, tree.masking()).filter(({ ts }) => ts === null || ts <= state.created_at)
+    const before = callsBefore(state, plan.exchanges, ofProject, tree.masking())
     return { run_id: state.run_id, ...summed([...before, ...egressCalls(state, run.exchanges, run.receipts, tree.masking())]) }
   },
   say: (_params, egress) => `${egress.requests} requests, ${egress.bytes} bytes`,
@@ -83,6 +89,24 @@ export interface Exchanged {
   readonly turn: number
   readonly request_sha: string
   readonly request: string
+}
+
+/** Of a project's plans: a plan that was made after the run began is of a later run. By the order of the ledger: a clock may be set back. */
+export function callsBefore(
+  state: Pick<RunState, 'tasks'>,
+  exchanges: readonly Exchanged[],
+  receipts: readonly (Receipt & { readonly isBefore: boolean })[],
+  masking: Pick<Masking, 'spans'>,
+): EgressCall[] {
+  const before = receipts.filter(({ isBefore }) => isBefore)
+  const known = new Set(before.map(({ input_sha }) => input_sha))
+  const later = new Set(receipts.flatMap(({ isBefore, input_sha }) => (isBefore || known.has(input_sha) ? [] : [input_sha])))
+  return egressCalls(
+    state,
+    exchanges.filter(({ request_sha }) => !later.has(request_sha)),
+    before,
+    masking,
+  )
 }
 
 /** In the order in which they left; what no receipt knows comes last. */

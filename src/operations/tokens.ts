@@ -98,7 +98,7 @@ export const tokenList = operation({
   effect: 'read',
   scope: 'policy.set',
   async handler(_params, { kit }) {
-    const rows = await kit.store.read((tx) => tx.all<TokenRow>('SELECT * FROM tokens ORDER BY created_at, id'))
+    const rows = await kit.store.read((tx) => tx.all<TokenRow>('SELECT * FROM tokens ORDER BY rowid'))
     return { tokens: rows.map((row) => viewOf(row, kit.clock.now())) }
   },
 })

@@ -11,7 +11,22 @@ import { DatabaseSync } from 'node:sqlite'
 import { before, describe, test } from 'node:test'
 import { CODES, type ErrorCode } from '../../src/core/errors.ts'
 import { startScriptedServer, type ScriptedAnswer, type ScriptedServer } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, receiptsOf, turnOf, VP, vp, vpJson, writeFiles, type Cleanup, type Files, type Place, type RunOptions } from '../e2e/kit.ts'
+import {
+  approvedProject,
+  call,
+  git,
+  makePlace,
+  receiptsOf,
+  turnOf,
+  VP,
+  vp,
+  vpJson,
+  writeFiles,
+  type Cleanup,
+  type Files,
+  type Place,
+  type RunOptions,
+} from '../e2e/kit.ts'
 import { isSame, manifest } from '../e2e/traps.ts'
 import { wordsFiles, wordsModel } from '../e2e/words.ts'
 
@@ -319,6 +334,17 @@ Date.now = () => now() + (existsSync(${JSON.stringify(file)}) ? 0 : 3600_000)
         `the turn that was cut is asked again and no other: ${server.requests.length} ${JSON.stringify(spent)}`,
       )
       await works(place, ['verify'])
+    })
+
+    test('a clock set back an hour between two runs: the last run is the one that was begun last', async (t) => {
+      const place = await approvedProject(t, wordsFiles(1), await serveWords(t))
+      const ahead = { launch: withPreload(place, clock(join(place.root, 'never'))) }
+      const first = await works(place, ['start'], ahead)
+      const second = await works(place, ['start'])
+      assert.ok(String(second['run_id']) < String(first['run_id']), 'by their times the first is the last')
+      for (const args of [['status'], ['validate'], ['complete']]) assert.equal((await works(place, args))['run_id'], second['run_id'], `vp ${args[0]}`)
+      const commits = git(place, 'log', 'main', '--format=%B')
+      assert.ok(commits.includes(`VP-Run: ${second['run_id']}`) && !commits.includes(`VP-Run: ${first['run_id']}`), commits)
     })
 
     test('a Turkish locale: the same words, numbers and lanes', async (t) => {

@@ -25,7 +25,7 @@ export interface StoredResult extends CapabilityResult {
 /** Those that still count, the newest of each model and test. A model that was seen with another digest since is another model. */
 export async function freshStored(tx: Tx, policy: PolicyFile, now: number): Promise<StoredResult[]> {
   const rows = await tx.all<{ model: string; digest: string; test: string; body: string; created_at: number }>(
-    'SELECT model, digest, test, body, created_at FROM capability_results WHERE policy = ? ORDER BY created_at',
+    'SELECT model, digest, test, body, created_at FROM capability_results WHERE policy = ? ORDER BY rowid',
     policy.version,
   )
   const digests = new Map((await tx.all<{ model: string; body: string }>('SELECT model, body FROM model_facts')).map((row) => [row.model, digestIn(row.body)]))

@@ -103,15 +103,16 @@ function asEvidence(thrown: unknown): Scored {
 async function keepResults(kit: Kit, policy: PolicyFile, key: string, facts: ModelFacts, results: readonly CapabilityResult[]): Promise<void> {
   await kit.store.transaction(async (tx) => {
     await keepFacts(tx, key, facts, kit.clock.now())
-    for (const result of results)
+    for (const result of results) {
+      const place = [key, facts.digest ?? '', policy.version, result.test]
+      // A row of its own for each: its rowid says which of two models with one name was tested last.
+      await tx.run('DELETE FROM capability_results WHERE model = ? AND digest = ? AND policy = ? AND test = ?', ...place)
       await tx.run(
-        'INSERT INTO capability_results (model, digest, policy, test, body, created_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (model, digest, policy, test) DO UPDATE SET body = excluded.body, created_at = excluded.created_at',
-        key,
-        facts.digest ?? '',
-        policy.version,
-        result.test,
+        'INSERT INTO capability_results (model, digest, policy, test, body, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+        ...place,
         JSON.stringify(result),
         kit.clock.now(),
       )
+    }
   })
 }

@@ -3,15 +3,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
-import { findRun, latestRun, requireRun } from '../../pas/embedded/run-store.ts'
+import { findRun, latestHere, requireRun } from '../../pas/embedded/run-store.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
-import type { Tx } from '../../store/contract.ts'
 import type { Scene } from '../operation.ts'
 import { noRun } from '../projects/no-run.ts'
 import { readProjectFile, requireProject } from '../projects/project.ts'
 import { runDirectory } from './run-scene.ts'
 
-/** The named run, or the newest one of this checkout (of `vp do` too). Throws `run.none`, `run.ambiguous`. */
+/** The named run, or the last one of this checkout (of `vp do` too). Throws `run.none`, `run.ambiguous`. */
 export async function chosenState(scene: Scene, run: string | undefined): Promise<RunState> {
   const { kit, tree } = scene
   return kit.store.read(async (tx) => {
@@ -20,13 +19,6 @@ export async function chosenState(scene: Scene, run: string | undefined): Promis
     if (!latest) throw await noRun(tx, tree.root)
     return latest
   })
-}
-
-/** The newest run of the checkout at `root`, of `vp do` too. */
-export async function latestHere(tx: Tx, root: string): Promise<RunState | null> {
-  const rows = await tx.all<{ id: number }>('SELECT id FROM projects WHERE root = ?', root)
-  const latest = (await Promise.all(rows.map((row) => latestRun(tx, row.id)))).filter((one) => one !== null)
-  return latest.toSorted((a, b) => b.created_at - a.created_at)[0] ?? null
 }
 
 export interface ChosenRun {

@@ -50,7 +50,7 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
     open: await tx.all<{ id: string }>('SELECT id FROM holds WHERE scope = ?', state.run_id),
   }))
   const pending = await kit.store.read((tx) =>
-    tx.all<{ id: string }>("SELECT id FROM approvals WHERE run_id = ? AND status = 'pending' ORDER BY created_at", state.run_id),
+    tx.all<{ id: string }>("SELECT id FROM approvals WHERE run_id = ? AND status = 'pending' ORDER BY rowid", state.run_id),
   )
   return {
     run_id: state.run_id,

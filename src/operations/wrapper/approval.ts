@@ -66,7 +66,7 @@ export async function answerTo(kit: Kit, asker: Asker, matter: Matter): Promise<
   const earlier = await kit.store.read((tx) =>
     tx.get<ApprovalRow>(
       `SELECT id, status, extent FROM approvals WHERE call_sha = ? AND (extent = 'project' OR run_id IS ? OR run_id = ?)
-         AND status <> 'used' AND expires_at > ? ORDER BY created_at DESC LIMIT 1`,
+         AND status <> 'used' AND expires_at > ? ORDER BY rowid DESC LIMIT 1`,
       matter.sha,
       asker.runId ?? null,
       asker.runId ?? '',

@@ -17,7 +17,7 @@ export interface Driver {
 export const SEEN_MS = 2000
 
 export async function driversOf(tx: Tx, runId: string): Promise<Driver[]> {
-  const drivers = await tx.all<Driver>('SELECT worker, began_at, seen_at, over FROM drivers WHERE run_id = ? ORDER BY began_at', runId)
+  const drivers = await tx.all<Driver>('SELECT worker, began_at, seen_at, over FROM drivers WHERE run_id = ? ORDER BY rowid', runId)
   const last = drivers.at(-1)
   if (last?.over !== 0) return drivers
   // What it did is a sign of life too, and often a later one.

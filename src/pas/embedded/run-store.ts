@@ -20,8 +20,7 @@ interface RunRow {
 }
 
 export async function loadRun(tx: Tx, runId: string): Promise<RunState | null> {
-  const row = await tx.get<RunRow>('SELECT run_id, events, summary FROM runs WHERE run_id = ?', runId)
-  return row ? (JSON.parse(row.summary) as RunState) : null
+  return stateIn(await tx.get<RunRow>('SELECT run_id, events, summary FROM runs WHERE run_id = ?', runId))
 }
 
 /** Throws `run.none`. */
@@ -83,7 +82,7 @@ export async function rebuildRun(tx: Tx, runId: string): Promise<RunState | null
 
 /** The run that `fragment` (any unique part of an id) names among a project's. Throws `run.none`, `run.ambiguous`. */
 export async function findRun(tx: Tx, fragment: string): Promise<RunId> {
-  const rows = await tx.all<{ run_id: string }>('SELECT run_id FROM runs WHERE instr(run_id, ?) > 0 ORDER BY created_at DESC LIMIT 20', fragment)
+  const rows = await tx.all<{ run_id: string }>('SELECT run_id FROM runs WHERE instr(run_id, ?) > 0 ORDER BY rowid DESC LIMIT 20', fragment)
   const exact = rows.find((row) => row.run_id === fragment)
   if (rows.length === 0) throw new VpError('run.none', `there is no run ${fragment}`, { next: ['vp status'] })
   if (rows.length > 1 && !exact)
@@ -93,12 +92,24 @@ export async function findRun(tx: Tx, fragment: string): Promise<RunId> {
   return (exact ?? rows[0])?.run_id as RunId
 }
 
-/** The newest run of a project, rehearsals and replays left out unless asked for. */
-export async function latestRun(tx: Tx, projectId: number, kinds: readonly string[] = ['baseline', 'hotfix']): Promise<RunState | null> {
-  const row = await tx.get<RunRow>(
-    `SELECT run_id, events, summary FROM runs WHERE project_id = ? AND kind IN (${kinds.map(() => '?').join(', ')}) ORDER BY created_at DESC, run_id DESC LIMIT 1`,
-    projectId,
-    ...kinds,
+/**
+ * The last of some runs, rehearsals and replays left out. Last is what was written last: a clock that was set back makes
+ * times lie, rows are never removed, so their rowid rises with each.
+ */
+const LAST_OF_RUNS = "runs.kind IN ('baseline', 'hotfix') ORDER BY runs.rowid DESC LIMIT 1"
+
+/** The last run of a project. */
+export async function latestRun(tx: Tx, projectId: number): Promise<RunState | null> {
+  return stateIn(await tx.get<RunRow>(`SELECT run_id, events, summary FROM runs WHERE project_id = ? AND ${LAST_OF_RUNS}`, projectId))
+}
+
+/** The last run of the checkout at `root`, of `vp do` too. */
+export async function latestHere(tx: Tx, root: string): Promise<RunState | null> {
+  return stateIn(
+    await tx.get<RunRow>(`SELECT run_id, events, summary FROM runs JOIN projects ON projects.id = project_id WHERE root = ? AND ${LAST_OF_RUNS}`, root),
   )
+}
+
+function stateIn(row: RunRow | undefined): RunState | null {
   return row ? (JSON.parse(row.summary) as RunState) : null
 }

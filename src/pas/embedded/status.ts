@@ -193,7 +193,7 @@ function taskOf(task: TaskState, now: number, doing: string | null): StatusTask 
 
 async function pendingApprovals(tx: Tx, state: RunState, now: number): Promise<PendingApproval[]> {
   const rows = await tx.all<{ id: string; task_id: string | null; request: string; created_at: number }>(
-    "SELECT id, task_id, request, created_at FROM approvals WHERE run_id = ? AND status = 'pending' ORDER BY created_at",
+    "SELECT id, task_id, request, created_at FROM approvals WHERE run_id = ? AND status = 'pending' ORDER BY rowid",
     state.run_id,
   )
   return rows.map((row) => ({

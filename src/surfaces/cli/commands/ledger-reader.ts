@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathsFrom } from '../../../config/paths.ts'
-import { findRun, requireRun } from '../../../pas/embedded/run-store.ts'
+import { findRun, latestHere, requireRun } from '../../../pas/embedded/run-store.ts'
 import type { RunState } from '../../../pas/embedded/reducer/state.ts'
 import type { Store, Tx } from '../../../store/contract.ts'
 import { openSqlite } from '../../../store/sqlite.ts'
@@ -48,20 +48,14 @@ export async function withLedger<Result>(context: Pick<CommandContext, 'env'>, b
   }
 }
 
-/** The named run, or the newest of this checkout; null when there is none. */
+/** The named run, or the last of this checkout; null when there is none. */
 export async function runHere(tx: Tx, root: string | null, named: string | undefined): Promise<{ state: RunState; name: string } | null> {
   if (named !== undefined) {
     const state = await requireRun(tx, await findRun(tx, named))
     return { state, name: await nameOf(tx, state.project_id) }
   }
-  if (root === null) return null
-  const row = await tx.get<{ run_id: string }>(
-    `SELECT r.run_id AS run_id FROM runs r JOIN projects p ON p.id = r.project_id WHERE p.root = ? AND r.kind IN ('baseline', 'hotfix') ORDER BY r.created_at DESC, r.run_id DESC LIMIT 1`,
-    root,
-  )
-  if (!row) return null
-  const state = await requireRun(tx, row.run_id)
-  return { state, name: await nameOf(tx, state.project_id) }
+  const state = root === null ? null : await latestHere(tx, root)
+  return state && { state, name: await nameOf(tx, state.project_id) }
 }
 
 /** Of a named run that lies in another checkout: where, in words to say beside it. Silent about what names no run. */
