@@ -448,6 +448,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         tasks_total: 24,
         tasks_completed: 7,
         tasks_failed: 0,
+        tasks_skipped: 0,
         cost_usd: 1.19,
         band: null,
         commits: [],
@@ -470,6 +471,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         tasks_total: 24,
         tasks_completed: 7,
         tasks_failed: 0,
+        tasks_skipped: 0,
         cost_usd: 1.19,
         band: null,
         commits: [],
@@ -482,6 +484,27 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
     ),
   'do-over-budget': (look) =>
     doScreen({ run_id: 'r', run: '9c1f', status: 'paused', reason: 'budget_guard', commit: null, branch: null, cost_usd: 0.51, elapsed_ms: 30_000 }, look),
+  'report-skipped': (look) =>
+    reportScreen(
+      {
+        run_id: 'r-2026-11-22-143102-9c1f',
+        run: '9c1f',
+        status: 'needs_review',
+        reason: 'test deleted “rejects an expired coupon”',
+        tasks_total: 3,
+        tasks_completed: 3,
+        tasks_failed: 1,
+        tasks_skipped: 1,
+        cost_usd: 0.11,
+        band: null,
+        commits: ['8e2f1aa'],
+        branch: 'vp/9c1f',
+        passport_path: null,
+        approvals: [],
+        next: ['vp validate'],
+      },
+      look,
+    ),
   report: (look) =>
     reportScreen(
       {
@@ -491,6 +514,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         tasks_total: 24,
         tasks_completed: 24,
         tasks_failed: 0,
+        tasks_skipped: 0,
         gates: { hold: 27, of: 27 },
         files: { changed: 61, add: 1204, del: 331 },
         cost_usd: 2.31,

@@ -107,6 +107,7 @@ export const results = once(() => {
     tasks_total: count,
     tasks_completed: count,
     tasks_failed: count,
+    tasks_skipped: count,
     gates: z.object({ held: count, of: count }),
     lines: z.object({ files: count, add: count, del: count }),
     cost_usd: usd,

@@ -18,6 +18,7 @@ export interface RunReport {
   readonly tasks_total: number
   readonly tasks_completed: number
   readonly tasks_failed: number
+  readonly tasks_skipped: number
   readonly gates: { readonly held: number; readonly of: number }
   readonly lines: { readonly files: number; readonly add: number; readonly del: number }
   readonly cost_usd: number | null
@@ -40,7 +41,7 @@ export interface RunReport {
 }
 
 export async function reportRun(kit: Kit, state: RunState, band: { lo: number; hi: number } | null): Promise<RunReport> {
-  const { done, total, failed } = progress(state)
+  const { done, total, failed, skipped } = progress(state)
   const directory = runDirectory(kit, state.run_id)
   const counts = state.head === state.base ? [] : await lineCounts(kit.git, join(directory, 'repository.git'), groundOf(state), state.head)
   const cost = state.price_unknown ? null : state.micro_usd / 1e6
@@ -60,6 +61,7 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
     tasks_total: total,
     tasks_completed: done,
     tasks_failed: failed,
+    tasks_skipped: skipped,
     gates: runTally(state),
     lines: {
       files: counts.length,

@@ -96,7 +96,7 @@ export async function runStatus(tx: Tx, state: RunState, name: string, { now, is
   const drivers = await driversOf(tx, state.run_id)
   const isAtWork = isDriven(drivers, isAlive)
   const tasks = state.order.flatMap((id) => state.tasks[id] ?? [])
-  const { done, total, failed } = progress(state)
+  const { done, total, failed, skipped } = progress(state)
   const spend = state.price_unknown ? null : state.micro_usd / 1e6
   const budget = state.caps.micro_usd === null ? null : state.caps.micro_usd / 1e6
   const elapsed = state.started_at === null ? null : (activeMs(drivers, now, isAlive) ?? (state.ended_at ?? now) - state.started_at)
@@ -136,7 +136,7 @@ export async function runStatus(tx: Tx, state: RunState, name: string, { now, is
     // Without a process at it nothing runs: such a task keeps its place.
     tasks_running: isAtWork ? count('running', 'merging') : 0,
     tasks_queued: isAtWork ? count('queued') : count('queued', 'running', 'merging'),
-    tasks_skipped: count('skipped'),
+    tasks_skipped: skipped,
     spend_usd: spend,
     budget_usd: budget,
     budget_tokens: state.caps.tokens,

@@ -58,5 +58,13 @@ const cases: [title: string, seen: Parameters<typeof toldOf>[0], want: string[]]
     ],
     ['start 1', 'start 1'],
   ],
+  [
+    'a task behind a failed one is skipped, it did not fail',
+    [
+      ['queued', 0, null],
+      ['skipped', 0, 'a task it depends on failed'],
+    ],
+    ['skipped'],
+  ],
 ]
 for (const [title, seen, want] of cases) test(title, () => assert.deepEqual(toldOf(seen), want))

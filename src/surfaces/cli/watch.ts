@@ -226,7 +226,7 @@ function eventOf(t: number, state: RunState, task: TaskState, detailed: boolean)
     case 'failed':
       return { ...base, event: 'failed', text: task.reason ?? 'failed', detail, fields: { reason: task.reason ?? '', attempt: task.attempt } }
     case 'skipped':
-      return { ...base, event: 'failed', text: `skipped: ${task.reason ?? ''}`, fields: { reason: task.reason ?? '' } }
+      return { ...base, event: 'skipped', text: task.reason ?? '', fields: { reason: task.reason ?? '' } }
     case 'waiting_io':
       return { ...base, event: 'waits', text: `waits for you: vp approve ${task.waits_for ?? ''}`, fields: { approval: task.waits_for ?? '' } }
     case 'queued':

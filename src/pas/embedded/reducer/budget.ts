@@ -26,12 +26,13 @@ export function budgetGuard(input: {
 }
 
 /** Tasks at an end, of all. */
-export function progress(state: RunState): { done: number; total: number; failed: number } {
+export function progress(state: RunState): { done: number; total: number; failed: number; skipped: number } {
   const tasks = Object.values(state.tasks)
   return {
     done: tasks.filter((task) => FINAL_TASK.has(task.status)).length,
     total: Math.max(tasks.length, state.expect_tasks),
     failed: tasks.filter((task) => task.status === 'failed').length,
+    skipped: tasks.filter((task) => task.status === 'skipped').length,
   }
 }
 

@@ -18,7 +18,7 @@ import { openRegion } from '../region.ts'
 import { liveFrame } from '../screens/live.ts'
 import { numberFlag, textFlag } from '../parse.ts'
 import { logsScreen, type LogRow } from '../screens/events.ts'
-import { statusScreen } from '../screens/status.ts'
+import { statusScreen, tasksDone } from '../screens/status.ts'
 import { whereAmIScreen, type WhereAmIView } from '../screens/where-am-i.ts'
 import { foreignNote, noted, projectHere, runHere, shortRun, withLedger } from './ledger-reader.ts'
 
@@ -216,7 +216,7 @@ async function whereAmI(tx: Tx, context: CommandContext, root: string | null, pr
       run: await shortRun(tx, status.run_id),
       state: status.state,
       elapsed_ms: status.elapsed_ms ?? 0,
-      tasks: { total: status.tasks_total, done: status.tasks_completed - status.tasks_failed - status.tasks_skipped, running: status.tasks_running },
+      tasks: { total: status.tasks_total, done: tasksDone(status), running: status.tasks_running },
       spend_usd: status.spend_usd,
       budget_usd: status.budget_usd,
       tokens_total: status.tokens_total,

@@ -52,6 +52,7 @@ function reportView(result: RunReport): ReportView {
     tasks_total: result.tasks_total,
     tasks_completed: result.tasks_completed,
     tasks_failed: result.tasks_failed,
+    tasks_skipped: result.tasks_skipped,
     gates: { hold: result.gates.held, of: result.gates.of },
     files: { changed: result.lines.files, add: result.lines.add, del: result.lines.del },
     cost_usd: result.cost_usd,

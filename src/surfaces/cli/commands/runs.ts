@@ -24,7 +24,7 @@ export const startCommand: Command = {
   },
   needsKit: true,
   exits: [0, 2, 3, 4, 5, 6, 7, 8, 130],
-  json: 'run_id, status, reason, tasks_total, tasks_completed, tasks_failed, cost_usd, band, commits[], branch, passport_path, approvals[]',
+  json: 'run_id, status, reason, tasks_total, tasks_completed, tasks_failed, tasks_skipped, cost_usd, band, commits[], branch, passport_path, approvals[]',
   async run(context) {
     const kind = choiceFlag(context.flags, 'kind', ['baseline', 'hotfix']) ?? 'baseline'
     const key = textFlag(context.flags, 'idempotency')

@@ -15,7 +15,7 @@ export interface EventView {
   readonly run: string
   /** null: of the whole run. */
   readonly task: number | null
-  /** `start op gate again waits done failed paused alive end`, or a verb of `vp do`: `test edit`. */
+  /** `start op gate again waits done failed skipped paused alive end`, or a verb of `vp do`: `test edit`. */
   readonly event: string
   /** In words, for a terminal. */
   readonly text: string

@@ -4,6 +4,7 @@ import { count as counted, duration, energy, grouped, tokens, usd, usdBand, type
 import { renderer } from '../finish.ts'
 import { dots, nextLines } from '../layout.ts'
 import { attention, bad, hang, strong } from '../style.ts'
+import { tasksDone } from './status.ts'
 
 export interface ReportView {
   readonly run_id: string
@@ -15,6 +16,7 @@ export interface ReportView {
   readonly tasks_total: number
   readonly tasks_completed: number
   readonly tasks_failed: number
+  readonly tasks_skipped: number
   readonly gates?: { readonly hold: number; readonly of: number }
   readonly files?: { readonly changed: number; readonly add: number; readonly del: number }
   readonly cost_usd: number | null
@@ -47,15 +49,11 @@ export const reportScreen = renderer<ReportView>((view) => {
 
 function pausedLine(view: ReportView, paused: NonNullable<ReportView['paused']>): string {
   return [
-    `paused by ${paused.by}: ${doneOf(view)} of ${view.tasks_total} done`,
+    `paused by ${paused.by}: ${tasksDone(view)} of ${view.tasks_total} done`,
     `${counted(paused.keep, 'task')} ${paused.keep === 1 ? 'keeps its' : 'keep their'} place`,
     paused.open_calls === 0 ? 'no call open' : `${counted(paused.open_calls, 'call')} open`,
     usd(view.cost_usd),
   ].join(', ')
-}
-
-function doneOf(view: ReportView): number {
-  return Math.max(0, view.tasks_completed - view.tasks_failed)
 }
 
 const WORDS: Readonly<Record<string, string>> = { completed: 'done', needs_review: 'needs review' }
@@ -64,7 +62,7 @@ function headLine(view: ReportView): string {
   const word = WORDS[view.status] ?? view.status
   const state = view.status === 'completed' ? strong(word) : bad(word)
   const parts = [
-    `${grouped(doneOf(view))} of ${counted(view.tasks_total, 'task')}`,
+    `${grouped(tasksDone(view))} of ${counted(view.tasks_total, 'task')}`,
     view.gates && (view.gates.of === 0 ? 'no gate measured' : `${view.gates.hold} of ${counted(view.gates.of, 'gate')}`),
     view.files && `${counted(view.files.changed, 'file')} +${grouped(view.files.add)} -${grouped(view.files.del)}`,
   ].filter((part) => part)

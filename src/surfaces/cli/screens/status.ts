@@ -97,12 +97,16 @@ export function countsText(counts: TaskCounts): string {
   )
 }
 
+/** In the contract `completed` counts whatever has ended. */
+export function tasksDone(of: { readonly tasks_completed: number; readonly tasks_failed: number; readonly tasks_skipped: number }): number {
+  return Math.max(0, of.tasks_completed - of.tasks_failed - of.tasks_skipped)
+}
+
 function taskCounts(view: StatusView): string {
   const of = (status: string) => view.tasks?.filter((task) => task.status === status).length ?? 0
   const skipped = view.tasks_skipped ?? of('skipped')
   return countsText({
-    // In the contract `completed` counts whatever has ended.
-    done: Math.max(0, view.tasks_completed - view.tasks_failed - skipped),
+    done: tasksDone({ ...view, tasks_skipped: skipped }),
     running: view.tasks_running ?? of('running') + of('merging'),
     waiting: view.approvals.length,
     queued: view.tasks_queued ?? of('queued'),
