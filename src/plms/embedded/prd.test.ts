@@ -83,6 +83,11 @@ for (const [title, input] of refused)
 const bad: [title: string, items: string, want: string][] = [
   ['an unknown lane', '1. A (lane: Magic)', 'plan.unknown_lane'],
   ['an unknown complexity', '1. A (complexity: huge)', 'plan.invalid'],
+  ['a misspelt attribute beside a known one', '1. A (lane: Narrative; depend on: 2)\n2. B', 'plan.invalid'],
+  ['an attribute that is none beside a known one', '1. A (complexity: simple; frobs: 2)', 'plan.invalid'],
+  ['a value without a name beside a known one', '1. A (lane: Narrative; simple)', 'plan.invalid'],
+  ['pairs of which no name is known', '1. A (prio: high; owner: me)', 'plan.invalid'],
+  ['a single pair that is nearly known', '1. A (depend on: 2)\n2. B', 'plan.invalid'],
   ['a dependency that is no number', '1. A (depends on: B)', 'plan.invalid'],
   ['a dependency that is not there', '1. A (depends on: 9)', 'plan.invalid'],
   ['a number twice', '1. A\n1. B', 'plan.invalid'],
@@ -95,6 +100,37 @@ for (const [title, items, want] of bad)
       const read = tasksFromPrd(`## Tasks\n${items}`)
       checkPlan(read.kind === 'listed' ? read.tasks : [])
     }, code(want)))
+
+test('a misspelt attribute is told with its place and the nearest known one', () =>
+  assert.throws(
+    () => tasksFromPrd('## Tasks\n1. B\n2. A (Lane: Narrative; Depend on: 1)', 'docs/PRD.md'),
+    (error) =>
+      isVpError(error) &&
+      error.message === 'T2: "depend on" is no attribute of a task; the nearest is “depends on”' &&
+      error.details.where?.file === 'docs/PRD.md' &&
+      error.details.where?.line === 3,
+  ))
+
+const titles = [
+  'Keep it small (really)',
+  'Call f(a; b)',
+  'Read (see: below)',
+  'Serve it (http://localhost:80; twice)',
+  'Empty ()',
+  'Blank (;)',
+  'A ratio (1: 2; 3: 4)',
+  'Unclosed lane: x)',
+]
+for (const title of titles)
+  test(`a plain parenthesis stays in the title: ${title}`, () => {
+    const read = tasksFromPrd(`## Tasks\n1. ${title}`)
+    assert.equal(read.kind === 'listed' && read.tasks[0]?.title, title)
+  })
+
+test('a semicolon after the last attribute is no attribute', () => {
+  const read = tasksFromPrd('## Tasks\n1. A (lane: Narrative;)')
+  assert.deepEqual(read.kind === 'listed' && [read.tasks[0]?.title, read.tasks[0]?.pas_lane], ['A', 'Narrative'])
+})
 
 test('a cycle names its tasks and lines', () => {
   const read = tasksFromPrd('## Tasks\n1. A\n2. B (after: 3)\n3. C (after: 2)')

@@ -3,6 +3,7 @@
  * `## Work` or `## Plan`. Source: contracts/vp.md, “Details that other programs rely on”. Pure, linear.
  */
 import { VpError } from '../../core/errors.ts'
+import { nearestName } from '../../core/nearest-name.ts'
 import { COMPLEXITIES, type Complexity } from '../../pas/contract/types.ts'
 import type { PlanTask } from '../contract/types.ts'
 import { laneByName } from './lanes.ts'
@@ -88,7 +89,7 @@ function itemsIn(lines: readonly string[], from: number, to: number): Item[] {
 }
 
 function taskFrom(body: string, place: { n: number; parent_n: number | null; line: number; file: string }): PlanTask {
-  const { title, attributes } = splitAttributes(body)
+  const { title, attributes } = splitAttributes(body, place)
   const where = { where: { file: place.file, line: place.line } }
   const get = (name: string) => attributes.get(name)
   const laneText = get('lane')
@@ -143,20 +144,37 @@ function list(text: string | undefined): string[] {
 }
 
 const NAMES = ['lane', 'complexity', 'files', 'tests', 'depends on', 'after', 'deps']
+const PAIR = /^\s*(\p{L}+(?:[ _-]\p{L}+)?)\s*:(.*)$/u
 
-/** The last parenthesis, if it holds `name: value` pairs; else the whole is the title. */
-function splitAttributes(body: string): { title: string; attributes: Map<string, string> } {
-  const attributes = new Map<string, string>()
-  if (!body.endsWith(')')) return { title: body, attributes }
-  const at = openingOf(body)
-  if (at < 0) return { title: body, attributes }
-  for (const part of body.slice(at + 1, -1).split(';')) {
-    const colon = part.indexOf(':')
-    const name = part.slice(0, Math.max(0, colon)).trim().toLowerCase()
-    if (colon < 0 || !NAMES.includes(name)) return { title: body, attributes: new Map() }
-    attributes.set(name, part.slice(colon + 1).trim())
-  }
-  return { title: body.slice(0, at).trim(), attributes }
+/** The last parenthesis, if it is one of attributes; else the whole is the title. Throws `plan.invalid` for what is no attribute in one. */
+function splitAttributes(body: string, place: { n: number; line: number; file: string }): { title: string; attributes: Map<string, string> } {
+  const at = body.endsWith(')') ? openingOf(body) : -1
+  const parts = body
+    .slice(at + 1, -1)
+    .split(';')
+    .filter((part) => part.trim() !== '')
+    .map((text) => ({ text: text.trim(), pair: PAIR.exec(text) }))
+    .map(({ text, pair }) => ({ text, name: pair?.[1]?.toLowerCase() ?? null, value: pair?.[2]?.trim() ?? '' }))
+  if (at < 0 || !isAboutAttributes(parts)) return { title: body, attributes: new Map() }
+  const strange = parts.find(({ name }) => name === null || !NAMES.includes(name))
+  if (strange) throw noAttribute(strange.name ?? strange.text, place)
+  return { title: body.slice(0, at).trim(), attributes: new Map(parts.map(({ name, value }) => [name ?? '', value])) }
+}
+
+/** One known name, several pairs, or a pair whose name is nearly known: a misspelt one would cost a task all it was given. */
+function isAboutAttributes(parts: readonly { readonly name: string | null }[]): boolean {
+  if (parts.some(({ name }) => name !== null && NAMES.includes(name))) return true
+  return parts.length > 0 && parts.every(({ name }) => name !== null && (parts.length > 1 || nearestName(name, NAMES) !== null))
+}
+
+function noAttribute(text: string, place: { n: number; line: number; file: string }): VpError {
+  const nearest = nearestName(text, NAMES)
+  const said = `T${place.n}: ${JSON.stringify(text.slice(0, 40))} is no attribute of a task`
+  return new VpError('plan.invalid', nearest === null ? said : `${said}; the nearest is “${nearest}”`, {
+    where: { file: place.file, line: place.line },
+    why: `attributes: ${NAMES.slice(0, 5).join(', ')}; in parentheses at the end, as (lane: Narrative; depends on: 2)`,
+    next: ['correct the attribute, plan again'],
+  })
 }
 
 /** Where the parenthesis that ends the line begins; -1 when it is not balanced. */

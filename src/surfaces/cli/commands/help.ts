@@ -1,7 +1,8 @@
 /** `vp help [CMD|TOPIC]`: a view of the table of verbs. */
 import { VpError } from '../../../core/errors.ts'
 import type { Command } from '../command.ts'
-import { commandHelpScreen, helpScreen, nearestName, topicScreen } from '../help.ts'
+import { nearestName } from '../../../core/nearest-name.ts'
+import { commandHelpScreen, helpScreen, topicScreen } from '../help.ts'
 
 export function helpCommand(loadAll: () => Promise<readonly Command[]>): Command {
   return {

@@ -74,7 +74,7 @@ export async function loadCommand(name: string): Promise<Command> {
   if (name === DO) return (await import('./do.ts')).doCommand
   const pick = REST[name]
   if (pick) return pick(await import('./rest.ts'))
-  const { nearestName } = await import('../help.ts')
+  const { nearestName } = await import('../../../core/nearest-name.ts')
   const inGroup = [...COMMANDS].filter((one) => one.startsWith(`${name} `))
   const nearest =
     inGroup[0] ??
