@@ -19,7 +19,8 @@ import { modelListScreen } from '../src/surfaces/cli/screens/models.ts'
 import { modelPullScreen, pullLine } from '../src/surfaces/cli/screens/pull.ts'
 import { modelProbeScreen } from '../src/surfaces/cli/screens/probe.ts'
 import { newScreen, planScreen, questionLine, questionsHead, type QuestionView } from '../src/surfaces/cli/screens/plan.ts'
-import { completeScreen, validateScreen } from '../src/surfaces/cli/screens/prove.ts'
+import { doneScreen } from '../src/surfaces/cli/screens/by-hand.ts'
+import { changedTestsLines, completeScreen, validateScreen } from '../src/surfaces/cli/screens/prove.ts'
 import { patchScreen, undoneScreen, undoPreviewScreen, undoQuestion, type UndoView } from '../src/surfaces/cli/screens/repair.ts'
 import { reportScreen } from '../src/surfaces/cli/screens/report.ts'
 import { policyCheckScreen, policyExplainScreen, tokenCreatedScreen, tokenListScreen, tokenRevokedScreen } from '../src/surfaces/cli/screens/rights.ts'
@@ -882,6 +883,30 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         branch: 'main',
         cost_usd: 0.04,
         elapsed_ms: 30_000,
+      },
+      look,
+    ),
+  'do-test-changed': (look) =>
+    doScreen(
+      {
+        run_id: 'r',
+        status: 'completed',
+        commit: { sha: '8e2f1aa', subject: 'fix(cart): keep the items of both carts' },
+        branch: 'main',
+        cost_usd: 0.04,
+        elapsed_ms: 30_000,
+        tests_changed: ['test/cart.test.js', 'test/coupon.test.js', 'test/tax.test.js', 'test/totals.test.js'],
+      },
+      look,
+    ),
+  'validate-test-changed': (look) =>
+    validateScreen({ commit: '41d0c7e0aa', gates: [gate(true), gate(true)], violations: [], tests_changed: ['test/cart.test.js'] }, look),
+  'complete-already': (look) =>
+    doneScreen(
+      {
+        done: 'main holds run 9c1f already, at 41d0c7e · nothing was moved',
+        more: changedTestsLines(['test/cart.test.js']),
+        next: ['git log --stat', 'vp verify'],
       },
       look,
     ),

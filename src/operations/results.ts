@@ -192,6 +192,7 @@ export const results = once(() => {
         expected: any,
       }),
     ),
+    tests_changed: z.array(z.string()),
     not_measured: z.array(z.string()),
   })
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
-import { approvedProject, call, makePlace, turnOf, vp, vpJson, type Cleanup } from '../e2e/kit.ts'
+import { approvedProject, call, makePlace, turnOf, vp, vpJson, type Cleanup, type Place } from '../e2e/kit.ts'
 
 const FILES = {
   'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
@@ -59,10 +59,20 @@ test('where a run changed a test from before it, nobody says that none is weaken
   const place = await approvedProject(t, FILES, await scripted(t, [weak, SUBMIT]))
   assert.equal((await vp(place, ['approve', '--budget-usd', '1'])).code, 0)
   assert.equal((await vp(place, ['start'])).code, 0)
-  const { code, stdout } = await vp(place, ['complete'])
-  assert.equal(code, 0)
-  assert.doesNotMatch(stdout, /none weakened/)
-  assert.match(stdout, /read what was changed in test\/add\.test\.js/)
+  const small = makePlace(t, FILES, await scripted(t, [weak, SUBMIT]))
+  const looks: [Place, string[]][] = [
+    [place, ['validate']],
+    [place, ['complete']],
+    [place, ['complete']], // again: it is on the branch already
+    [place, ['validate']],
+    [small, ['do', 'mend add']],
+  ]
+  for (const [at, args] of looks) {
+    const { code, stdout } = await vp(at, args)
+    assert.equal(code, 0)
+    assert.doesNotMatch(stdout, /none weakened/)
+    assert.match(stdout, /read what was changed in test\/add\.test\.js/, `vp ${args[0]}`)
+  }
 })
 
 test('vp export replaces no file', async (t) => {

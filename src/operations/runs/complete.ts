@@ -18,7 +18,6 @@ import type { ProjectFile } from '../../plms/contract/types.ts'
 import { redactTexts } from '../../policy/redact.ts'
 import { readRef } from '../../workspace/git.ts'
 import { countSigned } from '../../workspace/commit-object.ts'
-import { isTestPath } from '../../workspace/detect.ts'
 import { fastForward, humanState } from '../../workspace/human-repository.ts'
 import { commitsAfter, commitTree, handOver, mergeCommits, treeChanges } from '../../workspace/run-repository.ts'
 import { moveRef } from '../../workspace/refs.ts'
@@ -30,6 +29,7 @@ import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
 import { loadProject, saveProject } from '../projects/project.ts'
 import { signingOf, type Signing } from '../signing.ts'
+import { changedTests } from './changed-tests.ts'
 import { learnFrom } from './learn.ts'
 import { keptEvidence } from './evidence.ts'
 import { addRepair, withoutMoot } from './repair.ts'
@@ -51,7 +51,6 @@ export interface Completed {
   readonly tests: {
     readonly before: number | null
     readonly after: number | null
-    /** Files of tests from before the run that it changed. That no test was deleted, skipped or broken is a gate's; whether a changed one asks less, a person's. */
     readonly changed: readonly string[]
   }
   /** Of the run, and those of them that a person has changed meanwhile; absent for runs from before it was counted. */
@@ -133,9 +132,7 @@ export async function completeRun(scene: Scene, asked: RunState, project: Projec
     tests: {
       before: await testsAt(kit, run, state, ground),
       after: await testsAt(kit, run, state, state.head),
-      changed: (await treeChanges(kit.git, run.repository.gitDir, ground, state.head))
-        .filter(({ path, status }) => status !== 'A' && isTestPath(path))
-        .map(({ path }) => path),
+      changed: await changedTests(kit, run, state),
     },
     hunks: countHunks(await diffHunks(kit, run, ground, state.head), await diffHunks(kit, run, state.head, to)),
     already: false,

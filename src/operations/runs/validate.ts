@@ -5,6 +5,7 @@ import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
 import type { KpiResult, Violation } from '../../pas/contract/types.ts'
 import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
+import { changedTests } from './changed-tests.ts'
 import { gatesOf } from './drive.ts'
 import { headVerdict } from './verdict.ts'
 import { humanState } from '../../workspace/human-repository.ts'
@@ -39,6 +40,8 @@ export interface Validated {
     readonly actual: number | boolean | null
     readonly expected: unknown
   }[]
+  /** Files of tests from before the run that it changed. */
+  readonly tests_changed: readonly string[]
   /** Gates that nothing here can measure; they do not block. */
   readonly not_measured: readonly string[]
 }
@@ -82,6 +85,7 @@ export async function validateRun(
     gates,
     ...tally,
     violations: await Promise.all(all.map((violation) => named(kit, run, state, violation))),
+    tests_changed: await changedTests(kit, run, state),
     not_measured: [...new Set(['echo', ...gates.filter((gate) => !gate.measured).map((gate) => gate.kpi_name)])],
   }
 }

@@ -88,6 +88,7 @@ export function doOutcome(result: DoResult, receipt: string): Outcome {
     branch: result.completed?.branch ?? result.branch,
     cost_usd: result.cost_usd,
     elapsed_ms: result.duration_ms,
+    tests_changed: result.completed?.tests.changed ?? [],
     ...(result.not_completed ? { not_completed: result.not_completed.message } : {}),
     next: result.completed ? ['git show HEAD^', 'vp undo'] : [...(result.not_completed?.next ?? [])],
   }

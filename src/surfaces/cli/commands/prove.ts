@@ -15,7 +15,7 @@ import { budgetFlags, reportOutcome } from './outcomes.ts'
 import { watchRun } from '../watch.ts'
 import { paint } from '../finish.ts'
 import { doneScreen, linesScreen } from '../screens/by-hand.ts'
-import { completeScreen, validateScreen } from '../screens/prove.ts'
+import { changedTestsLines, completeScreen, validateScreen } from '../screens/prove.ts'
 import { undoneScreen, undoPreviewScreen, undoQuestion } from '../screens/repair.ts'
 import { replayScreen, verifyScreen } from '../screens/verify.ts'
 
@@ -35,7 +35,7 @@ export const validateCommand: Command = {
   flags: {},
   needsKit: true,
   exits: [0, 2, 3, 4],
-  json: 'commit, gates[]{task_id,kpi_name,actual,expected,pass,measured}, violations[]{kind,name,file,line,was_in,gone_in}',
+  json: 'commit, gates[]{task_id,kpi_name,actual,expected,pass,measured}, violations[]{kind,name,file,line,was_in,gone_in}, tests_changed[]',
   async run(context) {
     const answer = await context.call(runValidate, one(context))
     const result = answer.result as ValidateResult
@@ -44,6 +44,7 @@ export const validateCommand: Command = {
       commit: result.commit,
       held: result.held,
       of: result.of,
+      tests_changed: result.tests_changed,
       gates: [
         ...result.gates.map(({ why, ...gate }) => ({ ...gate, n: taskNumber(gate.task_id), ...(why === null ? {} : { why }) })),
         {
@@ -84,7 +85,8 @@ export const completeCommand: Command = {
     const result = answer.result as Completed
     if (result.already) {
       const done = `${result.branch} holds run ${result.run_id.split('-').at(-1)} already, at ${result.to.slice(0, 7)} · nothing was moved`
-      return { result, receipt: answer.receipt, screen: (look) => doneScreen({ done, next: ['git log --stat', 'vp verify'] }, look) }
+      const more = changedTestsLines(result.tests.changed)
+      return { result, receipt: answer.receipt, screen: (look) => doneScreen({ done, more, next: ['git log --stat', 'vp verify'] }, look) }
     }
     const view = {
       branch: result.branch,

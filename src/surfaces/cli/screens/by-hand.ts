@@ -90,12 +90,14 @@ export const linesScreen = (view: LinesView, look: Look): Screen => ({
 export interface DoneView {
   /** One line: `8e2f1aa on main: fix(cart): keep the items`. */
   readonly done: string
+  /** What a person has to know beside it. */
+  readonly more?: readonly string[]
   readonly next?: readonly string[]
 }
 
 /** A fast success says one line. */
 export const doneScreen = renderer<DoneView>((view) => ({
-  stdout: [strong(view.done)],
+  stdout: [strong(view.done), ...(view.more ?? [])],
   stderr: nextLines(view.next ?? []),
 }))
 

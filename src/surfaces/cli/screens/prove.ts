@@ -42,6 +42,8 @@ export interface ValidateView {
   /** Beside `gates`, what no value shows counts too; from `gates` alone when absent. */
   readonly held?: number
   readonly of?: number
+  /** Files of tests from before the run that it changed. */
+  readonly tests_changed?: readonly string[]
   readonly next?: readonly string[]
 }
 
@@ -52,6 +54,7 @@ export const validateScreen = renderer<ValidateView>((view, look) => ({
   stdout: [
     ...view.violations.flatMap((violation) => violationLines(violation, look)),
     ...view.gates.filter((gate) => !gate.measured).map((gate) => unmeasuredLine(gate, look)),
+    ...changedTestsLines(view.tests_changed ?? []),
     sumLine(view),
   ],
   stderr: nextLines(view.next ?? (view.violations.length === 0 ? ['vp complete'] : [])),
@@ -88,6 +91,18 @@ function unmeasuredLine(gate: GateResultView, look: Look): string {
   const task = gate.n === undefined || gate.n === null ? 'all' : `T${gate.n}`
   const why = gate.why === undefined ? '' : `, ${gate.why}`
   return hang(`${`- ${task}`.padEnd(TASK)}${gate.kpi_name}`, isNarrow(look) ? TASK : TASK + KIND) + `not measured${why}; does not block`
+}
+
+/** Of a run that rewrote tests from before it: no gate knows whether they ask less now. */
+export function changedTestsLines(paths: readonly string[]): string[] {
+  return paths.length === 0 ? [] : [`${changedTestsWords(paths)}: what a test asks is not measured`]
+}
+
+const NAMED = 3
+
+function changedTestsWords(paths: readonly string[]): string {
+  const more = paths.length - NAMED
+  return `read what was changed in ${paths.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 function sumLine(view: ValidateView): string {
@@ -143,7 +158,5 @@ function commitWords({ commits, signed }: CompleteView): string {
 function testsText(tests: NonNullable<CompleteView['tests']> | null): string {
   if (tests === null || tests.after === null) return 'tests not measured'
   const change = tests.before === null ? `tests ${tests.after}` : `tests ${tests.before} → ${tests.after}`
-  const [first, ...others] = tests.changed
-  if (first === undefined) return `${change}, none weakened`
-  return `${change}, none deleted or skipped; read what was changed in ${first}${others.length === 0 ? '' : ` and ${others.length} more`}`
+  return tests.changed.length === 0 ? `${change}, none weakened` : `${change}, none deleted or skipped; ${changedTestsWords(tests.changed)}`
 }

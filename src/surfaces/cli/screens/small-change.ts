@@ -4,6 +4,7 @@ import { duration, durationBand, usd, usdBand } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, nextLines } from '../layout.ts'
 import { strong } from '../style.ts'
+import { changedTestsLines } from './prove.ts'
 
 export interface DoPlanView {
   readonly lane: string
@@ -34,6 +35,8 @@ export interface DoView {
   readonly branch: string | null
   readonly cost_usd: number | null
   readonly elapsed_ms?: number | null
+  /** Files of tests from before the run that it changed. */
+  readonly tests_changed?: readonly string[]
   /** Why the person's branch did not move. */
   readonly not_completed?: string | null
   readonly next?: readonly string[]
@@ -46,7 +49,7 @@ export const doScreen = renderer<DoView>((view) => {
       ? dots(`run ${view.run ?? view.run_id} ${view.status}: ${reasonWords(view.reason ?? 'no commit')}`, cost)
       : dots(`${strong(view.commit.sha.slice(0, 7))} on ${view.branch ?? 'no branch'}: ${view.commit.subject}`, cost)
   return {
-    stdout: [head, ...(view.not_completed ? [`your branch is as you left it: ${view.not_completed}`] : [])],
+    stdout: [head, ...changedTestsLines(view.tests_changed ?? []), ...(view.not_completed ? [`your branch is as you left it: ${view.not_completed}`] : [])],
     stderr: nextLines(view.next ?? (view.commit === null ? [] : ['git show', 'vp undo'])),
   }
 })
