@@ -95,3 +95,40 @@ test('piped, a budget stop and an undo say what to type next', async (t) => {
   assert.match(undo.stderr, /^error {2}approval\.needed: undo writes after a yes$/m)
   assert.match(undo.stderr, /^ +next: +vp undo \S+ --yes/m)
 })
+
+const DELETION = [
+  '--- a/add.test.js',
+  '+++ /dev/null',
+  '@@ -1,6 +0,0 @@',
+  ...FILES['add.test.js']
+    .trimEnd()
+    .split('\n')
+    .map((line) => `-${line}`),
+  '',
+].join('\n')
+const ENDS_EARLY = call('write', { path: 'add.js', content: 'export const add = (a, b) => a + b\nprocess.exit(0)\n' })
+const cheats: [title: string, turn: ReturnType<typeof call>, kind: string][] = [
+  ['the only test file is deleted', call('patch', { diff: DELETION }), 'test deleted'],
+  ['the code under test ends the process', ENDS_EARLY, 'test did not run'],
+]
+for (const [title, turn, kind] of cheats)
+  test(`what became of tests is said as it is: ${title}`, async (t) => {
+    const place = await placeWith(t, [turn, SUBMIT])
+    assert.equal((await vp(place, ['do', 'fix add'])).code, 3)
+    const { doc } = await vpJson(place, ['validate'])
+    const violations = doc.result?.['violations'] as unknown as { kind: string; name: string }[]
+    assert.deepEqual(
+      violations.filter((one) => one.kind.startsWith('test ')).map((one) => `${one.kind} ${one.name}`),
+      [`${kind} adds two`, `${kind} keeps`],
+      JSON.stringify(doc),
+    )
+  })
+
+test('code that ends the process before a green test runs is no rename of that test', async (t) => {
+  const server = await startScriptedServer((request) => [ENDS_EARLY, SUBMIT][turnOf(request).turn - 1] ?? SUBMIT)
+  t.after(() => void server.close())
+  const place = makePlace(t, { ...FILES, 'add.test.js': FILES['add.test.js'].replace('(2, 3), 5', '(2, 3), -1') }, server)
+  const { code, stderr } = await vp(place, ['do', 'tidy add'])
+  assert.equal(code, 3)
+  assert.match(stderr, /gate\.failed: test did not run .adds two./)
+})

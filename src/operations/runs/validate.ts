@@ -119,7 +119,7 @@ async function named(kit: Kit, run: RunScene, state: RunState, violation: Violat
     file: place?.file ?? null,
     line: place?.line ?? null,
     was_in: vanished && place ? ((await humanState(kit.git, run.human)).branch?.replace('refs/heads/', '') ?? state.base) : null,
-    gone_in: vanished ? lost : null,
+    gone_in: violation.kind === 'test deleted' ? lost : null,
     actual: violation.actual ?? null,
     expected: violation.expected ?? null,
   }

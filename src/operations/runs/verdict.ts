@@ -12,6 +12,7 @@ import { taskTestCommand } from './gate.ts'
 import { markersLeft } from './repair.ts'
 import type { RunScene } from './run-scene.ts'
 import type { RunTree } from './trees.ts'
+import { fatesOf } from './fates.ts'
 import { environmentOf, operatorCaller, measure, groundEvidence, withTree, keepEvidence, type MeasureOptions } from './evidence.ts'
 import type { RunPortsOptions } from './ports.ts'
 
@@ -42,7 +43,8 @@ export async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOption
     signal,
   )
   const gates = options.gates(task.card.lane)
-  const verdict = judge(gates, base, now, task.task_id)
+  const fates = await fatesOf(kit, run, { since: since?.person ?? state.base, to: treeId }, base, now)
+  const verdict = judge(gates, base, now, task.task_id, fates)
   const bare = verdict.pass && state.origin === 'do' ? unproved(now, task.task_id) : null
   // Neither the tree before the work nor the one after it lets itself be measured: no further attempt would prove more.
   if (bare) return { pass: false, kpis: verdict.kpis, violations: [bare], reason: violationWords(bare), feedback: '', isFinal: true }
@@ -128,5 +130,6 @@ export async function headVerdict(
   )
   await keepEvidence(kit, state, state.head, run.project.test, now)
   const codeLanes = state.order.some((id) => state.tasks[id]?.card.lane === 'Code-Impl')
-  return judge(codeLanes ? options.gates('Code-Impl') : [...LANE_GATES['Data-Schema'], ...(run.project.hooks ? REPOSITORY_GATES : [])], base, now, null)
+  const gates = codeLanes ? options.gates('Code-Impl') : [...LANE_GATES['Data-Schema'], ...(run.project.hooks ? REPOSITORY_GATES : [])]
+  return judge(gates, base, now, null, await fatesOf(kit, run, { since: ground, to: from }, base, now))
 }

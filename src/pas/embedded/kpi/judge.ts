@@ -6,7 +6,7 @@ import { measured, threshold } from '../../../core/gate-words.ts'
 import type { TaskId } from '../../../core/ids.ts'
 import type { KpiResult, Violation } from '../../contract/types.ts'
 import { kpiPasses, type Gate } from '../reducer/gates.ts'
-import { compareReports } from './compare.ts'
+import { compareReports, type Fates } from './compare.ts'
 import { crashWords, type LintMeasurement, type TestMeasurement } from './measure.ts'
 import type { HookMeasurement } from './pre-commit.ts'
 
@@ -25,9 +25,9 @@ export interface Verdict {
   readonly feedback: string
 }
 
-export function judge(gates: readonly Gate[], base: Evidence, now: Evidence, taskId: TaskId | null): Verdict {
+export function judge(gates: readonly Gate[], base: Evidence, now: Evidence, taskId: TaskId | null, fates?: Fates): Verdict {
   const kpis = gates.map((gate) => measureKpi(gate, base, now)).filter((kpi): kpi is KpiResult => kpi !== null)
-  const violations: Violation[] = base.tests && now.tests ? compareReports(base.tests.report, now.tests.report, taskId) : []
+  const violations: Violation[] = base.tests && now.tests ? compareReports(base.tests.report, now.tests.report, taskId, fates) : []
   const failed = kpis.filter((kpi) => kpi.measured && !kpi.pass)
   const pass = failed.length === 0 && violations.length === 0
   return {

@@ -118,6 +118,10 @@ const reports: [title: string, base: TestCase[], now: TestCase[], want: string[]
     [one('a', 'passed'), one('f.test.js', 'failed', { whole_file: true })],
     ['test did not run b'],
   ],
+  ['its file ended without a test in it', [one('a', 'passed')], [one('f.test.js', 'passed', { whole_file: true })], ['test deleted a']],
+  ['a file without tests is gone', [one('f.js', 'passed', { whole_file: true })], [], ['test deleted f.js']],
+  ['a file without tests was renamed', [one('f.js', 'passed', { whole_file: true })], [one('g.js', 'passed', { whole_file: true })], []],
+  ['a file without tests has tests now', [one('f.js', 'passed', { whole_file: true })], [one('a', 'passed')], []],
 ]
 for (const [title, base, now, want] of reports)
   test(`compare: ${title}`, () => {
@@ -127,6 +131,23 @@ for (const [title, base, now, want] of reports)
       want,
     )
   })
+
+test('compare: where the tree shows what became of a test, that is said', () => {
+  const [base, now]: TestReport[] = [
+    { tests: [one('a', 'failed'), one('b', 'failed')], crashed: null },
+    { tests: [], crashed: 'no test ran' },
+  ]
+  const kinds = compareReports(base as TestReport, now as TestReport, null, new Map([['a', 'test deleted']])).map(({ kind }) => kind)
+  assert.deepEqual(kinds, ['test deleted', 'test did not run'])
+})
+
+test('tap: a file in which no test was declared is a file, not a test of that name', () => {
+  const { report } = tap('ok 1 - test/a.test.js', 'ok 2 - b.test.mjs', 'ok 3 - adds')
+  assert.deepEqual(
+    report.tests.map((each) => each.whole_file ?? false),
+    [true, true, false],
+  )
+})
 
 const tap = (...lines: string[]) =>
   readTestRun(

@@ -11,7 +11,7 @@ export interface TestCase {
   readonly status: 'passed' | 'failed' | 'skipped'
   /** First lines of what went wrong. */
   readonly message: string | null
-  /** The whole file failed to load: tests in it did not run. */
+  /** A file as such: it failed to load, or ended well without a single test in it. Tests that it has did not run. */
   readonly whole_file?: boolean
 }
 

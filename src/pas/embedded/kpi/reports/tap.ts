@@ -102,12 +102,10 @@ function isContainer(point: Point): boolean {
 
 function toCase(point: Point, root: string): TestCase {
   const location = /^(.*?):(\d+):\d+$/.exec(point.yaml['location'] ?? '')
-  const wholeFile =
-    !point.ok &&
-    point.depth === 0 &&
-    /[/\\]/.test(point.name) &&
-    (point.yaml['exitCode'] !== undefined || point.yaml['failureType'] !== undefined) &&
-    /\.[cm]?[jt]sx?$/.test(point.name)
+  // A file that did not load, or one in which no test was declared before it ended: both are reported by the file's name.
+  const isFileName = point.depth === 0 && /\.[cm]?[jt]sx?$/.test(point.name)
+  const hasFailed = point.yaml['exitCode'] !== undefined || point.yaml['failureType'] !== undefined
+  const wholeFile = isFileName && (point.ok || (/[/\\]/.test(point.name) && hasFailed))
   const status = point.directive !== '' ? 'skipped' : point.ok ? 'passed' : 'failed'
   const message = point.ok ? null : cleanMessage((wholeFile ? point.comment : null) ?? point.yaml['error'] ?? 'failed', root)
   const path = wholeFile ? [stripWorkspace(point.name, root)] : point.path
