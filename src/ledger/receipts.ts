@@ -71,10 +71,18 @@ export interface Appended {
   readonly key: string
 }
 
+interface Head {
+  readonly n: number
+  readonly key: string
+}
+
 /** Appends inside the caller's transaction, so that a receipt and what it proves are one. */
 export async function appendReceipt(tx: Tx, ports: { clock: Clock; random: Random }, draft: ReceiptDraft): Promise<Appended> {
   const chain = draft.run_id ?? MACHINE_CHAIN
-  const head = await tx.get<{ n: number; key: string }>('SELECT n, key FROM heads WHERE run_id = ?', chain)
+  // Where the noted head was lost, what is left of the chain goes on: a ledger with a loss has to be able to say so.
+  const head =
+    (await tx.get<Head>('SELECT n, key FROM heads WHERE run_id = ?', chain)) ??
+    (await tx.get<Head>('SELECT n, key FROM receipts WHERE run_id = ? ORDER BY n DESC LIMIT 1', chain))
   const id = draft.id ?? receiptId(ports.clock, ports.random)
   const receipt: Receipt = {
     ...draft,

@@ -64,6 +64,8 @@ export interface ChainEvidence {
   readonly receipts: readonly ReceiptRow[]
   readonly checkpoints: readonly CheckpointRow[]
   readonly known: readonly KnownHead[]
+  /** What the ledger itself noted as the chain's last receipt; unsigned, so it only shows that something is missing. */
+  readonly noted?: KnownHead | undefined
   /** The keys that may have signed, by id. */
   readonly keys: ReadonlyMap<string, Pick<SigningKey, 'verify'>>
 }
@@ -77,7 +79,9 @@ export function verifyChain(chain: string, evidence: ChainEvidence): ChainVerdic
     ...evidence.known,
   ]
   const badSeal = evidence.checkpoints.find((row) => row.run_id === chain && !sealHolds(row, evidence.keys))
-  const beyond = claims.filter((claim) => claim.receipts > rows.length).toSorted((a, b) => b.receipts - a.receipts)[0]
+  const beyond = [...claims, ...(evidence.noted ? [evidence.noted] : [])]
+    .filter((claim) => claim.receipts > rows.length)
+    .toSorted((a, b) => b.receipts - a.receipts)[0]
   const contradicted = claims.find((claim) => {
     const row = rows[claim.receipts - 1]
     return row !== undefined && !row.key.startsWith(claim.head)

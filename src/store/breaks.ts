@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Anchor, AnchorFile } from './anchor.ts'
-import { stateDigest, type StoreState } from './sums.ts'
+import { stateDigest, type DamagedTable, type StoreState } from './sums.ts'
 
 export interface StoreProblem {
   readonly kind: 'damaged' | 'incomplete'
@@ -38,8 +38,18 @@ export function contradiction(db: DatabaseSync, state: StoreState, before: Ancho
 }
 
 function problem(db: DatabaseSync, kind: StoreProblem['kind'], detail: string): StoreProblem {
+  return { kind, detail, since: lastReceipt(db), next: ACCEPT }
+}
+
+function lastReceipt(db: DatabaseSync): StoreProblem['since'] {
   const last = db.prepare('SELECT id, ts FROM receipts ORDER BY seq DESC LIMIT 1').get()
-  return { kind, detail, since: last ? { receipt: String(last['id']), ts: Number(last['ts']) } : null, next: ACCEPT }
+  return last ? { receipt: String(last['id']), ts: Number(last['ts']) } : null
+}
+
+/** Rows that are gone are missing, whatever else is true of those that are left. */
+export function tableProblem(db: DatabaseSync, { name, rows, of }: DamagedTable): StoreProblem {
+  if (rows >= of) return { kind: 'damaged', detail: `table ${name}`, since: null }
+  return { kind: 'incomplete', detail: `table ${name} holds ${rows} of its ${of} rows`, since: name === 'receipts' ? lastReceipt(db) : null }
 }
 
 /** At the begin of a transaction, under the write lock: what is wrong is recorded. The number of this transaction. */

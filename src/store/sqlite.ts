@@ -7,7 +7,7 @@ import { chmodSync, copyFileSync, existsSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isVpError, VpError } from '../core/errors.ts'
 import type { AnchorFile } from './anchor.ts'
-import { contradiction, countFrom, recordBreak, recordedBreaks, type StoreProblem } from './breaks.ts'
+import { contradiction, countFrom, recordBreak, recordedBreaks, tableProblem, type StoreProblem } from './breaks.ts'
 import type { SqlValue, Store, TransactionOptions, Tx } from './contract.ts'
 import { inDirectory, unusableDirectory } from './directory.ts'
 import { makeDirectory } from './make-directory.ts'
@@ -137,7 +137,7 @@ function migrate(db: DatabaseSync, path: string, migrations: readonly Migration[
       if (now > 0) copyFileSync(path, `${path}.before-${newest}`)
       db.exec('CREATE TABLE IF NOT EXISTS table_sums (name TEXT PRIMARY KEY, rows BIGINT NOT NULL, digest TEXT NOT NULL)')
       db.exec("INSERT OR IGNORE INTO table_sums (name, rows, digest) VALUES ('', 0, '')")
-      const damaged = now > 0 ? damagedTables(db) : [] // the sums are counted anew below, and would hide it
+      const damaged = now > 0 ? damagedTables(db).map(({ name }) => name) : [] // the sums are counted anew below, and would hide it
       for (const step of migrations) if (step.version > now) for (const sql of step.sql) db.exec(sql)
       installSums(db)
       // The anchor signed the sums of the older schema: this counts as a transaction.
@@ -166,7 +166,7 @@ function check(db: DatabaseSync, anchor: AnchorFile | undefined): StoreProblem[]
       .all()
       .map((row) => String(row['integrity_check']))
     const damaged = (detail: string): StoreProblem => ({ kind: 'damaged', detail, since: null })
-    const problems = [...pages.filter((line) => line !== 'ok'), ...damagedTables(db).map((table) => `table ${table}`)].map(damaged)
+    const problems = [...pages.filter((line) => line !== 'ok').map(damaged), ...damagedTables(db).map((table) => tableProblem(db, table))]
     problems.push(...recordedBreaks(db))
     const found = anchor && contradiction(db, stateDigest(db), before, anchor)
     if (found) problems.push(found)

@@ -75,22 +75,29 @@ function countTable(db: DatabaseSync, table: string): { rows: number; digest: st
   return { rows, digest: rows === 0 ? ZERO : sum.toString('hex') }
 }
 
-/** Names of the tables whose rows are not what was written. */
-export function damagedTables(db: DatabaseSync): string[] {
+export interface DamagedTable {
+  readonly name: string
+  readonly rows: number
+  /** How many were written. */
+  readonly of: number
+}
+
+/** The tables whose rows are not what was written. */
+export function damagedTables(db: DatabaseSync): DamagedTable[] {
   const kept = new Map(
     db
       .prepare('SELECT name, rows, digest FROM table_sums')
       .all()
       .map((row) => [String(row['name']), row]),
   )
-  const damaged: string[] = []
+  const damaged: DamagedTable[] = []
   for (const table of guardedTables(db)) {
     const want = kept.get(table)
     kept.delete(table)
     const have = countTable(db, table)
-    if (!want || want['rows'] !== have.rows || want['digest'] !== have.digest) damaged.push(table)
+    if (!want || want['rows'] !== have.rows || want['digest'] !== have.digest) damaged.push({ name: table, rows: have.rows, of: Number(want?.['rows'] ?? 0) })
   }
-  for (const name of kept.keys()) if (name !== '') damaged.push(name)
+  for (const [name, want] of kept) if (name !== '') damaged.push({ name, rows: 0, of: Number(want['rows']) })
   return damaged
 }
 

@@ -110,6 +110,30 @@ describe('a ledger that was touched', () => {
     assert.match(JSON.stringify(doc), /since|missing/)
   })
 
+  for (const [title, also] of [
+    ['its head kept', ''],
+    ['its head too', "DELETE FROM heads WHERE run_id = 'machine'"],
+  ] as const)
+    test(`the last receipt of the machine's own chain dropped, ${title}: incomplete since, and nothing calls it complete`, async () => {
+      const { code, doc, state } = await verifyAfter((copy) => {
+        const db = new DatabaseSync(join(copy, 'ledger.db'))
+        for (const table of ['receipts', 'heads']) db.exec(`DROP TRIGGER sum_${table}_d`)
+        db.exec(`DELETE FROM receipts WHERE seq = (SELECT MAX(seq) FROM receipts WHERE run_id = 'machine'); ${also}`)
+        db.close()
+      })
+      assert.deepEqual([code, doc.error?.code], [3, 'ledger.incomplete'], JSON.stringify(doc))
+      assert.equal(doc.result?.['complete'], false)
+      if (also === '') assert.match(String(doc.error?.message), /^its noted head knows receipt (\d+): \1 is missing$/)
+      else assert.match(String(doc.error?.message), /^incomplete.*: table \w+ holds \d+ of its \d+ rows$/)
+      const { code: again, stdout } = await vp(place, ['verify'], { env: { VP_STATE_DIR: state } })
+      assert.equal(again, 3)
+      assert.match(
+        stdout,
+        also === '' ? /^INCOMPLETE .* is missing, since /m : /^INCOMPLETE +since \S+, after r_\w+: table receipts holds \d+ of its \d+ rows$/m,
+      )
+      assert.doesNotMatch(stdout, /^complete/m)
+    })
+
   test('a whole run dropped is noticed', async () => {
     const { code, doc } = await verifyAfter((state) =>
       forge(state, (db, run) => {

@@ -83,8 +83,12 @@ export async function verifyLedger(kit: Kit, checker: Pick<OpenKit, 'check'>, as
   const wanted = runId === null ? [...new Set([...runs, ...known.keys()])].toSorted() : [runId]
   const all: Verified[] = []
   for (const chain of wanted.length > 0 ? wanted : [MACHINE_CHAIN]) {
-    const receipts = await kit.store.read((tx) => tx.all<ReceiptRow>('SELECT * FROM receipts WHERE run_id = ? ORDER BY n', chain))
-    all.push(withProblems(chain, verifyChain(chain, { receipts, checkpoints, known: known.get(chain) ?? [], keys }), problems))
+    const { receipts, head } = await kit.store.read(async (tx) => ({
+      receipts: await tx.all<ReceiptRow>('SELECT * FROM receipts WHERE run_id = ? ORDER BY n', chain),
+      head: await tx.get<{ n: number; key: string }>('SELECT n, key FROM heads WHERE run_id = ?', chain),
+    }))
+    const noted = head && { receipts: head.n, head: head.key, by: 'its noted head' }
+    all.push(withProblems(chain, verifyChain(chain, { receipts, checkpoints, known: known.get(chain) ?? [], noted, keys }), problems))
   }
   const told = runId ?? here ?? MACHINE_CHAIN
   const worst =
@@ -134,7 +138,12 @@ export function verifyError(result: VerifyResult): VpError {
   const { first_altered: altered, missing, problems } = result
   const next = ['vp doctor']
   if (altered) return new VpError('ledger.altered', `receipt ${altered.n} of ${altered.of}: ${altered.id}, ${altered.why}`, { next })
-  if (missing) return new VpError('ledger.incomplete', `${missing.by} knows receipt ${missing.to}: ${missing.from}–${missing.to} are missing`, { next })
+  if (missing)
+    return new VpError(
+      'ledger.incomplete',
+      `${missing.by} knows receipt ${missing.to}: ${missing.from === missing.to ? `${missing.to} is` : `${missing.from}–${missing.to} are`} missing`,
+      { next },
+    )
   const [worst] = (['damaged', 'altered', 'incomplete'] as const).flatMap((kind) =>
     problems.filter((problem) => problem.kind === kind && problem.accepted === undefined),
   )
