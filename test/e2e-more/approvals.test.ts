@@ -37,6 +37,18 @@ test('a second approval of the same plan keeps gates, caps and breach that it do
   assert.match(looser.stderr, /looser than what holds now/)
 })
 
+test('without a terminal and without a cap nobody has decided: nothing is recorded', async (t) => {
+  const place = makePlace(t, FILES, await scripted(t))
+  for (const args of [['new', '--name', 'words'], ['plan', '--from-prd', 'PRD.md'], ['estimate']]) assert.equal((await vp(place, args)).code, 0, args.join(' '))
+  for (const args of [['approve'], ['approve', '--no-input'], ['approve', '--yes'], ['approve', '--breach', 'kill']]) {
+    const { code, doc } = await vpJson(place, args)
+    assert.deepEqual([code, doc.error?.code, doc.error?.next[0]?.slice(0, 3)], [5, 'approval.needed', ['vp', 'approve', '--budget-usd']], args.join(' '))
+  }
+  assert.equal((await vpJson(place, ['start'])).doc.error?.code, 'approval.stale')
+  assert.equal((await vp(place, ['approve', '--budget-tokens', '50000'])).code, 0)
+  assert.equal((await vp(place, ['approve'])).code, 0, 'the caps that were signed before are caps')
+})
+
 test('a gate that nothing measures, or that no value could pass, is not signed', async (t) => {
   const place = await approvedProject(t, FILES, await scripted(t))
   for (const [gate, says] of [

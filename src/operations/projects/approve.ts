@@ -53,7 +53,7 @@ export interface Approved extends ApprovalView {
 /** Where a plan has been run already, a further decision about it (more budget for another run) changes no status. */
 const WAS_RUN: ReadonlySet<string> = new Set(['validating', 'completed', 'needs_review'])
 
-/** Throws `plan.none`, `project.state`, `approval.denied`, `approval.needed` for a looser gate that nobody can confirm. */
+/** Throws `plan.none`, `project.state`, `approval.denied`, `approval.needed` for a looser gate, or no cap at all, that nobody can confirm. */
 export async function approvePlan(scene: Scene, project: ProjectFile, request: ApprovalRequest): Promise<Approved> {
   const { kit } = scene
   const { record, plan, run } = await kit.store.read(async (tx) => ({
@@ -96,6 +96,11 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
       `${looser.map((gate) => `${gate.lane} ${gate.kpi}`).join(', ')} would be looser than what holds now, and only a person at a terminal may loosen a gate`,
       { next: ['vp approve … in a terminal'] },
     )
+  // Without anybody to ask the flags are the decision, and flags without a cap decide nothing.
+  if (!request.confirm && budget === null && tokens === null)
+    throw new VpError('approval.needed', 'no cap is named and nobody is at a terminal, so nobody has decided anything', {
+      next: [`vp approve --budget-usd ${cost ? budgetOver(cost[1]) : 'N'} --no-input`, 'vp approve in a terminal'],
+    })
   const answer = request.confirm ? await request.confirm(view) : true
   if (!answer)
     throw new VpError(answer === null ? 'approval.needed' : 'approval.denied', answer === null ? 'not approved: nobody answered' : 'not approved', {
@@ -127,6 +132,12 @@ export async function approvePlan(scene: Scene, project: ProjectFile, request: A
     looser: looser.length,
   }
   return { ...view, receipt: scene.receiptId }
+}
+
+/** A round figure over a band's upper end, in dollars. */
+export function budgetOver(usd: number): string {
+  const high = usd * 1.3
+  return high >= 1 ? String(Math.ceil(high)) : Math.max(0.1, Math.ceil(high * 10) / 10).toFixed(2)
 }
 
 async function rightsOf(scene: Scene, names: readonly string[]): Promise<Pick<ApprovalView, 'programs' | 'network' | 'author'>> {

@@ -5,7 +5,7 @@ import { VpError } from '../../../core/errors.ts'
 import { shortReceipt } from '../../../core/ids.ts'
 import { gitCommit } from '../../../operations/git.ts'
 import { plmsApprove, plmsCreate, plmsEstimate, plmsPlan, plmsSimulate } from '../../../operations/plms.ts'
-import type { Approved } from '../../../operations/projects/approve.ts'
+import { budgetOver, type Approved } from '../../../operations/projects/approve.ts'
 import type { Estimated, Simulated } from '../../../operations/projects/estimate.ts'
 import type { NewProject } from '../../../operations/projects/new.ts'
 import type { Planned } from '../../../operations/projects/plan.ts'
@@ -168,19 +168,13 @@ export const simulateCommand: Command = {
           : null,
       spent_usd: result.spent_usd,
       warnings: result.warnings,
-      next: [`vp approve --budget-usd ${suggested(result)}`],
+      next: [`vp approve --budget-usd ${budgetOver(result.rehearsed.cost_usd.ci_90[1])}`],
     }
     return { result, receipt: answer.receipt, warnings: result.warnings, screen: (look) => simulateScreen(view, look) }
   },
 }
 
 const scale = (minutes: readonly [number, number]): readonly [number, number] => [minutes[0] * 60_000, minutes[1] * 60_000]
-
-/** A round figure over the band's upper end. */
-function suggested(result: Simulated): string {
-  const high = result.rehearsed.cost_usd.ci_90[1] * 1.3
-  return high >= 1 ? String(Math.ceil(high)) : Math.max(0.1, Math.ceil(high * 10) / 10).toFixed(2)
-}
 
 /** The same prompt as in the run, opened here. Without a terminal nobody is asked, and nothing is answered. */
 async function askedNow(context: CommandContext, typed: string): Promise<string> {
