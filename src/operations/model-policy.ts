@@ -5,6 +5,7 @@ import { VpError } from '../core/errors.ts'
 import { DEFAULT_POLICY } from '../models/policy/default.ts'
 import { checkPolicy, parsePolicy } from '../models/policy/load.ts'
 import type { PolicyFile } from '../models/policy/schema.ts'
+import { atPath } from '../store/directory.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import type { Kit } from './kit.ts'
 
@@ -33,13 +34,15 @@ export function writePolicy(kit: Pick<Kit, 'paths' | 'worker'>, value: unknown):
   const file = kit.paths.modelPolicy
   const read = checkPolicy(value, 'the policy')
   const fresh = `${file}.new`
-  makeDirectory(dirname(file))
-  try {
-    writeFileSync(fresh, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 })
-    parsePolicy(readFileSync(fresh, 'utf8'), fresh)
-    renameSync(fresh, file)
-  } finally {
-    rmSync(fresh, { force: true })
-  }
+  atPath(file, ['export VP_CONFIG=FILE'], () => {
+    makeDirectory(dirname(file))
+    try {
+      writeFileSync(fresh, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 })
+      parsePolicy(readFileSync(fresh, 'utf8'), fresh)
+      renameSync(fresh, file)
+    } finally {
+      rmSync(fresh, { force: true })
+    }
+  })
   return { ...read, file }
 }

@@ -2,7 +2,7 @@
  * model.pull: a model to this machine, from the Ollama that will serve it, from an address, or by its name in an index of
  * addresses. vp itself knows no address: nothing is asked that a person did not name.
  */
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { basename } from 'node:path'
 import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
@@ -12,6 +12,7 @@ import { chooseModel, endpointOf } from '../models/choose.ts'
 import { readGgufHead } from '../models/gguf.ts'
 import { download, hashed } from '../models/pull/download.ts'
 import { pullFromOllama } from '../models/pull/ollama.ts'
+import { atPath } from '../store/directory.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import type { Kit } from './kit.ts'
 import { chosenModel, modelFile } from './models.ts'
@@ -142,7 +143,10 @@ async function fromAddress({ kit, signal, caller }: Scene, source: Extract<Sourc
   if (!NAME.test(name))
     throw new VpError('usage.params', `${JSON.stringify(name.slice(0, 60))} is no name for a file`, { next: [`vp model pull ${url} --name NAME`] })
   const to = modelFile(kit, name)
-  makeDirectory(kit.paths.models)
+  atPath(kit.paths.models, ['export XDG_DATA_HOME=DIR'], () => {
+    makeDirectory(kit.paths.models)
+    accessSync(kit.paths.models, constants.W_OK)
+  })
   const result = (bytes: number, hash: string, resumed_from: number): ModelPulled => ({
     model: `llama_cpp:${basename(to).replace(/\.gguf$/, '')}`,
     file: to,

@@ -6,6 +6,7 @@ import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
 import { chooseModel } from '../models/choose.ts'
 import { checkPolicy } from '../models/policy/load.ts'
+import { atPath } from '../store/directory.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import type { Kit } from './kit.ts'
 import { writePolicy } from './model-policy.ts'
@@ -85,12 +86,14 @@ function readConfig(kit: Kit, file: string): object {
 /** In one step, and only when it can be read again. */
 function writeConfig(kit: Kit, file: string, value: object): void {
   const fresh = `${file}.new`
-  makeDirectory(dirname(file))
-  writeFileSync(fresh, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 })
-  try {
-    loadConfig(fresh, kit.env)
-    renameSync(fresh, file)
-  } finally {
-    rmSync(fresh, { force: true })
-  }
+  atPath(file, ['export VP_CONFIG=FILE'], () => {
+    makeDirectory(dirname(file))
+    writeFileSync(fresh, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 })
+    try {
+      loadConfig(fresh, kit.env)
+      renameSync(fresh, file)
+    } finally {
+      rmSync(fresh, { force: true })
+    }
+  })
 }

@@ -1,6 +1,6 @@
 /** What a person signed stays signed: a second decision changes what it names, and a test that was changed is not called safe. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
@@ -98,5 +98,10 @@ test('vp export replaces no file', async (t) => {
     assert.match(stderr, /is there already/)
   }
   assert.equal(readFileSync(notes, 'utf8'), 'mine\n')
+  for (const out of ['/proc/nope/run.vpb', 'made/run.vpb', 'notes.md/run.vpb']) {
+    const { code, doc } = await vpJson(place, ['export', '--out', out])
+    assert.deepEqual([code, doc.error?.code, doc.error?.next[0]?.slice(0, 3)], [2, 'usage.params', ['vp', 'export', '--out']], out)
+  }
+  assert.ok(!existsSync(join(place.repository, 'made')), 'no directory is made for it')
   assert.equal((await vp(place, ['export', '--out', 'proof.vpb'])).code, 0)
 })

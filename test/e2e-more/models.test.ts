@@ -81,3 +81,15 @@ test('a model that a person named is the one that is listed, shown and tested, w
   const tested = await vpJson(place, ['model', 'test', '--test', 'json'])
   assert.deepEqual([tested.code, server.chats.length > 0], [3, true], JSON.stringify(tested.doc))
 })
+
+test('where the configuration or the models cannot be written, the path is named and the way out', async (t) => {
+  const place = makePlace(t, { 'README.md': 'x\n' })
+  for (const [args, env] of [
+    [['model', 'set', 'ollama:phi4:14b'], { VP_CONFIG: '/proc/nope/config.json' }],
+    [['model', 'pull', 'http://127.0.0.1:1/a.gguf'], { XDG_DATA_HOME: '/proc/nope' }],
+  ] as const) {
+    const { code, doc } = await vpJson(place, args, { env })
+    assert.deepEqual([code, doc.error?.code, doc.error?.next[0]?.[0]], [2, 'usage.params', 'export'], args.join(' '))
+    assert.match(doc.error?.message ?? '', /^\/proc\/nope\S* cannot be written: nothing can be made there$/)
+  }
+})

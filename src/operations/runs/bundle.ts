@@ -3,8 +3,7 @@
  * objects of its base tree and commits. Gzipped JSON lines; holds what the ledger holds, which is masked already.
  * The last line seals all lines before it with the ledger's key; decision 0011 says what that proves and what not.
  */
-import { writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { VpError } from '../../core/errors.ts'
 import { canonicalJson, sha256 } from '../../core/json.ts'
 import type { CheckpointRow } from '../../ledger/checkpoints.ts'
@@ -15,7 +14,7 @@ import type { Exchange } from '../../models/recorded.ts'
 import type { RunEvent, RunState } from '../../pas/embedded/reducer/state.ts'
 import { runEvents } from '../../pas/embedded/run-store.ts'
 import type { ProjectFile } from '../../plms/contract/types.ts'
-import { makeDirectory } from '../../store/make-directory.ts'
+import { atPath } from '../../store/directory.ts'
 import type { Kit } from '../kit.ts'
 import { loadPlan, type StoredPlan } from '../projects/plans.ts'
 import type { RunScene } from './run-scene.ts'
@@ -163,9 +162,18 @@ export function printBundle(key: SigningKey, bundle: Bundle): Buffer {
   return bytes
 }
 
+/** In a directory that is there. Throws `usage.params` where it cannot be, `store.full`; then nothing is left of it. */
 export function writeBundle(path: string, key: SigningKey, bundle: Bundle): void {
-  makeDirectory(dirname(path))
-  writeFileSync(path, printBundle(key, bundle), { mode: 0o600 })
+  const bytes = printBundle(key, bundle)
+  const fd = atPath(path, [`vp export --out ${bundle.run_id}.vpb`], () => openSync(path, 'w', 0o600))
+  try {
+    writeFileSync(fd, bytes)
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw error
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /**

@@ -55,14 +55,13 @@ function recordedSettings(recording: string, state: string, sandbox: string | nu
 
 function namedDirectory(context: CommandContext, name: string): { cwd: string; temporary: null } {
   const cwd = resolve(context.cwd, name)
-  const other = [`VP_DEMO_DIR=${quoted(`${cwd}-2`)} vp demo`, 'vp demo']
   try {
     makeDirectory(cwd)
     if (readdirSync(cwd).length === 0) return { cwd, temporary: null }
   } catch (cause) {
-    throw new VpError('usage.project', `VP_DEMO_DIR names ${cwd}, where no directory can be`, { cause, next: other })
+    throw new VpError('usage.project', `VP_DEMO_DIR names ${cwd}, where no directory can be`, { cause, next: ['vp demo'] })
   }
-  throw new VpError('usage.project', `VP_DEMO_DIR names ${cwd}, which is not empty`, { next: other })
+  throw new VpError('usage.project', `VP_DEMO_DIR names ${cwd}, which is not empty`, { next: [`VP_DEMO_DIR=${quoted(`${cwd}-2`)} vp demo`, 'vp demo'] })
 }
 
 function temporaryDirectory(env: Place['env']): { cwd: string; temporary: string } {
