@@ -49,8 +49,14 @@ export async function runCli(host: CliProcess): Promise<number> {
   } catch (thrown) {
     const { outletOf, maskedError } = await import('./outlet.ts')
     const mask = outletOf(host.env, host.cwd())
-    return emitError(host, looks, mask.text(name), maskedError(asVpError(thrown), mask), json)
+    return emitError(host, looks, mask.text(name), maskedError(withHelp(asVpError(thrown), name), mask), json)
   }
+}
+
+/** Who used a command wrongly is told how it is used, where whoever refused it knew no better. */
+function withHelp(error: VpError, name: string): VpError {
+  if (!/^usage\.(flag|params)$/.test(error.code) || error.details.next !== undefined || !COMMANDS.has(name)) return error
+  return new VpError(error.code, error.message, { ...error.details, cause: error.cause, next: [`vp help ${name}`.trim()] })
 }
 
 /** `vp X --help`, `vp X -h` and `vp help X` are one command. */

@@ -32,6 +32,31 @@ test('a word too many is refused, and nothing is done without it', async (t) => 
   }
 })
 
+const numbers: readonly (readonly [args: readonly string[], says: string])[] = [
+  [['logs', '--tail', '0'], '--tail takes a whole number of at least 1, not "0"'],
+  [['logs', '--tail', '-1'], '--tail takes a whole number of at least 1, not "-1"'],
+  [['logs', '--tail=-1'], '--tail takes a whole number of at least 1, not "-1"'],
+  [['logs', '--tail', 'ten'], '--tail takes a whole number of at least 1, not "ten"'],
+  [['search', 'x', '--max', '0'], '--max takes a whole number from 1 to 2000, not "0"'],
+  [['search', 'x', '--max', '-1'], '--max takes a whole number from 1 to 2000, not "-1"'],
+  [['search', 'x', '--max', '2.5'], '--max takes a whole number from 1 to 2000, not "2.5"'],
+  [['do', 'x', '--budget-usd', '-3'], '--budget-usd takes a number of at least 0, not "-3"'],
+  [['do', 'x', '--budget-usd=-1'], '--budget-usd takes a number of at least 0, not "-1"'],
+  [['approve', '--budget-tokens', '1.5'], '--budget-tokens takes a whole number of at least 0, not "1.5"'],
+  [['simulate', '--rehearsal', '0.5'], '--rehearsal takes a number from 0.001 to 0.2, not "0.5"'],
+  [['replay', 'x', '--from', '-.5'], '--from takes a whole number from 1 to 10000, not "-.5"'],
+  [['logs', '--tail'], '--tail takes a value, and none is given'],
+  [['logs', '--task', '--follow'], '--task takes a value, and none is given'],
+  [['status', '--follow=x'], '--follow takes no value'],
+]
+test('a number out of its range is refused in the same words everywhere, with the help of its command', async (t) => {
+  const place = makePlace(t, FILES)
+  for (const [args, says] of numbers) {
+    const { code, doc } = await vpJson(place, args)
+    assert.deepEqual([code, doc.error?.code, doc.error?.message, doc.error?.next], [2, 'usage.flag', says, [['vp', 'help', args[0]]]], args.join(' '))
+  }
+})
+
 test('in a subfolder a path is of that folder, and one of the root is named from there', async (t) => {
   const place = makePlace(t, FILES)
   const cwd = join(place.repository, 'ünï')

@@ -45,13 +45,30 @@ export function parseFlags(argv: readonly string[], spec: FlagSpec, name: string
   for (const [flag, { type, multiple, short }] of Object.entries({ ...GLOBAL_FLAGS, ...spec } as FlagSpec))
     options[flag] = { type, ...(multiple ? { multiple } : {}), ...(short ? { short } : {}) }
   try {
-    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true })
+    const { values, positionals } = parseArgs({ args: joined(argv, options), options, allowPositionals: true, strict: true })
     return { flags: values as Flags, positionals }
   } catch (error) {
-    throw new VpError('usage.flag', (error as Error).message.split('. ')[0]?.replace(/^(.)/, (first) => first.toLowerCase()) ?? 'a flag is wrong', {
-      next: [`vp help ${name}`.trim()],
-    })
+    throw new VpError('usage.flag', flagWords(error as Error & { code?: string }), { next: [`vp help ${name}`.trim()] })
   }
+}
+
+/** `--tail -1` as `--tail=-1`: a number below zero is the flag's value, and is refused as such where it is none. */
+function joined(argv: readonly string[], options: NonNullable<ParseArgsConfig['options']>): string[] {
+  const args: string[] = []
+  for (const arg of argv) {
+    const flag = args.at(-1)
+    if (/^-[\d.]/.test(arg) && flag?.startsWith('--') && options[flag.slice(2)]?.type === 'string') args[args.length - 1] = `${flag}=${arg}`
+    else args.push(arg)
+  }
+  return args
+}
+
+/** What the parser of Node refused, in our words. */
+function flagWords({ code, message }: Error & { code?: string }): string {
+  const flag = /--[\w-]+/.exec(message)?.[0]
+  if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE' && flag !== undefined)
+    return message.includes('does not take') ? `${flag} takes no value` : `${flag} takes a value, and none is given`
+  return message.split('. ')[0]?.replace(/^(.)/, (first) => first.toLowerCase()) ?? 'a flag is wrong'
 }
 
 /** The words that a command takes: after `--` everything is one, whatever it begins with. Throws `usage.flag` for one too many. */
@@ -70,13 +87,26 @@ export function wordsOf({ name, takes = 0 }: Pick<Command, 'name' | 'takes'>, po
   return words
 }
 
-/** A number from a flag; throws `usage.flag`. */
-export function numberFlag(flags: Flags, name: string): number | undefined {
+export interface NumberRange {
+  readonly whole?: true
+  readonly from: number
+  readonly to?: number
+}
+
+export const MONEY: NumberRange = { from: 0 }
+export const TOKENS: NumberRange = { whole: true, from: 0 }
+export const COUNT: NumberRange = { whole: true, from: 1 }
+
+/** A number from a flag; throws `usage.flag` for one out of its range. */
+export function numberFlag(flags: Flags, name: string, { whole, from, to = Number.MAX_SAFE_INTEGER }: NumberRange): number | undefined {
   const value = flags[name]
   if (value === undefined) return undefined
-  const number = Number(value)
-  if (typeof value !== 'string' || value.trim() === '' || !Number.isFinite(number) || number < 0)
-    throw new VpError('usage.flag', `--${name} takes a number, not ${JSON.stringify(value)}`)
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN
+  if (!(number >= from && number <= to) || (whole && !Number.isInteger(number)))
+    throw new VpError(
+      'usage.flag',
+      `--${name} takes a ${whole ? 'whole number' : 'number'} ${to < Number.MAX_SAFE_INTEGER ? `from ${from} to ${to}` : `of at least ${from}`}, not ${JSON.stringify(value).slice(0, 40)}`,
+    )
   return number
 }
 

@@ -9,7 +9,7 @@ import { runExec, runTest } from '../../../operations/run.ts'
 import { searchCode } from '../../../operations/search.ts'
 import { explainCommand } from '../../../policy/explain.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { numberFlag, textFlag } from '../parse.ts'
+import { COUNT, numberFlag, textFlag } from '../parse.ts'
 import { execScreen, searchScreen, testScreen } from '../screens/by-hand.ts'
 import { patchScreen } from '../screens/repair.ts'
 import { policyExplainScreen } from '../screens/rights.ts'
@@ -125,7 +125,7 @@ export const searchCommand: Command = {
     regex: { type: 'boolean', help: 'the query is a regular expression' },
     glob: { type: 'string', help: 'only files like this' },
     'ignore-case': { type: 'boolean', help: 'case does not matter' },
-    max: { type: 'string', help: 'at most so many (100)' },
+    max: { type: 'string', help: 'at most so many, 1 to 2000 (100)' },
   },
   needsKit: true,
   exits: [0, 2, 4],
@@ -134,13 +134,13 @@ export const searchCommand: Command = {
     const query = context.positionals.join(' ')
     if (query === '') throw new VpError('usage.flag', 'vp search takes a query', { next: ['vp search "cart_id"'] })
     const glob = textFlag(context.flags, 'glob')
-    const max = numberFlag(context.flags, 'max')
+    const max = numberFlag(context.flags, 'max', { ...COUNT, to: 2000 })
     const answer = await context.call(searchCode, {
       query,
       ...(context.flags['regex'] === true ? { regex: true } : {}),
       ...(context.flags['ignore-case'] === true ? { case: false } : {}),
       ...(glob ? { glob } : {}),
-      ...(max ? { max } : {}),
+      ...(max !== undefined ? { max } : {}),
     })
     const result = answer.result as { matches: { file: string; line: number; snippet: string }[]; truncated: boolean }
     return { result, receipt: answer.receipt, screen: (look) => searchScreen(result, look) }

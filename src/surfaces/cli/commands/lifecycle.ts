@@ -14,7 +14,7 @@ import { planCommandFor } from '../../../operations/projects/prd-place.ts'
 import { requireRoot } from '../../../operations/projects/checkout.ts'
 import { pendingQuestion } from '../../../operations/wrapper/approval.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { choiceFlag, numberFlag, textFlag } from '../parse.ts'
+import { choiceFlag, MONEY, numberFlag, textFlag, TOKENS } from '../parse.ts'
 import { watchRetries } from '../watch.ts'
 import { approvedScreen, decisionScreen } from '../screens/approve.ts'
 import { estimateScreen, simulateScreen } from '../screens/estimate.ts'
@@ -142,11 +142,7 @@ export const simulateCommand: Command = {
   exits: [0, 2, 3, 5, 6, 8],
   json: 'simulation_results, sampling_metrics, risk[], runway, spent_usd',
   async run(context) {
-    const share = numberFlag(context.flags, 'rehearsal') ?? 0.01
-    if (share < 0.001 || share > 0.2)
-      throw new VpError('usage.flag', '--rehearsal is a share from 0.001 to 0.2', {
-        next: ['vp simulate --rehearsal 0.01'],
-      })
+    const share = numberFlag(context.flags, 'rehearsal', { from: 0.001, to: 0.2 }) ?? 0.01
     const answer = await context.call(plmsSimulate, { rehearsal_pct: share }, { live: watchRetries(context, context.pause) })
     const result = answer.result as Simulated
     const metrics = result.sampling_metrics
@@ -230,8 +226,8 @@ export const approveCommand: Command = {
     const breach = choiceFlag(context.flags, 'breach', ['pause', 'ask', 'kill'])
     const gates = context.flags['gate']
     const answer = await context.call(plmsApprove, {
-      budget_usd: numberFlag(context.flags, 'budget-usd') ?? null,
-      budget_tokens: numberFlag(context.flags, 'budget-tokens') ?? null,
+      budget_usd: numberFlag(context.flags, 'budget-usd', MONEY) ?? null,
+      budget_tokens: numberFlag(context.flags, 'budget-tokens', TOKENS) ?? null,
       ...(breach === undefined ? {} : { breach }),
       gates: Array.isArray(gates) ? [...(gates as string[])] : [],
     })

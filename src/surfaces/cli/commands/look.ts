@@ -16,7 +16,7 @@ import { paint } from '../finish.ts'
 import { liveViewOf, type RowWords } from '../live-view.ts'
 import { openRegion } from '../region.ts'
 import { liveFrame } from '../screens/live.ts'
-import { numberFlag, textFlag } from '../parse.ts'
+import { COUNT, numberFlag, textFlag } from '../parse.ts'
 import { logsScreen, type LogRow } from '../screens/events.ts'
 import { statusScreen, tasksDone } from '../screens/status.ts'
 import { whereAmIScreen, type WhereAmIView } from '../screens/where-am-i.ts'
@@ -132,7 +132,7 @@ export const logsCommand: Command = {
   json: 'run_id, lines[]{seq,receipt,t,task,op,outcome,text}',
   async run(context) {
     const task = textFlag(context.flags, 'task')
-    const tail = numberFlag(context.flags, 'tail')
+    const tail = numberFlag(context.flags, 'tail', COUNT)
     const read = (after: number) =>
       withLedger(context, (store) =>
         store.read(async (tx) => {

@@ -5,7 +5,7 @@ import type { DoResult } from '../../../operations/do.ts'
 import type { Started } from '../../../operations/projects/start.ts'
 import type { RunReport } from '../../../operations/runs/report.ts'
 import type { CommandContext, Outcome } from '../command.ts'
-import { numberFlag } from '../parse.ts'
+import { MONEY, numberFlag, TOKENS } from '../parse.ts'
 import { reportScreen, type ReportView } from '../screens/report.ts'
 import { doScreen } from '../screens/small-change.ts'
 import { nextOf } from './look.ts'
@@ -73,8 +73,8 @@ function reportView(result: RunReport): ReportView {
 }
 
 export function budgetFlags({ flags }: CommandContext): { budget_usd?: number; budget_tokens?: number } {
-  const budget_usd = numberFlag(flags, 'budget-usd')
-  const budget_tokens = numberFlag(flags, 'budget-tokens')
+  const budget_usd = numberFlag(flags, 'budget-usd', MONEY)
+  const budget_tokens = numberFlag(flags, 'budget-tokens', TOKENS)
   return { ...(budget_usd === undefined ? {} : { budget_usd }), ...(budget_tokens === undefined ? {} : { budget_tokens }) }
 }
 

@@ -8,7 +8,7 @@ import type { Undone } from '../../../operations/runs/undo.ts'
 import { verifyError, type VerifyResult } from '../../../operations/runs/verify.ts'
 import type { Command, CommandContext, Outcome } from '../command.ts'
 import { foreignNote, noted, projectHere } from './ledger-reader.ts'
-import { numberFlag, textFlag } from '../parse.ts'
+import { COUNT, numberFlag, textFlag } from '../parse.ts'
 import { runFork } from '../../../operations/fork.ts'
 import type { Started } from '../../../operations/projects/start.ts'
 import { budgetFlags, reportOutcome } from './outcomes.ts'
@@ -194,7 +194,7 @@ async function forkOutcome(context: CommandContext): Promise<Outcome> {
   try {
     const params = {
       ...one(context),
-      from: numberFlag(flags, 'from'),
+      from: numberFlag(flags, 'from', { ...COUNT, to: 10_000 }),
       ...(task ? { task } : {}),
       ...(tier ? { tier } : {}),
       ...(model ? { model } : {}),
