@@ -33,6 +33,8 @@ export interface Paths {
   readonly modelPolicy: string
   /** The user's own lane files. */
   readonly lanes: string
+  /** The user's own templates of projects. */
+  readonly templates: string
 }
 
 export function pathsFrom(env: Environment): Paths {
@@ -56,5 +58,6 @@ export function pathsFrom(env: Environment): Paths {
     configFile: env['VP_CONFIG'] ?? join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'config.json'),
     modelPolicy: join(dirname(env['VP_CONFIG'] ?? join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'config.json')), 'model-policy.json'),
     lanes: join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'lanes'),
+    templates: join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'templates'),
   }
 }

@@ -12,14 +12,14 @@ import { results } from './results.ts'
 
 const project = (scene: Scene) => scene.tree.project ?? requireProjectFile(scene.tree.root)
 
-export const plmsCreate = operation<{ name: string }, NewProject>({
+export const plmsCreate = operation<{ name: string; template?: string | undefined }, NewProject>({
   name: 'plms.create',
   summary: 'make a project of this repository',
   effect: 'write',
   scope: 'projects.create',
   result: () => results().projectMade as never,
-  params: () => z.strictObject({ name: z.string() }),
-  handler: (params, scene) => newProject(scene.kit, scene.tree.root, params.name),
+  params: () => z.strictObject({ name: z.string(), template: z.optional(z.string()) }) as never,
+  handler: (params, scene) => newProject(scene.kit, scene.tree.root, params.name, params.template ?? null),
   say: (params) => params.name,
 })
 

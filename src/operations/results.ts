@@ -20,6 +20,7 @@ export const results = once(() => {
   const projectMade = z.object({
     project_id: count,
     name: z.string(),
+    template_used: text,
     index: z.object({ files: count, symbols: z.null() }),
     test: z.nullable(argv),
     lint: z.nullable(argv),
@@ -34,6 +35,7 @@ export const results = once(() => {
   const planned = z.object({
     prd_path: z.string(),
     plan_version: count,
+    template_used: text,
     questions: z.array(z.object({ id: z.string(), text: z.string(), default: z.string(), source: z.string(), answer: text })),
     tasks: z.array(
       z.object({

@@ -16,11 +16,13 @@ import type { Hook } from '../../workspace/hooks.ts'
 import type { Kit } from '../kit.ts'
 import { hookAt } from '../repository.ts'
 import { writeOwnFile } from './own-files.ts'
+import { loadTemplate } from './templates.ts'
 import { createProjectRecord, PROJECT_FILE, readProjectFile, requireProject, type ProjectRecord } from './project.ts'
 
 export interface NewProject {
   readonly project_id: number
   readonly name: string
+  readonly template_used: string | null
   readonly index: { readonly files: number; readonly symbols: null }
   readonly test: readonly string[] | null
   readonly lint: readonly string[] | null
@@ -34,8 +36,8 @@ export interface NewProject {
   readonly files_written: readonly string[]
 }
 
-/** Throws `project.exists`, `usage.project`. */
-export async function newProject(kit: Kit, root: string, name: string): Promise<NewProject> {
+/** Throws `project.exists`, `usage.project`, `config.invalid` of a template. */
+export async function newProject(kit: Kit, root: string, name: string, templateId: string | null): Promise<NewProject> {
   if (!/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u.test(name))
     throw new VpError('usage.project', 'a project name is 1 to 64 letters, digits, blanks, dots, dashes', {
       next: ['vp new --name shop-api'],
@@ -47,8 +49,9 @@ export async function newProject(kit: Kit, root: string, name: string): Promise<
       next: ['vp plan', 'vp status'],
     })
   }
+  const template = templateId === null ? null : loadTemplate(kit, templateId)
   const { detected, count, hook, commits } = await detect(kit, root)
-  const record = await kit.store.transaction((tx) => createProjectRecord(tx, { root, name, now: kit.clock.now() }), {
+  const record = await kit.store.transaction((tx) => createProjectRecord(tx, { root, name, template, now: kit.clock.now() }), {
     durable: true,
   })
   const file = projectFile(record.id, name, { ...detected, hook, commits }, null)
@@ -56,6 +59,7 @@ export async function newProject(kit: Kit, root: string, name: string): Promise<
   return {
     project_id: record.id,
     name,
+    template_used: template?.template_name ?? null,
     index: { files: count, symbols: null },
     test: file.test?.argv ?? null,
     lint: file.lint?.argv ?? null,

@@ -1,6 +1,6 @@
 /**
  * `vp plan`: a PRD becomes a plan. One that lists its tasks is taken as it stands, without a model; prose is
- * clarified in at most five questions and decomposed by the model. The person's answers stay verbatim.
+ * clarified in at most five questions and decomposed by the model, or by the project's template without one. The person's answers stay verbatim.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
@@ -21,6 +21,7 @@ import { savePlan } from './plans.ts'
 import { writeOwnFile } from './own-files.ts'
 import { USUAL_PLACES } from './prd-place.ts'
 import { requireProject, saveProject } from './project.ts'
+import { questionsOf, tasksOf } from './templates.ts'
 
 export interface PlanRequest {
   /** Path of the PRD; absent: the usual places. */
@@ -39,6 +40,8 @@ export interface Planned {
   readonly shape: PlanShape
   /** False: the PRD listed its tasks. */
   readonly decomposed_by_model: boolean
+  /** Whose tasks these are; null: the PRD's or a model's. */
+  readonly template_used: string | null
   /** Tasks of the PRD that are ticked as done, and left out. */
   readonly done: number
   readonly tokens: number
@@ -65,8 +68,13 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
   const { kit, tree } = scene
   const before = await kit.store.read((tx) => requireProject(tx, project.project_id))
   const planning = transition(before.status, 'plan')
-  const file = request.prd ?? firstReadable(tree.files())
-  const text = readPrd(scene, file)
+  const template = before.template ?? null
+  const place = request.prd ?? firstReadable(tree.files())
+  if (place === null && !template)
+    throw new VpError('prd.invalid', 'no PRD was named and none lies in docs/PRD.md or PRD.md', { next: ['vp plan --from-prd FILE'] })
+  const file = place ?? '.vp/prd.md'
+  // Without a PRD the answers to a template's questions are the requirements.
+  const text = place === null ? `# ${project.name}\n` : readPrd(scene, place)
   const read = tasksFromPrd(text, file)
   const human = await openHumanRepository(kit.git, tree.root, kit.paths.views)
   const base = await requireBase(kit.git, human)
@@ -74,7 +82,14 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
   let questions: Question[] = []
   let tasks: PlanTask[]
   if (read.kind === 'listed') tasks = read.tasks
-  else {
+  else if (template) {
+    questions = await answered(questionsOf(template), request)
+    if (place === null && questions.every((question) => question.answer === null))
+      throw new VpError('prd.invalid', `there is no PRD, and no question of the template ${template.template_name} was answered`, {
+        next: ['vp plan --from-prd FILE', 'vp plan --answers FILE'],
+      })
+    tasks = tasksOf(template)
+  } else {
     const paths = await treePaths(kit.git, human.view, base.commit)
     const ask = await openPlanner(scene, project, usage)
     questions = await answered(parseQuestions(await ask(questionsRequest(text, paths), 1)), request)
@@ -113,7 +128,8 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
     questions,
     tasks: tasks.map(plannedTask),
     shape: planShape(tasks),
-    decomposed_by_model: read.kind === 'prose',
+    decomposed_by_model: read.kind === 'prose' && !template,
+    template_used: read.kind === 'prose' && template ? template.template_name : null,
     done: read.kind === 'listed' ? read.done : 0,
     tokens: usage.tokens,
     cost_usd: usage.cost === null ? null : usage.cost / 1e6,
@@ -135,12 +151,8 @@ export function plannedTask(task: PlanTask): PlannedTask {
   }
 }
 
-function firstReadable(files: Workspace): string {
-  const place = USUAL_PLACES.find((name) => files.exists(name))
-  if (place) return place
-  throw new VpError('prd.invalid', 'no PRD was named and none lies in docs/PRD.md or PRD.md', {
-    next: ['vp plan --from-prd FILE'],
-  })
+function firstReadable(files: Workspace): string | null {
+  return USUAL_PLACES.find((name) => files.exists(name)) ?? null
 }
 
 /**

@@ -9,7 +9,15 @@ import { once } from '../../core/once.ts'
 import { VpError } from '../../core/errors.ts'
 import { wordsOfIssue } from '../../core/schema-issue.ts'
 import { canonicalJson } from '../../core/json.ts'
-import { PROJECT_STATUSES, type ProjectFile, type ProjectStatus, type PlanApproval, type PlanEstimate, type Question } from '../../plms/contract/types.ts'
+import {
+  PROJECT_STATUSES,
+  type ProjectFile,
+  type ProjectStatus,
+  type PlanApproval,
+  type PlanEstimate,
+  type Question,
+  type Template,
+} from '../../plms/contract/types.ts'
 import { isDependencyPath } from '../../policy/paths.ts'
 import type { Tx } from '../../store/contract.ts'
 import type { Kit } from '../kit.ts'
@@ -104,6 +112,9 @@ export interface ProjectRecord {
   readonly name: string
   readonly status: ProjectStatus
   readonly created_at: number
+  /** Its name and, as it stood at `vp new`, its words; absent in records that are older than templates. */
+  readonly template_used?: string | null
+  readonly template?: Template | null
   readonly prd: { readonly path: string; readonly sha256: string } | null
   readonly questions: readonly Question[]
   readonly estimate: PlanEstimate | null
@@ -156,7 +167,7 @@ export async function saveProject(tx: Tx, record: ProjectRecord): Promise<void> 
   )
 }
 
-export async function createProjectRecord(tx: Tx, fields: { root: string; name: string; now: number }): Promise<ProjectRecord> {
+export async function createProjectRecord(tx: Tx, fields: { root: string; name: string; now: number; template?: Template | null }): Promise<ProjectRecord> {
   const id = ((await tx.get<{ id: number }>('SELECT COALESCE(MAX(id), 0) AS id FROM projects'))?.id ?? 0) + 1
   const record: ProjectRecord = {
     id,
@@ -164,6 +175,8 @@ export async function createProjectRecord(tx: Tx, fields: { root: string; name: 
     name: fields.name,
     status: 'ideation',
     created_at: fields.now,
+    template_used: fields.template?.template_name ?? null,
+    template: fields.template ?? null,
     prd: null,
     questions: [],
     estimate: null,

@@ -55,6 +55,15 @@ export interface Question {
   readonly answer: string | null
 }
 
+/** What a project begins with instead of a model's questions and tasks. contracts/plms.md section 13. */
+export interface Template {
+  readonly template_name: string
+  readonly description: string
+  readonly default_questions: readonly { readonly text: string; readonly default: string }[]
+  readonly task_tree_template: readonly { readonly name: string; readonly tmd_lane: number | string; readonly complexity: Complexity }[]
+  readonly default_slo?: { readonly min_echo_cos: number }
+}
+
 /** Mean and 90 % interval. */
 export interface Band {
   readonly mean: number

@@ -24,25 +24,29 @@ export const newCommand: Command = {
   name: 'new',
   group: 'plan',
   summary: 'make a project of this repository',
-  usage: 'vp new --name NAME',
+  usage: 'vp new --name NAME [--template ID]',
   takes: 1,
-  examples: ['vp new --name shop-api', 'vp new --name shop-api --json', 'vp new --name shop-api --cwd ../shop'],
-  flags: { name: { type: 'string', help: 'the project’s name' } },
+  examples: ['vp new --name shop-api', 'vp new --name shop-api --template bugfix', 'vp new --name shop-api --cwd ../shop'],
+  flags: {
+    name: { type: 'string', help: 'the project’s name' },
+    template: { type: 'string', help: 'bugfix, feature, or one of your own: its questions and tasks' },
+  },
   needsKit: true,
   exits: [0, 2, 7],
-  json: 'project_id, name, index{files,symbols}, test, lint, hooks, commits, signoff, environment',
+  json: 'project_id, name, template_used, index{files,symbols}, test, lint, hooks, commits, signoff, environment',
   async run(context) {
     const name = textFlag(context.flags, 'name') ?? context.positionals[0]
     if (name === undefined) throw new VpError('usage.flag', 'vp new takes --name', { next: ['vp new --name shop-api'] })
+    const template = textFlag(context.flags, 'template')
     requireRoot(context.cwd)
-    const answer = await context.call(plmsCreate, { name })
+    const answer = await context.call(plmsCreate, { name, ...(template === undefined ? {} : { template }) })
     const result = answer.result as NewProject
     const { files_written } = result
     if (files_written.length > 0 && (await context.ask(`commit ${files_written.join(' ')}, so that your team has it too? y/n [n]`))) {
       const committed = await context.call(gitCommit, { message: `chore(vp): the project ${name}`, paths: [...files_written] })
       context.talk(`note  committed as ${(committed.result as { sha: string }).sha.slice(0, 7)}`)
     }
-    const next = [planCommandFor(context.checkout().root)]
+    const next = [template === undefined ? planCommandFor(context.checkout().root) : 'vp plan']
     if (result.commits !== null)
       context.talk(`note  commit titles here: ${result.commits}${result.signoff ? '; signed off (git.signoff, vp git commit -s)' : ''}`)
     const view = {
@@ -69,7 +73,7 @@ export const planCommand: Command = {
   },
   needsKit: true,
   exits: [0, 2, 3, 6, 8, 130],
-  json: 'prd_path, plan_version, questions[], tasks[]{task_id,n,name,lane,complexity,deps,files,tests}',
+  json: 'prd_path, plan_version, template_used, questions[], tasks[]{task_id,n,name,lane,complexity,deps,files,tests}',
   async run(context) {
     requireRoot(context.cwd)
     const prd = textFlag(context.flags, 'from-prd')
@@ -78,6 +82,7 @@ export const planCommand: Command = {
     const answer = await context.call(plmsPlan, params, { live: watchRetries(context, context.stop) })
     const result = answer.result as Planned
     if (result.done > 0) context.talk(`note  ${result.done} ${result.done === 1 ? 'task is' : 'tasks are'} ticked as done and left out`)
+    if (result.template_used !== null) context.talk(`note  the tasks are those of the template ${result.template_used}`)
     const parents = new Set(result.tasks.map((task) => task.parent_task_id))
     const view = {
       ...result,
