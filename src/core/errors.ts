@@ -158,6 +158,7 @@ const NEXT: Partial<Record<ErrorCode, readonly string[]>> = {
   'path.not_regular': ['name a file'],
   'path.too_large': ['read a part of it'],
   'policy.denied': ['vp policy explain -- ARGV'],
+  'sandbox.program_missing': ['install the program, or name another'],
   'approval.not_found': ['vp status'],
   'undo.not_found': ['vp logs'],
   'bundle.invalid': ['vp export RUN'],

@@ -24,6 +24,7 @@ import { reportRun, type RunReport } from './runs/report.ts'
 import { driveSession, endError, type Session } from './runs/session.ts'
 import { runDirectory } from './runs/run-scene.ts'
 import { requireStart, startRun } from './runs/start.ts'
+import { requireTestCommand } from './test-command.ts'
 
 export interface DoResult extends RunReport {
   readonly goal: string
@@ -66,13 +67,14 @@ export const runDo = operation({
     const kept = readProjectFile(tree.root)
     const detection = kept ? null : detect(kit, tree.root)
     detection?.catch(() => undefined) // told after what keeps a run from starting at all
-    await requireStart(kit, tree.root)
+    const { human, base } = await requireStart(kit, tree.root)
     const { record, file } = await projectFor(scene, kept, { test: params.test ?? null, detection })
     if (!file.test)
       throw new VpError('gate.unmeasured', 'no test command found, so “done” cannot be proved', {
         next: ['add --test "make check"'],
       })
     const task = oneTask(params.goal, params.lane)
+    if (params.test) await requireTestCommand(scene, params.test, { lane: kit.lane(task.pas_lane, tree.root), human, base })
     const model = await openModel(kit, tree.root, caller, {
       lane: task.pas_lane,
       files: 0,

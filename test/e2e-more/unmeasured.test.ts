@@ -87,3 +87,24 @@ test('a planned task whose tests can be measured neither before nor after is not
   assert.equal(completed.code, 0, completed.stderr)
   assert.match(completed.stdout, /no gate measured/)
 })
+
+const NO_TESTS: readonly (readonly [command: string, code: string, exit: number])[] = [
+  ['make check', 'gate.unmeasured', 3],
+  ['rm -rf /', 'policy.denied', 4],
+  ['sudo make check', 'policy.denied', 4],
+  ['curl http://127.0.0.1/', 'policy.denied', 4],
+  ['no-such-program', 'sandbox.program_missing', 4],
+  ['./check.sh', 'policy.denied', 4],
+]
+test('vp do --test with what cannot be run here is refused before a model is asked', async (t) => {
+  const server = await scripted(t)
+  const place = makePlace(t, FILES, server)
+  for (const [command, code, exit] of NO_TESTS) {
+    const { code: status, doc } = await vpJson(place, ['do', 'fix add', '--test', command])
+    assert.deepEqual([status, doc.error?.code], [exit, code], command)
+    assert.ok(doc.error?.hint !== undefined || (doc.error?.next.length ?? 0) > 0, `${command}: a next step`)
+  }
+  assert.equal(server.requests.length, 0)
+  assert.equal((await vpJson(place, ['status'])).doc.error?.code, 'run.none')
+  assert.equal((await vpJson(place, ['do', 'fix add', '--test', 'sh -c "node --test"'])).code, 0, 'a shell that a person typed is theirs')
+})

@@ -1,0 +1,47 @@
+/**
+ * `vp do --test CMD`: what cannot be run here is found before a model is asked and paid. The command is a person's own, so a
+ * lane's list of programs does not bind it; what no lane may allow does, and so does what is not there.
+ */
+import { VpError } from '../core/errors.ts'
+import { decideCommand } from '../policy/argv.ts'
+import type { Lane } from '../policy/lane.ts'
+import { shownCommand } from '../policy/shown.ts'
+import { treePaths } from '../workspace/git.ts'
+import type { HumanRepository } from '../workspace/human-repository.ts'
+import type { Scene } from './operation.ts'
+import { packagesOf, programOf } from './program.ts'
+
+/** Rules about how a model reaches a program: a person's script in a shell, a package's program by its path. */
+const FOR_MODELS: ReadonlySet<string> = new Set(['global/no-shell', 'global/argv'])
+
+/** One of these has to be in the tree, unless an option says where else to look. */
+const READS: Readonly<Record<string, readonly string[]>> = {
+  make: ['GNUmakefile', 'makefile', 'Makefile'],
+  npm: ['package.json'],
+  pnpm: ['package.json'],
+  yarn: ['package.json'],
+}
+
+interface Where {
+  readonly lane: Lane
+  readonly human: HumanRepository
+  readonly base: string
+}
+
+/** Throws `policy.denied`, `sandbox.program_missing`, `gate.unmeasured`. */
+export async function requireTestCommand(scene: Scene, argv: readonly string[], { lane, human, base }: Where): Promise<void> {
+  const { kit, tree } = scene
+  const [program = '', ...args] = argv
+  const { effect, rule, reason } = decideCommand(argv, lane, 'human')
+  if (effect === 'deny' && rule.startsWith('global/') && !FOR_MODELS.has(rule))
+    throw new VpError('policy.denied', `${shownCommand(argv)} is no test: ${reason}`, { rule, next: ['add --test "make check"'] })
+  // What comes with the packages is there once they are set up.
+  if (packagesOf(tree, program) === null) await programOf(kit, tree, program, tree.home)
+  const wanted = args.some((word) => word.startsWith('-')) ? undefined : READS[program]
+  if (wanted === undefined) return
+  const paths = await treePaths(kit.git, human.view, base)
+  if (!wanted.some((path) => paths.includes(path)))
+    throw new VpError('gate.unmeasured', `${program} finds no ${wanted.at(-1)} in the last commit, so “done” cannot be proved`, {
+      next: ['add --test with a command that runs here', 'git status'],
+    })
+}
