@@ -8,7 +8,7 @@ import * as z from 'zod/mini'
 import { asVpError, isVpError, VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import type { Passport } from '../ledger/passport.ts'
-import { openViolations } from '../pas/embedded/reducer/gates.ts'
+import { openViolations, runTally } from '../pas/embedded/reducer/gates.ts'
 import { tokensOf } from '../pas/embedded/reducer/budget.ts'
 import type { RunState } from '../pas/embedded/reducer/state.ts'
 import { gitText, readRef, type RunGit } from '../workspace/git.ts'
@@ -206,7 +206,9 @@ async function factsOf(scene: Scene, state: RunState, tip: string, subjects: Rea
         { n, title: titles.get(n) ?? goal, lane: task.card.lane, status: task.status, attempts: task.attempt, commit: task.commit, subject, gates: task.kpis },
       ]
     }),
-    violations: openViolations(state),
+    whole: state.whole?.kpis ?? [],
+    tally: runTally(state),
+    violations: [...openViolations(state), ...(state.whole?.violations ?? [])],
     receipts: { count: head?.n ?? 0, head: head?.key ?? '', key_id: kit.key().id },
     cost_usd: state.price_unknown ? null : state.micro_usd / 1e6,
     tokens: tokensOf(state),

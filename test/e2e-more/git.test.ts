@@ -378,7 +378,10 @@ test('git.pr tells what a run was asked, what became of it and how to check it',
   assert.deepEqual([title, base, from], ['Words', 'main', `vp/${run_id}`])
   assert.equal(commits.length, git(place, 'rev-list', `main..vp/${run_id}`).split('\n').length)
   for (const n of [1, 2, 3, 4]) assert.match(body ?? '', new RegExp(`^- \\[x\\] T${n} Add `, 'm'))
-  assert.match(body ?? '', /^(\d+) of \1 measured gates hold\.$/m)
+  const counted = /^(\d+) of \1 measured gates hold\.$/m.exec(body ?? '')?.[1]
+  const { gates } = (await vpJson(place, ['status'])).doc.result as unknown as { gates: { hold: number; measured: number } }
+  assert.deepEqual([Number(counted), Number(counted)], [gates.hold, gates.measured], 'as vp status counts them')
+  assert.match(body ?? '', /^\| all \| test_pass_rate \| 1\.00 \|/m)
   assert.match(body ?? '', new RegExp(`vp verify ${run_id}`))
   assert.match(body ?? '', /^- \d+ receipts, ledger head `[0-9a-f]{64}`/m)
   assert.ok(!body?.includes(place.root), 'no path of this machine')

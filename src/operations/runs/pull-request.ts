@@ -22,6 +22,10 @@ export interface PullRequestFacts {
     readonly subject: string | null
     readonly gates: readonly KpiResult[]
   }[]
+  /** Of the run's head as a whole. */
+  readonly whole: readonly KpiResult[]
+  /** As every other screen counts them. */
+  readonly tally: { readonly held: number; readonly of: number }
   readonly violations: readonly Violation[]
   readonly receipts: { readonly count: number; readonly head: string; readonly key_id: string }
   readonly cost_usd: number | null
@@ -79,20 +83,16 @@ function taskLine(task: PullRequestFacts['tasks'][number]): string {
   return `- [${done ? 'x' : ' '}] ${words.filter((word) => word !== null).join(' · ')}`
 }
 
-function gateLines({ tasks, violations }: PullRequestFacts): string[] {
-  const gates = tasks.flatMap((task) => task.gates.filter((gate) => gate.measured).map((gate) => ({ task, gate })))
-  const held = gates.filter(({ gate }) => gate.pass).length
+function gateLines({ tasks, whole, tally, violations }: PullRequestFacts): string[] {
+  const all = [...tasks.flatMap((task) => task.gates.map((gate) => ({ of: `T${task.n}`, gate }))), ...whole.map((gate) => ({ of: 'all', gate }))]
+  const gates = all.filter(({ gate }) => gate.measured)
   const row = (...cells: string[]) => `| ${cells.map((cell) => oneLine(cell).replaceAll('|', '\\|')).join(' | ')} |`
-  const rows = gates.map(({ task, gate }) =>
-    row(`T${task.n}`, gate.kpi_name, measured(gate.value), threshold(gate.threshold), gate.pass ? 'holds' : '**fails**'),
-  )
+  const rows = gates.map(({ of, gate }) => row(of, gate.kpi_name, measured(gate.value), threshold(gate.threshold), gate.pass ? 'holds' : '**fails**'))
   return [
-    `${held} of ${gates.length} measured gates hold.`,
+    `${tally.held} of ${tally.of} measured gates hold.`,
     '',
     ...(gates.length === 0 ? [] : [row('task', 'gate', 'measured', 'wanted', ''), '|---|---|---|---|---|', ...rows, '']),
-    ...tasks.flatMap((task) =>
-      task.gates.filter((gate) => !gate.measured).map((gate) => `- not measured: T${task.n} ${gate.kpi_name}${gate.why ? `, ${oneLine(gate.why)}` : ''}`),
-    ),
+    ...all.filter(({ gate }) => !gate.measured).map(({ of, gate }) => `- not measured: ${of} ${gate.kpi_name}${gate.why ? `, ${oneLine(gate.why)}` : ''}`),
     ...violations.map((violation) => `- FAILS: ${violation.kind}, “${oneLine(violation.name)}”`),
   ]
 }
