@@ -216,7 +216,7 @@ async function consented(kit: Kit, root: string, caller: Pick<Caller, 'confirm' 
     if (answer === 'later' || answer === 'deny')
       throw new VpError('model.consent', `${choice.variable} is in the environment, but code leaves this machine only after a yes`, {
         why: `${spec.model} at ${spec.endpoint.host} would see files of this repository; ${words}`,
-        next: [`export VP_MODEL=${spec.provider}:${spec.model}`, 'vp do … in a terminal, and answer y'],
+        next: [`export VP_MODEL=${spec.provider}:${spec.model}`, 'the same command in a terminal, and answer a or p'],
       })
   }
   await recordConsent(kit, root, caller, spec, choice.kind === 'offered' ? 'prompt' : spec.source)

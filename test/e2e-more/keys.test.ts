@@ -127,6 +127,17 @@ describe('through a proxy, to a server with a certificate of a private CA', () =
       assert.match(keys[had[1]] ?? '', new RegExp(KEY))
     })
 
+  test('a key that merely lies in the environment: whoever is not asked is told the same command and the letters', async (t) => {
+    const place = makePlace(t, { ...FILES, 'PRD.md': 'Make it better.\n' })
+    assert.equal((await vp(place, ['new', '--name', 'x'])).code, 0)
+    const { code, doc } = await vpJson(place, ['plan'], { env: { ANTHROPIC_API_KEY: KEY } })
+    assert.deepEqual(
+      [code, doc.error?.code, doc.error?.hint],
+      [5, 'model.consent', 'the same command in a terminal, and answer a or p'],
+      JSON.stringify(doc.error),
+    )
+  })
+
   test('without the CA the certificate is refused; with NO_PROXY the proxy is not asked; a key that is refused is in no word', async (t) => {
     const place = makePlace(t, FILES)
     free(place)
