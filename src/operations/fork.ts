@@ -93,6 +93,7 @@ export const runFork = operation<Params, Forked>({
 
 /** A fork that was paused or killed goes on as one: under its own caps. */
 export async function resumeFork(scene: Scene, state: RunState, project: ProjectFile, caps?: RunState['caps']): Promise<Forked> {
+  if (state.status === 'completed') return reported(scene, state, 0)
   const { providers } = passportOf(scene.kit, state.run_id)
   const named = Object.values(providers.lanes)[0] ?? ''
   const first = policyInForce(scene.kit).policy.tiers?.[providers.tier]?.models[0]
@@ -114,7 +115,11 @@ async function toItsEnd(scene: Scene, session: Session): Promise<Forked> {
   scene.notes['run'] = end.state.run_id
   const { exit, error } = endError(scene.kit, end)
   if (error) throw error
-  return { ...(await reportRun(scene.kit, end.state, null)), exit, joined: false, fork: end.state.fork ?? null }
+  return reported(scene, end.state, exit)
+}
+
+async function reported(scene: Scene, state: RunState, exit: number): Promise<Forked> {
+  return { ...(await reportRun(scene.kit, state, null)), exit, joined: false, fork: state.fork ?? null }
 }
 
 /** `--model` names one; `--tier` takes the tier's first of the policy in force. Throws `model.none` besides what opening throws. */

@@ -259,6 +259,7 @@ export const results = once(() => {
     run_kind: z.string(),
     status: z.string(),
     state: z.string(),
+    brought_to: text,
     paused_reason: text,
     plan_version: count,
     tasks_total: count,

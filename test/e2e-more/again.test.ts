@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
-import { call, git, makePlace, turnOf, vp, vpJson, type Cleanup } from '../e2e/kit.ts'
+import { approvedProject, call, git, makePlace, turnOf, vp, vpJson, type Cleanup } from '../e2e/kit.ts'
 
 const FILES = {
   'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
@@ -35,6 +35,39 @@ test('a second vp complete moves nothing and says so; what is asked afterwards t
   git(place, 'commit', '-q', '--allow-empty', '-m', 'more')
   const later = await vpJson(place, ['complete'])
   assert.deepEqual([later.code, later.doc.result?.['already'], later.doc.result?.['from'], later.doc.result?.['to']], [0, true, head, head])
+})
+
+test('a change that is on the branch is not sent to vp complete again, and vp alone tells of it', async (t) => {
+  const place = await placeWith(t)
+  assert.equal((await vp(place, ['do', 'fix add'])).code, 0)
+  const status = (await vpJson(place, ['status'])).doc.result
+  assert.deepEqual(
+    [status?.['brought_to'], status?.['next']],
+    [
+      'main',
+      [
+        ['git', 'log', '--stat'],
+        ['vp', 'verify'],
+      ],
+    ],
+  )
+  const where = (await vpJson(place, [])).doc.result
+  assert.deepEqual([where?.['kind'], where?.['state'], where?.['next']], ['run', 'completed', ['git log --stat', 'vp verify']])
+})
+
+test('vp resume of a run that is done tells its report again, after vp do and after vp start', async (t) => {
+  const server = await startScriptedServer((request) => GOOD[turnOf(request).turn - 1] ?? SUBMIT)
+  t.after(() => void server.close())
+  const place = makePlace(t, FILES, server)
+  assert.equal((await vp(place, ['do', 'fix add'])).code, 0)
+  const project = await approvedProject(t, { ...FILES, 'PRD.md': '# Cart\n\n## Tasks\n\n1. Mend add (lane: Code-Impl)\n' }, server)
+  assert.equal((await vp(project, ['start'])).code, 0)
+  const asked = server.requests.length
+  for (const there of [place, project]) {
+    const { code, doc } = await vpJson(there, ['resume'])
+    assert.deepEqual([code, doc.result?.['status'], doc.result?.['tasks_completed']], [0, 'completed', 1], JSON.stringify(doc))
+  }
+  assert.equal(server.requests.length, asked)
 })
 
 test('a deleted test is named by its kind, and is no gate that holds; every screen counts alike', async (t) => {

@@ -87,6 +87,8 @@ async function begin(
 export async function resumeProject(scene: Scene, project: ProjectFile, state: RunState): Promise<Started> {
   const { kit } = scene
   const record = await kit.store.read((tx) => requireProject(tx, state.project_id))
+  // What is done is told again, as `vp resume` does after `vp do`.
+  if (state.status === 'completed') return { ...(await reportRun(kit, state, bandOf(record))), exit: 0, joined: true }
   const approval = record.approval
   const caps =
     approval && approval.plan_version === state.plan_version ? await kit.store.read((tx) => capsLeft(tx, state.project_id, approval, state.run_id)) : undefined

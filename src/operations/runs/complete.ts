@@ -9,7 +9,7 @@ import { VpError } from '../../core/errors.ts'
 import { sha256 } from '../../core/json.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
 import { commitMessage, printDocument, type ArtifactManifest, type Passport } from '../../ledger/passport.ts'
-import { countHunks, hunksOf, type FileHunk, type HunkCount } from '../../pas/embedded/autonomy.ts'
+import { completedKey, countHunks, hunksOf, type FileHunk, type HunkCount } from '../../pas/embedded/autonomy.ts'
 import { openViolations, runTally } from '../../pas/embedded/reducer/gates.ts'
 import { groundOf, idleRepair, openRepair } from '../../pas/embedded/reducer/repair.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
@@ -140,8 +140,6 @@ export async function completeRun(scene: Scene, asked: RunState, project: Projec
   scene.onReceipt.push((tx) => rememberCompleted(tx, scene.receiptId, completed))
   return completed
 }
-
-const completedKey = (runId: string): string => `completed/${runId}`
 
 /** Beside the measurements: no receipt more in the chain whose head the commit knows. */
 async function rememberCompleted(tx: Tx, receiptId: string, completed: Completed): Promise<void> {

@@ -72,6 +72,9 @@ export function autonomyOf(counts: readonly HunkCount[]): number | null {
 }
 
 /** Of every completed run of a project; runs from before it was counted are left out. */
+/** Under which key `vp complete` keeps what it did. */
+export const completedKey = (runId: string): string => `completed/${runId}`
+
 export async function completedHunks(tx: Tx, projectId: number): Promise<HunkCount[]> {
   const rows = await tx.all<{ body: string }>(
     "SELECT body FROM measurements WHERE key IN (SELECT 'completed/' || run_id FROM runs WHERE project_id = ? AND kind IN ('baseline', 'hotfix'))",

@@ -5,7 +5,7 @@
 import { isoUtc } from '../../core/ports.ts'
 import type { Tx } from '../../store/contract.ts'
 import { FINAL_RUN, FINAL_TASK } from '../contract/types.ts'
-import { autonomyOf, completedHunks } from './autonomy.ts'
+import { autonomyOf, completedHunks, completedKey } from './autonomy.ts'
 import { activeMs, driversOf, isDriven } from './drivers.ts'
 import { lastWords } from './log-lines.ts'
 import { raiseCommands } from './raise.ts'
@@ -84,6 +84,8 @@ export interface RunStatusReport {
   readonly finished_at: string | null
   readonly elapsed_ms: number | null
   readonly validation_pass: boolean | null
+  /** The branch that `vp complete`, or `vp do` at its end, brought it to; null: it is on its own only. */
+  readonly brought_to: string | null
 }
 
 /** The moment, and who still lives at it. */
@@ -168,7 +170,17 @@ export async function runStatus(tx: Tx, state: RunState, name: string, { now, is
     finished_at: state.ended_at === null ? null : isoUtc(state.ended_at),
     elapsed_ms: elapsed,
     validation_pass: state.status === 'completed' ? true : state.status === 'needs_review' ? false : null,
+    brought_to: await broughtTo(tx, state),
   }
+}
+
+async function broughtTo(tx: Tx, state: RunState): Promise<string | null> {
+  if (state.status !== 'completed') return null
+  const row = await tx.get<{ branch: string | null }>(
+    "SELECT json_extract(body, '$.branch') AS branch FROM measurements WHERE key = ?",
+    completedKey(state.run_id),
+  )
+  return row?.branch ?? null
 }
 
 function stateOf(state: RunState, isAtWork: boolean): string {

@@ -8,7 +8,7 @@ import { FINAL_RUN } from '../../../pas/contract/types.ts'
 import { logLines, verbOf, type LogLine } from '../../../pas/embedded/log-lines.ts'
 import type { TaskState } from '../../../pas/embedded/reducer/state.ts'
 import { nextOfProject, noRun } from '../../../operations/projects/no-run.ts'
-import { runStatus } from '../../../pas/embedded/status.ts'
+import { runStatus, type RunStatusReport } from '../../../pas/embedded/status.ts'
 import type { Tx } from '../../../store/contract.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { followEnd, followLine, nextArgv } from '../envelope.ts'
@@ -49,11 +49,7 @@ async function readStatus(context: CommandContext, isFollowed = false) {
       if (!found) throw await noRun(tx, root)
       const foreign = isFollowed ? null : await foreignNote(tx, root, context.positionals[0])
       const status = await runStatus(tx, found.state, found.name, presentOf(context))
-      const next = nextOf(
-        status.state,
-        status.approvals.map((one) => one.approval),
-        status.raise,
-      )
+      const next = nextOfStatus(status)
       const view = { ...status, run: await shortRun(tx, status.run_id), next }
       const last = new Map((isFollowed ? await logLines(tx, found.state, { after: 0 }) : []).map((line) => [line.task, line]))
       const words = (task: TaskState): RowWords => {
@@ -76,6 +72,15 @@ export function nextOf(status: string, approvals: readonly string[], raise: read
   if (status === 'needs_review') return ['vp validate']
   if (FINAL_RUN.has(status as 'failed')) return ['vp start']
   return ['vp status --follow']
+}
+
+function nextOfStatus({ state, approvals, raise, brought_to }: RunStatusReport): readonly string[] {
+  if (brought_to !== null) return ['git log --stat', 'vp verify']
+  return nextOf(
+    state,
+    approvals.map((one) => one.approval),
+    raise,
+  )
 }
 
 const LOOK_MS = 500
@@ -202,8 +207,8 @@ async function whereAmI(tx: Tx, context: CommandContext, root: string | null, pr
   const found = root ? await runHere(tx, root, undefined) : null
   const now = context.ports.clock.now()
   const isOver = !found || FINAL_RUN.has(found.state.status)
-  // Without a project a run that waits is a small change; with one it may be the last thing that happened.
-  const isShown = project ? !['completed', 'cancelled', 'planning', 'pending_approval', 'approved'].includes(project.status) : !isOver
+  // Without a project a run is a small change, and what there is to say; with one it may be the last thing that happened.
+  const isShown = !project || !['completed', 'cancelled', 'planning', 'pending_approval', 'approved'].includes(project.status)
   if (found && isShown) {
     const status = await runStatus(tx, found.state, found.name, presentOf(context))
     const left =
@@ -224,11 +229,7 @@ async function whereAmI(tx: Tx, context: CommandContext, root: string | null, pr
       runway_ms: status.runway_minutes === null ? null : status.runway_minutes * 60_000,
       left_ms: left,
       approvals: status.approvals,
-      next: nextOf(
-        status.state,
-        status.approvals.map((one) => one.approval),
-        status.raise,
-      ),
+      next: nextOfStatus(status),
     }
   }
   if (project) {
