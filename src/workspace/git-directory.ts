@@ -96,8 +96,15 @@ function leadsElsewhere(file: string, why: string): VpError {
   return new VpError('workspace.unsupported', `${file} ${why}, and vp does not follow it`, { where: { file }, next: ['git clone . ../clone'] })
 }
 
-function notARepository(root: string): VpError {
-  return new VpError('workspace.not_a_repository', `${root} is not a git repository`, {
-    next: ['git init && git add -A && git commit -m "start"'],
-  })
+/** With what this very folder wants to become one. */
+export function notARepository(root: string): VpError {
+  if (['HEAD', 'objects', 'refs'].every((name) => existsSync(join(root, name))))
+    return new VpError('workspace.not_a_repository', 'this is a bare git repository: it has no files to work on', { next: ['git clone . ../checkout'] })
+  return new VpError('workspace.not_a_repository', `${root} is not a git repository`, { next: [beginning(root)] })
+}
+
+/** How a repository begins in this folder; the root of a disk is none. */
+function beginning(folder: string): string {
+  if (dirname(folder) === folder) return 'cd into the folder of a project'
+  return readdirSync(folder).length === 0 ? 'git init && git commit --allow-empty -m "start"' : 'git init && git add -A && git commit -m "start"'
 }

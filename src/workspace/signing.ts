@@ -31,7 +31,7 @@ export async function humanKey(git: RunGit, person: Person): Promise<HumanKey> {
   const set = await signingConfig(git, person)
   const key = set.get('user.signingkey') ?? ''
   const format = set.get('gpg.format') ?? 'openpgp'
-  if (key === '') return { kind: 'none', why: 'your git configuration names no key (user.signingkey)', named: false }
+  if (key === '') return { kind: 'none', why: 'your user configuration of git names no key (user.signingkey), and the repository’s is not read', named: false }
   if (format === 'ssh') return { kind: 'key', format, sign: sshSigner(key, programOf('ssh-keygen', set.get('gpg.ssh.program'), person), person) }
   if (format === 'openpgp')
     return { kind: 'key', format, sign: gpgSigner(key, programOf('gpg', set.get('gpg.openpgp.program') ?? set.get('gpg.program'), person), person) }

@@ -94,6 +94,13 @@ test('a signed commit is the unsigned one and a header', SSH, async (t) => {
   assert.equal(git(place, 'fsck', '--strict', '--no-dangling'), '')
 })
 
+test('a key that only the repository names signs nothing, and the note says that it is not read', async (t) => {
+  const place = await finishedRun(t, (at) => git(at, 'config', 'user.signingkey', '/etc/hostname'))
+  const { code, stderr } = await vp(place, ['complete'])
+  assert.equal(code, 0, stderr)
+  assert.match(stderr.replace(/\s+/g, ' '), /not signed: .*\(user\.signingkey\), and the repository’s is not read/)
+})
+
 test('vp complete signs what it adds with the SSH key, and nothing else', SSH, async (t) => {
   const place = await finishedRun(t, (at) => sshKey(at))
   const { code, doc } = await vpJson(place, ['complete'])

@@ -1,7 +1,7 @@
 /** Words of the command line: what `--` guards, what is one too many, and hints that can be typed. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
 import { git, makePlace, vp, vpJson } from '../e2e/kit.ts'
@@ -99,5 +99,30 @@ test('how a repository begins is said for the folder that it is', async (t) => {
   git(place, 'clone', '-q', '--bare', '.', '../bare.git')
   const bare = await next(join(place.root, 'bare.git'))
   assert.match(bare?.message ?? '', /^this is a bare git repository/)
+  const small = (await vpJson(place, ['do', 'x'], { cwd: join(place.root, 'bare.git') })).doc.error
+  assert.deepEqual([small?.message, small?.next], [bare?.message, bare?.next], 'vp do says the same')
   assert.deepEqual((await next('/'))?.next[0]?.[0], 'cd')
+})
+
+test('the way out of a refusal is one for the call at hand', async (t) => {
+  const place = makePlace(t, FILES)
+  const next = async (...args: string[]) => {
+    const { error } = (await vpJson(place, args)).doc
+    return [error?.next[0]?.join(' '), error?.hint]
+  }
+  assert.deepEqual(await next('run', 'exec', '--', 'rm', '-rf', 'a b'), ['vp policy explain -- rm -rf a b', undefined])
+  assert.deepEqual(await next('policy', 'explain', '--', 'curl', 'http://x/'), [undefined, 'do it yourself, outside of vp: no lane and no flag allows it'])
+  assert.deepEqual(await next('policy', 'explain', '--', 'tox'), ['vp policy check', 'allow it in .vp/lanes/code-impl.yaml'])
+  const asked = (await vpJson(place, ['run', 'exec', '--', 'node', '-e', '1'])).doc.error?.approval ?? ''
+  const approved = await vp(place, ['approve', asked, '--for', 'call'])
+  assert.deepEqual([approved.code, approved.stderr.includes('vp resume')], [0, false])
+  const config = join(place.root, 'config.json')
+  writeFileSync(config, '{')
+  const broken = (await vpJson(place, ['doctor'], { env: { VP_CONFIG: config } })).doc
+  assert.match(JSON.stringify(broken), /correct that file, or move it away/)
+})
+
+test('what an error or a help names is in the package', () => {
+  const { files } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as { files: string[] }
+  for (const name of ['docs/*.md', 'docs/schema', 'SECURITY.md']) assert.ok(files.includes(name), name)
 })

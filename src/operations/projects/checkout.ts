@@ -1,14 +1,12 @@
 /** The human's checkout as a tree scene, for what is done by hand outside of runs. */
-import { existsSync, readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import type { ProjectFile } from '../../plms/contract/types.ts'
 import type { Workspace } from '../../workspace/files.ts'
+import { notARepository } from '../../workspace/git-directory.ts'
 import { findRepositoryRoot } from '../../workspace/human-repository.ts'
 import type { Breach } from '../guarded.ts'
 import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
 import type { TreeScene } from '../scene.ts'
-import { VpError } from '../../core/errors.ts'
 import { readProjectFile } from './project.ts'
 
 export interface Checkout extends TreeScene {
@@ -51,14 +49,5 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
 export function requireRoot(from: string): string {
   const root = findRepositoryRoot(from)
   if (root) return root
-  const isBare = ['HEAD', 'objects', 'refs'].every((name) => existsSync(join(from, name)))
-  if (isBare)
-    throw new VpError('workspace.not_a_repository', 'this is a bare git repository: it has no files to work on', { next: ['git clone . ../checkout'] })
-  throw new VpError('workspace.not_a_repository', 'there is no git repository here', { next: [beginning(from)] })
-}
-
-/** How a repository begins in this very folder; the root of a disk is none. */
-function beginning(from: string): string {
-  if (dirname(from) === from) return 'cd into the folder of a project'
-  return readdirSync(from).length === 0 ? 'git init && git commit --allow-empty -m "start"' : 'git init && git add -A && git commit -m "start"'
+  throw notARepository(from)
 }

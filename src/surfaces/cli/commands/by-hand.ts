@@ -7,7 +7,7 @@ import { fsPatch, fsRead, type PatchAnswer } from '../../../operations/fs.ts'
 import { breachWords, type Breach } from '../../../operations/guarded.ts'
 import { runExec, runTest } from '../../../operations/run.ts'
 import { searchCode } from '../../../operations/search.ts'
-import { explainCommand } from '../../../policy/explain.ts'
+import { explainCommand, type Explanation } from '../../../policy/explain.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { COUNT, numberFlag, textFlag } from '../parse.ts'
 import { execScreen, searchScreen, testScreen } from '../screens/by-hand.ts'
@@ -226,6 +226,13 @@ export const runExecCommand: Command = {
   },
 }
 
+/** From what a lane leaves out a lane file leads; from what no lane may allow nothing of vp does. */
+function wayOut({ nearest, rule, lane }: Explanation): string[] {
+  if (nearest !== undefined) return [nearest]
+  if (rule.startsWith('global/')) return ['do it yourself, outside of vp: no lane and no flag allows it']
+  return [`allow it in .vp/lanes/${lane.toLowerCase()}.yaml`, 'vp policy check']
+}
+
 function breachEnd(breaches: readonly Breach[]) {
   const data = { breaches: breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome })) }
   const changed = breaches.some(({ outcome }) => outcome === 'left') ? 'what is named as still there is changed' : 'what it wrote elsewhere stays'
@@ -274,7 +281,7 @@ export const policyExplainCommand: Command = {
         : {
             error: new VpError(exit === 4 ? 'policy.denied' : 'approval.needed', result.reason, {
               rule: result.rule,
-              next: exit === 5 ? [`vp run exec -- ${argv.map(shellWord).join(' ')}`] : [result.nearest ?? 'vp policy check'],
+              next: exit === 5 ? [`vp run exec -- ${argv.map(shellWord).join(' ')}`] : wayOut(result),
             }),
           }),
       screen: (look) => policyExplainScreen(result, look),

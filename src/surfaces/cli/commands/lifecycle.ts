@@ -221,11 +221,14 @@ export const approveCommand: Command = {
         decision: string
         extent: 'call' | 'run' | 'project' | null
         expires_at: string | null
+        run_id: string | null
       }
+      // Of a call by hand no run waits: the call is made again.
+      const next = result.run_id === null ? (result.decision === 'denied' ? [] : ['the same command again']) : ['vp resume']
       return {
         result,
         receipt: answer.receipt,
-        screen: (look) => decisionScreen({ ...result, decision: result.decision === 'denied' ? 'deny' : 'allow', next: ['vp resume'] }, look),
+        screen: (look) => decisionScreen({ ...result, decision: result.decision === 'denied' ? 'deny' : 'allow', next }, look),
       }
     }
     const breach = choiceFlag(context.flags, 'breach', ['pause', 'ask', 'kill'])
