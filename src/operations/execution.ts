@@ -2,7 +2,7 @@
  * One command of a tree, in the sandbox: toolchain found outside the workspace, environment directories shown
  * read-only, limits of the lane. Every `run.*`, `search.code` and gate goes through here.
  */
-import { mkdtempSync, readFileSync, rmSync, mkdirSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { hex } from '../core/ids.ts'
@@ -15,6 +15,7 @@ import type { Kit } from './kit.ts'
 import { programOf } from './program.ts'
 import { sandboxGit } from './sandbox-git.ts'
 import type { TreeScene } from './scene.ts'
+import { makeScratch, sweepScratch } from './scratch.ts'
 
 export interface ExecutionRequest {
   readonly argv: readonly string[]
@@ -64,17 +65,15 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
   const home = request.setUp || request.withoutEnvironment ? tree.root : await tree.environmentHome(signal)
   const own = request.program
   const { path, mounts, binDirs } = own ? { path: own.sandboxPath, mounts: [own], binDirs: [] } : await programOf(kit, tree, request.argv[0] ?? '', home)
-  const parent = join(kit.paths.state, 'tmp')
-  mkdirSync(parent, { recursive: true, mode: 0o700 })
-  const scratch = mkdtempSync(join(parent, 'run-'))
-  const gitDirectory = mkdtempSync(join(parent, 'git-'))
+  const scratch = makeScratch(kit, 'run')
+  const gitDirectory = makeScratch(kit, 'git')
   const isWritable = request.writable ?? true
   // A set-up fills a directory of vp's own with packages.
   let guard: GuardedTree | null = null
   let settled: Settled = NOTHING
   try {
     await request.prepare?.(scratch)
-    if (isWritable && !request.setUp) guard = guardTree(tree.root, { mounts: backend.name !== 'landlock', tmp: parent })
+    if (isWritable && !request.setUp) guard = guardTree(tree.root, { mounts: backend.name !== 'landlock', held: () => makeScratch(kit, 'held') })
     if (guard) request.onBefore?.(guard.before)
     const git = await sandboxGit(kit, tree, { backend: backend.name, program: request.argv[0] ?? '', at: gitDirectory })
     const running = backend.run(
@@ -113,12 +112,16 @@ function markerOf(kit: Kit): string {
   return `${kit.worker}-${hex(kit.random, 6)}`
 }
 
-/** Kills the commands of processes that died without ending them; where no namespace holds a command, it outlives its owner. */
-export function killOrphanedCommands(kit: Kit): void {
+/**
+ * Kills the commands of processes that died without ending them, since where no namespace holds a command, it outlives its
+ * owner; then what they had open is removed.
+ */
+export function endOrphans(kit: Kit): void {
   killOrphans((marker) => {
     const worker = /^(.+)-[0-9a-f]{12}$/.exec(marker)?.[1]
     return worker !== undefined && !kit.isAlive(worker)
   })
+  sweepScratch(kit)
 }
 
 /** Mounts of the environment for a tree; in a checkout the directories are in place. */

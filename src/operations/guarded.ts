@@ -5,12 +5,11 @@
  * Leaves out: what somebody else makes of such names while the command runs is taken for the command's.
  */
 import {
+  mkdirSync,
   chmodSync,
   copyFileSync,
   constants,
   lstatSync,
-  mkdirSync,
-  mkdtempSync,
   readdirSync,
   readlinkSync,
   renameSync,
@@ -52,8 +51,8 @@ export interface GuardedTree {
 export interface GuardOptions {
   /** Whether what `protect` names will be read-only. */
   readonly mounts: boolean
-  /** A directory of vp's own, for copies. */
-  readonly tmp: string
+  /** Makes a directory of vp's own, for copies. */
+  readonly held: () => string
 }
 
 const MAX_ENTRIES = 300_000
@@ -76,7 +75,7 @@ interface Top {
   readonly guard: Guard
 }
 
-export function guardTree(root: string, { mounts, tmp }: GuardOptions): GuardedTree {
+export function guardTree(root: string, { mounts, held: makeHeld }: GuardOptions): GuardedTree {
   const mounted = new Map<string, string>()
   const before = survey(root, {
     maxEntries: MAX_ENTRIES,
@@ -95,7 +94,7 @@ export function guardTree(root: string, { mounts, tmp }: GuardOptions): GuardedT
       const isMountable = top?.path === path && top.guard !== 'cache' && (entry.kind === 'file' || entry.kind === 'dir') && textPath(path) !== null
       if (isMountable && !mounted.has(path) && mounted.size < 2 * MAX_MOUNTS) mounted.set(path, entry.id)
     }
-  const held = hold(root, tmp, heldEntries(before, tops, mounted))
+  const held = hold(root, makeHeld, heldEntries(before, tops, mounted))
   const known: Known = { root, before, tops, mounted, held }
   return { before, protect: [...mounted.keys()].map((path) => textPath(path) ?? ''), settle: () => settle(known), release: held.release }
 }
@@ -180,11 +179,10 @@ interface HeldCopies {
   release(): void
 }
 
-function hold(root: string, tmp: string, entries: readonly (readonly [string, Surveyed])[]): HeldCopies {
+function hold(root: string, makeDirectory: () => string, entries: readonly (readonly [string, Surveyed])[]): HeldCopies {
   const copies = new Map<string, Copy>()
   if (entries.length === 0) return { get: () => undefined, release: () => {} }
-  mkdirSync(tmp, { recursive: true, mode: 0o700 })
-  const directory = mkdtempSync(join(tmp, 'held-'))
+  const directory = makeDirectory()
   let left = MAX_HELD_BYTES
   for (const [path, { kind, size }] of entries) {
     if (copies.size >= MAX_HELD_FILES || (kind !== 'file' && kind !== 'symlink') || size > left) continue

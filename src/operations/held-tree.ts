@@ -3,7 +3,7 @@
  * after, not guessed. Copies of what the command left alone are gone with it. In an attempt there is nothing to keep,
  * since its tree is thrown away.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isVpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
@@ -14,7 +14,9 @@ import { recordImages } from './before-images.ts'
 import { keepBlob } from './blobs.ts'
 import { execute, type Execution, type ExecutionRequest } from './execution.ts'
 import type { Breach } from './guarded.ts'
+import type { Kit } from './kit.ts'
 import type { Scene } from './operation.ts'
+import { makeScratch } from './scratch.ts'
 
 /** More than this is not copied; what a command then writes over cannot be given back, and is said. */
 const MAX_HELD_BYTES = 512 * 1024 * 1024
@@ -37,7 +39,7 @@ export async function executeHeld(scene: Scene, request: ExecutionRequest): Prom
   const files = openWorkspace(tree.root)
   let held: Held | null = null
   try {
-    const onBefore = tree.inAttempt ? {} : { onBefore: (before: Survey) => void (held = holdTree(kit.paths.state, files, before)) }
+    const onBefore = tree.inAttempt ? {} : { onBefore: (before: Survey) => void (held = holdTree(kit, files, before)) }
     const run = await execute(kit, tree, { ...request, ...onBefore }, signal)
     const { writes, isWhole, breaches } = run.settled
     if (breaches.length > 0) scene.notes['breaches'] = breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome }))
@@ -61,10 +63,8 @@ interface Held {
   release(): void
 }
 
-function holdTree(state: string, files: Workspace, { entries }: Survey): Held {
-  const parent = join(state, 'tmp')
-  mkdirSync(parent, { recursive: true, mode: 0o700 })
-  const directory = mkdtempSync(join(parent, 'held-'))
+function holdTree(kit: Kit, files: Workspace, { entries }: Survey): Held {
+  const directory = makeScratch(kit, 'held')
   const kept = new Map<string, Kept>()
   let left = MAX_HELD_BYTES
   for (const [path, { kind, size }] of entries) {

@@ -1,8 +1,10 @@
 /** What test runs leave behind: no cache of theirs outlives an edit, and nothing of theirs is in a commit. */
 import assert from 'node:assert/strict'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { startScriptedServer, type ScriptedAnswer } from '../../src/models/scripted-server.ts'
-import { BACKENDS, call, git, makePlace, receiptsOf, vpJson, writeFiles, type Cleanup } from '../e2e/kit.ts'
+import { BACKENDS, call, git, makePlace, receiptsOf, vp, vpJson, writeFiles, type Cleanup } from '../e2e/kit.ts'
 
 const EDIT = call('edit', { path: 'calc.py', old: 'a - b', new: 'a + b' })
 const SUBMIT = call('submit', { title: 'fix: add adds', summary: 'It subtracted.' })
@@ -79,3 +81,28 @@ for (const backend of BACKENDS)
     assert.deepEqual([...new Set(left)], ['count.txt', 'coverage/deep/lcov.info'])
     assert.equal((await vpJson(place, ['replay'])).code, 0)
   })
+
+test('what a killed vp had open is swept by doctor, which says what runs keep', async (t) => {
+  const place = makePlace(t, { ...PYTHON, 'slow.py': 'import time; time.sleep(60)\n' }, await serve(t, [EDIT]), PATH)
+  assert.equal((await vpJson(place, ['do', 'fix add', '--test', 'python3 -m unittest'])).code, 0)
+  const tmp = join(place.state, 'tmp')
+  const left = () => readdirSync(tmp).filter((name) => /^(?:run|git|held)-vp-/.test(name))
+  assert.deepEqual(left(), [])
+  const killed = vp(place, ['run', 'exec', '--', 'python3', 'slow.py'], {
+    onSpawn: (child) => {
+      const look = setInterval(() => {
+        if (!left().some((name) => name.startsWith('git-'))) return
+        clearInterval(look)
+        child.kill('SIGKILL')
+      }, 20)
+    },
+  })
+  assert.equal((await killed).signal, 'SIGKILL')
+  const names = left()
+  assert.ok(names.length >= 2, names.join())
+  const { doc } = await vpJson(place, ['doctor'])
+  const checks = doc.result?.['checks'] as unknown as { name: string; status: string; detail: string }[]
+  assert.match(checks.find(({ name }) => name === 'tmp')?.detail ?? '', /^\d+ directories of vp processes that were killed removed$/)
+  assert.match(checks.find(({ name }) => name === 'runs')?.detail ?? '', /^1 run, 1 MB in \S+runs, kept for validate, replay and export/)
+  for (const name of names) assert.ok(!existsSync(join(tmp, name)), name)
+})

@@ -2,7 +2,7 @@
  * What an answer of a capability test is worth: it is put to work in a scratch repository, by the patch engine and the
  * repository's own tests in the sandbox, and each thing that is looked at is told with what was seen.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { canonicalJson, type Json } from '../../core/json.ts'
 import type { ModelAnswer, ModelRequest } from '../../models/contract.ts'
@@ -12,6 +12,7 @@ import { fsEdit, fsPatch } from '../fs.ts'
 import { invoke } from '../invoke.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller, Operation } from '../operation.ts'
+import { makeScratch } from '../scratch.ts'
 import { openCheckout, type Checkout } from '../projects/checkout.ts'
 import { runTest } from '../run.ts'
 import { requestOf, type Case, type ScratchFiles } from './cases.ts'
@@ -55,9 +56,7 @@ const OPERATOR: Caller = { actor: 'operator', surface: 'engine', scopes: scopesO
 
 /** A folder of its own that is gone afterwards. */
 async function inScratch(kit: Kit, files: ScratchFiles, signal: AbortSignal, body: (scratch: Scratch) => Promise<readonly Seen[]>): Promise<Scored> {
-  const base = join(kit.paths.state, 'tmp')
-  mkdirSync(base, { recursive: true, mode: 0o700 })
-  const root = mkdtempSync(join(base, 'capability-'))
+  const root = makeScratch(kit, 'capability')
   let tree: Checkout | null = null
   const receipts: string[] = []
   try {

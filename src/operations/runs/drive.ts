@@ -13,7 +13,7 @@ import { LANE_GATES, REPOSITORY_GATES, type Gate } from '../../pas/embedded/redu
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
-import { killOrphanedCommands } from '../execution.ts'
+import { endOrphans } from '../execution.ts'
 import type { Kit } from '../kit.ts'
 import type { OpenModel } from '../models.ts'
 import type { Caller } from '../operation.ts'
@@ -77,8 +77,8 @@ const LATER_MS = 2000
  * look at every process of the machine takes its time.
  */
 function cleanUp(kit: Kit, state: RunState): NodeJS.Timeout | undefined {
-  if (!Object.values(state.tasks).some(({ attempt }) => attempt > 0)) return setTimeout(() => killOrphanedCommands(kit), LATER_MS).unref()
-  killOrphanedCommands(kit)
+  if (!Object.values(state.tasks).some(({ attempt }) => attempt > 0)) return setTimeout(() => endOrphans(kit), LATER_MS).unref()
+  endOrphans(kit)
   return undefined
 }
 

@@ -3,7 +3,7 @@
  * Trees are compared by id; the first divergence is named by task, turn and field. Nothing of it is kept.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runAgent } from '../../agent/loop.ts'
 import { isVpError, VpError } from '../../core/errors.ts'
@@ -22,6 +22,7 @@ import type { Kit } from '../kit.ts'
 import type { Caller, Scene } from '../operation.ts'
 import type { Bundle } from './bundle.ts'
 import { attemptInput } from './goal.ts'
+import { makeScratch } from '../scratch.ts'
 import type { RunScene } from './run-scene.ts'
 import { startOf } from './start-tree.ts'
 import { openEars } from './told.ts'
@@ -65,8 +66,7 @@ interface Claimed {
 /** Throws `bundle.invalid`, `sandbox.unavailable`, `environment.missing`; a divergence is a value. */
 export async function replayBundle({ kit, caller, signal }: Pick<Scene, 'kit' | 'caller' | 'signal'>, bundle: Bundle, home: string): Promise<Replayed> {
   const startedAt = kit.clock.monotonic()
-  mkdirSync(join(kit.paths.state, 'tmp'), { recursive: true, mode: 0o700 })
-  const directory = mkdtempSync(join(kit.paths.state, 'tmp', 'replay-'))
+  const directory = makeScratch(kit, 'replay')
   const store = openSqlite(join(directory, 'replay.db'))
   const scratch: Kit = { ...kit, store }
   // A set-up is no part of the run: a yes to it, and its receipt, are this machine's own.

@@ -8,12 +8,15 @@ import { chosenModel, modelFile } from '../../../operations/models.ts'
 import { answers } from '../../../operations/reach.ts'
 import { signingOf } from '../../../operations/signing.ts'
 import type { OpenKit } from '../../../operations/kit.ts'
+import { keptRuns } from '../../../operations/runs/kept.ts'
 import { verifyError, verifyLedger } from '../../../operations/runs/verify.ts'
+import { sweepScratch } from '../../../operations/scratch.ts'
 import { repairWrites } from '../../../operations/write-journal.ts'
 import { environmentSecrets } from '../../../policy/dotenv.ts'
 import { createRedactor, redactTexts } from '../../../policy/redact.ts'
 import { findRepositoryRoot, humanIdentity, openHumanRepository } from '../../../workspace/human-repository.ts'
 import type { Command, CommandContext, Outcome } from '../command.ts'
+import { count as counted } from '../format.ts'
 import { configScreen } from '../screens/by-hand.ts'
 import { doctorScreen, type DoctorCheck } from '../screens/doctor.ts'
 
@@ -39,6 +42,8 @@ export const doctorCommand: Command = {
       await modelCheck(context),
       ledger,
       ...(await writesCheck(context)),
+      ...leftCheck(context),
+      ...runsCheck(context),
       ...projectCheck(context),
     ]
     const checks = redactTexts(tried, context.kit().redactText)
@@ -235,6 +240,22 @@ async function writesCheck(context: CommandContext): Promise<DoctorCheck[]> {
     detail: `a write in ${root} was cut off: ${restored.length} of its files put back${left.length === 0 ? '' : `, ${left.length} left, changed since: ${left.slice(0, 3).join(', ')}`}`,
     fix: left.length === 0 ? [] : ['git status'],
   }))
+}
+
+/** A row only where a killed vp had left something. */
+function leftCheck(context: CommandContext): DoctorCheck[] {
+  const count = sweepScratch(context.kit())
+  return count === 0
+    ? []
+    : [{ name: 'tmp', status: 'ok', detail: `${counted(count, 'directory', 'directories')} of vp processes that were killed removed`, fix: [] }]
+}
+
+/** A row only where there are runs: what they keep is never removed by vp. */
+function runsCheck(context: CommandContext): DoctorCheck[] {
+  const { runs, bytes } = keptRuns(context.kit())
+  if (runs === 0) return []
+  const detail = `${counted(runs, 'run')}, ${megabytes(bytes)} in ${context.kit().paths.runs}, kept for validate, replay and export · rm -r that directory/RUN ends that for a run`
+  return [{ name: 'runs', status: 'ok', detail, fix: [] }]
 }
 
 function megabytes(bytes: number): string {
