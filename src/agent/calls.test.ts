@@ -23,7 +23,7 @@ for (const [title, calls, groups] of GROUPS) test(`together: ${title}`, () => as
 function calling(tool: AgentTool['call'], name = 'read'): Calling {
   const spec = { name, description: '', schema: {} }
   return {
-    ports: { tools: [{ spec, call: tool }], onTool: () => undefined, onTold: () => undefined },
+    ports: { tools: [{ spec, call: tool }], onRefused: async () => undefined, onTool: () => undefined, onTold: () => undefined },
     turn: 3,
     finish: 'tool_calls',
     told: new Set(),

@@ -33,8 +33,18 @@ export interface Called extends ToolResult {
   readonly code: ErrorCode | null
 }
 
+/** A call that reached no tool, or an answer without a call (`name` null), in words. */
+export interface RefusedCall {
+  readonly turn: number
+  /** 1-based; 0 where there was none. */
+  readonly index: number
+  readonly name: string | null
+  readonly words: string
+}
+
 export interface CallPorts {
   readonly tools: readonly AgentTool[]
+  onRefused(refused: RefusedCall): Promise<void>
   onTool(name: string, args: Json): void
   onTold(name: string, args: Json, text: string): void
 }
@@ -73,9 +83,11 @@ export async function callAll(calling: Calling, group: readonly ToolCall[], firs
   return Promise.allSettled(made)
 }
 
-const refused = (text: string): Called => ({ text, code: 'usage.params' })
-
 async function callTool({ ports, finish, told, signal, ends }: Calling, call: ToolCall, at: CallAt): Promise<Called> {
+  const refused = async (text: string): Promise<Called> => {
+    await ports.onRefused({ turn: at.turn, index: at.index, name: call.name, words: text })
+    return { text, code: 'usage.params' }
+  }
   if (finish === 'length' && isMalformed(call.arguments)) return refused(PROMPTS.cutShort)
   const tool = ports.tools.find((one) => one.spec.name === call.name)
   if (!tool) return refused(`There is no tool ${JSON.stringify(call.name.slice(0, 40))}. Tools: ${ports.tools.map((one) => one.spec.name).join(', ')}.`)

@@ -6,7 +6,7 @@
 import { asVpError, type VpError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
 import type { CallParameters, CallPlace, ModelAnswer, Provider, ToolCall } from '../models/contract.ts'
-import { callAll, together, type AgentTool } from './calls.ts'
+import { callAll, together, type AgentTool, type RefusedCall } from './calls.ts'
 import { answerTokens, extended, openContext, readied, type Compaction, type Context, type WindowPolicy } from './context/context.ts'
 import type { Entry, Opening, Result } from './context/story.ts'
 import { openProgress, type Circle, type LoopKind } from './progress.ts'
@@ -24,6 +24,8 @@ export interface AgentPorts {
   hear?(turn: number): Promise<readonly { readonly n: number; readonly text: string }[]>
   /** Told before the request that is the first of the new conversation. */
   onCompaction?(compaction: Compaction, context: Context): Promise<void>
+  /** Of what reaches no tool there is no receipt of an operation: it is written here, before the model is told. */
+  onRefused?(refused: RefusedCall): Promise<void>
   /** True: begin no further turn. The attempt keeps its place. */
   isPausing?(): boolean
   /** Cuts the call to the model that is open; a tool goes on to its end. */
@@ -99,6 +101,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
     }
     const entries: Entry[] = [answerEntry(ports, turn, answer)]
     if (answer.calls.length === 0) {
+      await ports.onRefused?.({ turn, index: 0, name: null, words: 'an answer without a tool call' })
       const circle = progress.silent()
       if (circle) return circling(circle)
       entries.push({ kind: 'note', turn, text: answer.finish === 'length' ? PROMPTS.cutShort : PROMPTS.nudge })
@@ -106,6 +109,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
     const calling = {
       ports: {
         tools: ports.tools,
+        onRefused: async (refused: RefusedCall) => ports.onRefused?.(refused),
         onTool: (name: string, args: Json) => ports.onActivity?.({ kind: 'tool', name, args }),
         onTold: (name: string, args: Json, text: string) => ports.onActivity?.({ kind: 'told', name, args, text }),
       },

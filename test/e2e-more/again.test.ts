@@ -165,3 +165,14 @@ test('code that ends the process before a green test runs is no rename of that t
   assert.equal(code, 3)
   assert.match(stderr, /gate\.failed: test did not run .adds two./)
 })
+
+test('a call that reaches no tool is a line of vp logs, with its receipt', async (t) => {
+  const faults = [{ calls: [{ name: 'read', arguments: '{"path": "add' }] }, { calls: [{ name: 'raed', arguments: { path: 'x' } }] }, { text: 'I fixed it.' }]
+  const place = await placeWith(t, [...faults, ...GOOD] as typeof GOOD)
+  assert.equal((await vp(place, ['do', 'fix add'])).code, 0)
+  const { stdout } = await vp(place, ['logs'])
+  for (const words of ['The arguments of read are not JSON', 'There is no tool "raed"', 'an answer without a tool call'])
+    assert.match(stdout, new RegExp(` T1 +call +usage\\.params: ${words}.* r_\\w+$`, 'm'))
+  assert.equal((await vp(place, ['verify'])).code, 0)
+  assert.equal((await vp(place, ['replay', (await vpJson(place, ['status'])).doc.result?.['run_id'] as unknown as string])).code, 0)
+})

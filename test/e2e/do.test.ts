@@ -66,9 +66,12 @@ const TRIALS: Readonly<Record<string, Trial>> = {
       { calls: [{ name: 'read', arguments: { path: 7 } }] },
     ),
     exit: 0,
-    receipts: [['fs.read', 'usage.params']],
+    receipts: [
+      ['tool.call', 'usage.params'],
+      ['fs.read', 'usage.params'],
+    ],
   },
-  'an answer with no tool call': { answers: after({ text: 'I fixed it.' }), exit: 0 },
+  'an answer with no tool call': { answers: after({ text: 'I fixed it.' }), exit: 0, receipts: [['tool.call', 'usage.params']] },
   'no tool call, three times': { answers: () => ({ text: 'It is fixed, all tests pass.' }), exit: 3, receipts: [['task.failed', 'failed']] },
   'an edit of the wrong file': {
     answers: after(

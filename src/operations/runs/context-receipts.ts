@@ -1,7 +1,9 @@
-/** What becomes of an attempt's conversation besides its turns: receipts of it, with counts and ids and no content. */
+/** What becomes of an attempt's conversation besides its turns: receipts of it, with counts and ids and no content,
+ * and of calls that reached no operation. */
+import type { RefusedCall } from '../../agent/calls.ts'
 import { pinsAt, type Compaction, type Context } from '../../agent/context/context.ts'
 import type { Json } from '../../core/json.ts'
-import { appendReceipt } from '../../ledger/receipts.ts'
+import { appendReceipt, type ReceiptDraft } from '../../ledger/receipts.ts'
 import type { Kit } from '../kit.ts'
 import type { Instructions } from './instructions.ts'
 
@@ -32,6 +34,22 @@ export async function recordCompaction(kit: Kit, place: Place, compaction: Compa
   })
 }
 
+/** The model's own fault, which is told to it: what reached no operation has no other receipt. */
+export async function recordRefusal(kit: Kit, place: Place, { turn, index, name, words }: RefusedCall): Promise<void> {
+  const message = kit.redactText(words).slice(0, 300)
+  await append(kit, place, {
+    op: 'tool.call',
+    actor: 'agent',
+    surface: 'agent',
+    turn,
+    ...(index > 0 ? { call: index } : {}),
+    outcome: 'error',
+    error: { code: 'usage.params', message },
+    summary: message,
+    detail: { tool: name === null ? null : kit.redactText(name.slice(0, 40)) },
+  })
+}
+
 export async function recordInstructions(kit: Kit, place: Place, files: readonly Instructions[]): Promise<void> {
   await append(kit, place, {
     op: 'context.instructions',
@@ -40,15 +58,15 @@ export async function recordInstructions(kit: Kit, place: Place, files: readonly
   })
 }
 
-async function append(kit: Kit, place: Place, receipt: { op: string; turn?: number; summary: string; detail: Json }): Promise<void> {
+async function append(kit: Kit, place: Place, receipt: Partial<ReceiptDraft> & { op: string; summary: string; detail: Json }): Promise<void> {
   await kit.store.transaction((tx) =>
     appendReceipt(tx, kit, {
-      ...place,
-      ...receipt,
-      summary: kit.redactText(receipt.summary).slice(0, 300),
       actor: 'operator',
       surface: 'engine',
       outcome: 'ok',
+      ...place,
+      ...receipt,
+      summary: kit.redactText(receipt.summary).slice(0, 300),
     }),
   )
 }

@@ -29,7 +29,7 @@ import { maskedError, type Masking } from '../masking.ts'
 import type { Caller } from '../operation.ts'
 import { taskTestCommand } from './gate.ts'
 import { openAhead, type Ahead } from './ahead.ts'
-import { recordCompaction, recordInstructions } from './context-receipts.ts'
+import { recordCompaction, recordInstructions, recordRefusal } from './context-receipts.ts'
 import { attemptInput } from './goal.ts'
 import { listen } from './told.ts'
 import { signoffOf, type RunScene } from './run-scene.ts'
@@ -169,6 +169,7 @@ async function work(
       world: () => String(tree.scene.world()),
       hear: listen(kit, { ...place, label: input.place.task }),
       onCompaction: (compaction, context) => recordCompaction(kit, place, compaction, context),
+      onRefused: (refused) => recordRefusal(kit, place, refused),
       isPausing: () => pause.aborted || options.interrupt?.aborted === true,
       ...(options.interrupt ? { interrupt: options.interrupt } : {}),
       // Without numbers: who watches must not change what the model is shown.

@@ -70,6 +70,7 @@ const VERBS: Readonly<Record<string, string>> = {
   'run.test': 'test',
   'run.exec': 'run',
   'model.call': 'model',
+  'tool.call': 'call',
   'gate.tests': 'gate',
   'gate.lint': 'gate',
   'task.merged': 'done',
