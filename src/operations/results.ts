@@ -186,6 +186,7 @@ export const results = once(() => {
         task: text,
         kind: z.string(),
         name: z.string(),
+        words: z.string(),
         file: text,
         line: z.nullable(count),
         was_in: text,

@@ -83,6 +83,15 @@ test('a deleted test is named by its kind, and is no gate that holds; every scre
   assert.match((await vp(place, ['status'])).stdout, /1 of 2 measured hold/)
 })
 
+test('a KPI that fails is named with its value, its gate, the first test and the task, by every verb', async (t) => {
+  const place = await placeWith(t, [call('edit', { path: 'add.js', old: 'a - b', new: 'a - b - 0' }), SUBMIT])
+  const words = 'test_pass_rate 0.50, gate is >= 0.90, first “adds two” (T1)'
+  for (const args of [['do', 'fix add'], ['validate'], ['complete']]) {
+    const { code, doc } = await vpJson(place, args)
+    assert.deepEqual([code, doc.error?.code, doc.error?.message], [3, 'gate.failed', words], args.join(' '))
+  }
+})
+
 test('report, status and validate say the same of gates and energy; what was not measured is null', async (t) => {
   const place = await placeWith(t)
   const done = (await vpJson(place, ['do', 'fix add'])).doc.result

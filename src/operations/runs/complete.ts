@@ -10,7 +10,7 @@ import { sha256 } from '../../core/json.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
 import { commitMessage, printDocument, type ArtifactManifest, type Passport } from '../../ledger/passport.ts'
 import { completedKey, countHunks, hunksOf, type FileHunk, type HunkCount } from '../../pas/embedded/autonomy.ts'
-import { openViolations, runTally } from '../../pas/embedded/reducer/gates.ts'
+import { breachError, firstBreach, openViolations, runTally } from '../../pas/embedded/reducer/gates.ts'
 import { groundOf, idleRepair, openRepair } from '../../pas/embedded/reducer/repair.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { Tx } from '../../store/contract.ts'
@@ -184,9 +184,8 @@ function providerOf(run: RunScene): string {
 }
 
 function refuseUnready(state: RunState): void {
-  const first = openViolations(state)[0]
-  if (state.status === 'needs_review' || first)
-    throw new VpError('gate.failed', first ? `${first.kind}, “${first.name}”` : (state.reason ?? 'a gate failed'), {
+  if (state.status === 'needs_review' || openViolations(state).length > 0)
+    throw breachError(firstBreach(state) ?? state.reason ?? 'a gate failed', {
       next: ['vp validate', ...(idleRepair(state) ? [`git merge vp/${state.run_id}, then vp complete --merge`] : [])],
       changed: 'your branch stays as it is',
     })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { activeMs, driversOf } from '../../pas/embedded/drivers.ts'
 import { raiseCommands } from '../../pas/embedded/raise.ts'
 import { energyOf, progress, tokensOf } from '../../pas/embedded/reducer/budget.ts'
-import { runTally } from '../../pas/embedded/reducer/gates.ts'
+import { firstBreach, runTally } from '../../pas/embedded/reducer/gates.ts'
 import { groundOf } from '../../pas/embedded/reducer/repair.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { lineCounts } from '../../workspace/run-repository.ts'
@@ -57,7 +57,7 @@ export async function reportRun(kit: Kit, state: RunState, band: { lo: number; h
     run_id: state.run_id,
     kind: state.kind,
     status: state.status,
-    reason: state.reason,
+    reason: (state.status === 'needs_review' ? firstBreach(state) : null) ?? state.reason,
     tasks_total: total,
     tasks_completed: done,
     tasks_failed: failed,

@@ -1,5 +1,5 @@
 /** `vp validate`: the run's head measured by the project's own commands, and every gate of every task. Violations name the thing first. */
-import { gateTally, kpiViolation, openViolations } from '../../pas/embedded/reducer/gates.ts'
+import { breachWords, gateTally, kpiViolation, openViolations } from '../../pas/embedded/reducer/gates.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
 import type { KpiResult, Violation } from '../../pas/contract/types.ts'
@@ -33,6 +33,8 @@ export interface Validated {
     readonly task: string | null
     readonly kind: string
     readonly name: string
+    /** Kind, value, gate, task: in a line. */
+    readonly words: string
     readonly file: string | null
     readonly line: number | null
     readonly was_in: string | null
@@ -84,7 +86,9 @@ export async function validateRun(
     commit: state.head,
     gates,
     ...tally,
-    violations: await Promise.all(all.map((violation) => named(kit, run, state, violation))),
+    violations: await Promise.all(
+      all.map(async (violation) => ({ ...(await named(kit, run, state, violation)), words: breachWords(state, violation, verdict.kpis) })),
+    ),
     tests_changed: await changedTests(kit, run, state),
     not_measured: [...new Set(['echo', ...gates.filter((gate) => !gate.measured).map((gate) => gate.kpi_name)])],
   }
@@ -104,7 +108,7 @@ function gateOf(kpi: KpiResult, task: string | null): ValidatedGate {
 }
 
 /** Where a vanished test stood, on which branch, and which commit lost it. */
-async function named(kit: Kit, run: RunScene, state: RunState, violation: Violation): Promise<Validated['violations'][number]> {
+async function named(kit: Kit, run: RunScene, state: RunState, violation: Violation): Promise<Omit<Validated['violations'][number], 'words'>> {
   const task = violation.task_id === null ? null : (state.tasks[violation.task_id] ?? null)
   const vanished = violation.kind === 'test deleted' || violation.kind === 'test did not run'
   const words = violation.name.split(' > ').at(-1) ?? violation.name

@@ -1,6 +1,8 @@
 /**
  * KPI gates: names, thresholds, verdicts. Source: contracts/pas.md section 11. Pure.
  */
+import { measured, threshold } from '../../../core/gate-words.ts'
+import { VpError, type ErrorDetails } from '../../../core/errors.ts'
 import type { KpiResult, PasLane, TaskStatus, Threshold, Violation } from '../../contract/types.ts'
 import type { RunState } from './state.ts'
 
@@ -73,6 +75,28 @@ export function kpiViolation(kpi: KpiResult, taskId: Violation['task_id']): Viol
 export function violationWords({ kind, name }: Violation): string {
   if (kind === 'tests not measured') return `gate.unmeasured: ${name}`
   return kind === 'kpi' || kind === 'task failed' ? name : `${kind} “${name}”`
+}
+
+/** The same with value, gate, first failure and task, as far as the run knows them. `whole` are the gates of its head. */
+export function breachWords(state: RunState, violation: Violation, whole: readonly KpiResult[] = state.whole?.kpis ?? []): string {
+  if (violation.kind !== 'kpi') return violationWords(violation)
+  const { name, task_id, actual = null, expected } = violation
+  const task = task_id === null ? undefined : state.tasks[task_id]
+  const first = (task?.kpis ?? whole).find((kpi) => kpi.kpi_name === name)?.first_failure
+  return `${name} ${measured(actual)}, gate is ${threshold(expected)}${first ? `, first “${first}”` : ''} (${task ? `T${task.card.payload.n}` : 'all'})`
+}
+
+/** What keeps a run from being completed, the first of it in words; null where nothing does. */
+export function firstBreach(state: RunState): string | null {
+  const failed = (state.whole?.kpis ?? []).filter((kpi) => kpi.measured && !kpi.pass).map((kpi) => kpiViolation(kpi, null))
+  const [first] = [...openViolations(state), ...(state.whole?.violations ?? []), ...failed]
+  return first ? breachWords(state, first) : null
+}
+
+/** The error of a breach in these words. */
+export function breachError(words: string, details: ErrorDetails): VpError {
+  const unmeasured = /^gate\.unmeasured: (.*)/s.exec(words)?.[1]
+  return unmeasured === undefined ? new VpError('gate.failed', words, details) : new VpError('gate.unmeasured', unmeasured, details)
 }
 
 /** A breach that no value of a KPI shows. */

@@ -3,6 +3,7 @@
  * the model's words are recorded; with `--live` they are the person's own model's.
  */
 import { VpError, asVpError } from '../../../core/errors.ts'
+import { breachError } from '../../../pas/embedded/reducer/gates.ts'
 import type { Caller, Operation } from '../../../operations/operation.ts'
 import { plmsApprove, plmsCreate, plmsEstimate, plmsPlan, plmsSimulate, plmsStart } from '../../../operations/plms.ts'
 import type { Estimated, Simulated } from '../../../operations/projects/estimate.ts'
@@ -133,7 +134,7 @@ async function play(context: CommandContext, demo: Edges, place: DemoPlace, seen
 
   const validated = await call<Validated>(runValidate, { run: started.run_id })
   const [violation] = validated.violations
-  if (violation) throw new VpError('gate.failed', `${violation.kind}, “${violation.name}”`, { next: ['vp validate'] })
+  if (violation) throw breachError(violation.words, { next: ['vp validate'] })
   row('gates', `${validated.held} of ${validated.of}: ${gateWords(validated)}`)
 
   const completed = await call<Completed>(runComplete, { run: started.run_id })

@@ -6,6 +6,7 @@ import type { Completed } from '../../../operations/runs/complete.ts'
 import type { Replayed } from '../../../operations/runs/replay.ts'
 import type { Undone } from '../../../operations/runs/undo.ts'
 import { verifyError, type VerifyResult } from '../../../operations/runs/verify.ts'
+import { breachError } from '../../../pas/embedded/reducer/gates.ts'
 import type { Command, CommandContext, Outcome } from '../command.ts'
 import { foreignNote, noted, projectHere } from './ledger-reader.ts'
 import { COUNT, numberFlag, textFlag } from '../parse.ts'
@@ -61,7 +62,7 @@ export const validateCommand: Command = {
       violations: result.violations.map((violation) => ({ ...violation, n: taskNumber(violation.task) })),
       next: first ? [`vp logs --task ${first.task ?? 'T1'}`, ...(result.undoable ? [`vp undo ${result.run_id}`] : [])] : ['vp complete'],
     }
-    const failed = first ? { exit: 3, error: new VpError('gate.failed', `${first.kind}, “${first.name}”`, { next: view.next }) } : {}
+    const failed = first ? { exit: 3, error: breachError(first.words, { next: view.next }) } : {}
     return { result, receipt: answer.receipt, ...(await whose(context)), ...failed, screen: (look) => validateScreen(view, look) }
   },
 }
