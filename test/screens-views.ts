@@ -327,7 +327,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
     }
   },
   'error-plan-cycle': error('plan.cycle', 'T4 waits for T9, T9 waits for T4', {
-    where: { file: 'docs/PRD.md:61, docs/PRD.md:88' },
+    where: { file: 'docs/PRD.md', line: 61, also: [88] },
     next: ['drop one “after”, plan again'],
   }),
   estimate: (look) =>

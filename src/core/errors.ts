@@ -188,7 +188,8 @@ export function nextSteps(error: VpError): readonly string[] {
 export interface ErrorDetails {
   /** As far as known, why it happened: one sentence. */
   readonly why?: string
-  readonly where?: { readonly file: string; readonly line?: number }
+  /** `also`: more lines of the same file that are in it together. */
+  readonly where?: { readonly file: string; readonly line?: number; readonly also?: readonly number[] }
   /** Commands to copy, the best first. */
   readonly next?: readonly string[]
   /** The rule that refused, as `lane/rule`. */

@@ -57,6 +57,16 @@ test('a number out of its range is refused in the same words everywhere, with th
   }
 })
 
+test('a circle of tasks is shown with each of its lines, by the path as it was typed', async (t) => {
+  const place = makePlace(t, { 'docs/PRD.md': '# Cart\n\n## Tasks\n\n1. A (after: 2)\n2. B (after: 1)\n' })
+  assert.equal((await vp(place, ['new', '--name', 'cart'])).code, 0)
+  const { code, stderr } = await vp(place, ['plan', '--from-prd', 'docs/PRD.md'])
+  assert.deepEqual(
+    [code, stderr.split('\n').slice(0, 2)],
+    [2, ['error  plan.cycle: T1 waits for T2, T2 waits for T1', '       where: docs/PRD.md:5, docs/PRD.md:6']],
+  )
+})
+
 test('in a subfolder a path is of that folder, and one of the root is named from there', async (t) => {
   const place = makePlace(t, FILES)
   const cwd = join(place.repository, 'ünï')

@@ -72,7 +72,7 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
   const place = request.prd ?? firstReadable(tree.files())
   if (place === null && !template)
     throw new VpError('prd.invalid', 'no PRD was named and none lies in docs/PRD.md or PRD.md', { next: ['vp plan --from-prd FILE'] })
-  const file = place ?? '.vp/prd.md'
+  const file = place === null ? '.vp/prd.md' : shownPath(tree.root, place)
   // Without a PRD the answers to a template's questions are the requirements.
   const text = place === null ? `# ${project.name}\n` : readPrd(scene, place)
   const read = tasksFromPrd(text, file)
@@ -155,15 +155,22 @@ function firstReadable(files: Workspace): string | null {
   return USUAL_PLACES.find((name) => files.exists(name)) ?? null
 }
 
+/** From the repository's root where it lies there, else whole. */
+function shownPath(root: string, file: string): string {
+  const path = isAbsolute(file) ? file : join(root, file)
+  const inside = relative(root, path)
+  return inside !== '' && !inside.startsWith('..') && !isAbsolute(inside) ? inside : path
+}
+
 /**
  * What lies in the repository is read as everything there is: no link leads out. A file elsewhere is one that a person
  * at a terminal named. Never more than a byte over what is allowed.
  */
 function readPrd({ tree, caller }: Scene, file: string): string {
   const path = isAbsolute(file) ? file : join(tree.root, file)
+  const shown = shownPath(tree.root, file)
   const inside = relative(tree.root, path)
-  const isInside = inside !== '' && !inside.startsWith('..') && !isAbsolute(inside)
-  const shown = isInside ? inside : path
+  const isInside = shown === inside
   try {
     if (isInside) return readPrdBytes(tree.files().read(inside, { maxBytes: MAX_PRD_BYTES }).bytes, shown)
     if (caller.surface !== 'cli') throw new VpError('path.denied', `${shown} lies outside the repository`, { rule: 'workspace-only' })
@@ -205,9 +212,7 @@ function checkWithPlace(tasks: readonly PlanTask[], file: string): void {
     checkPlan(tasks)
   } catch (error) {
     if (!isVpError(error) || !error.details.where) throw error
-    const lines = error.details.data?.['lines']
-    const why = Array.isArray(lines) && lines.length > 1 ? { why: `lines ${lines.join(', ')}` } : {}
-    throw new VpError(error.code, error.message, { ...error.details, ...why, where: { ...error.details.where, file } })
+    throw new VpError(error.code, error.message, { ...error.details, where: { ...error.details.where, file } })
   }
 }
 

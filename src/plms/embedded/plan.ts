@@ -8,6 +8,9 @@ import { COMPLEXITIES, type Complexity } from '../../pas/contract/types.ts'
 import type { PlanTask } from '../contract/types.ts'
 import { inferComplexity, inferLane, laneByName } from './lanes.ts'
 
+/** Of a long circle, so many lines are shown. */
+const MAX_PLACES = 8
+
 /** Throws `plan.none`, `plan.invalid`, `plan.cycle`, naming the tasks and where the PRD says so. */
 export function checkPlan(tasks: readonly PlanTask[]): void {
   if (tasks.length === 0) throw new VpError('plan.none', 'the plan has no tasks', { next: ['vp plan --from-prd docs/PRD.md'] })
@@ -23,7 +26,7 @@ export function checkPlan(tasks: readonly PlanTask[]): void {
   if (cycle.length > 0) {
     const lines = cycle.flatMap((task) => (task.line === null ? [] : [task.line]))
     throw new VpError('plan.cycle', cycle.map((task, index) => `T${task.n} waits for T${(cycle[(index + 1) % cycle.length] ?? task).n}`).join(', '), {
-      ...(lines[0] === undefined ? {} : { where: { file: 'PRD', line: lines[0] } }),
+      ...(lines[0] === undefined ? {} : { where: { file: 'PRD', line: lines[0], also: lines.slice(1, MAX_PLACES) } }),
       next: ['drop one “after”, plan again'],
       data: { tasks: cycle.map((task) => task.n), lines },
     })

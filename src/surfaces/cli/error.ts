@@ -16,7 +16,7 @@ export interface ErrorJson {
   readonly message: string
   readonly retryable: boolean
   readonly why?: string
-  readonly where?: { readonly file: string; readonly line?: number }
+  readonly where?: { readonly file: string; readonly line?: number; readonly also?: readonly number[] }
   /** Commands as argument lists, the best first. */
   readonly next: readonly (readonly string[])[]
   /** The best of what is no command, in words. */
@@ -73,8 +73,8 @@ function marked(label: string, text: string): string {
   return (label === '' ? hang('', 7) : hang(`       ${label}`, 14)) + text
 }
 
-function place(where: { readonly file: string; readonly line?: number }): string {
-  return where.line === undefined ? where.file : `${where.file}:${where.line}`
+function place({ file, line, also = [] }: NonNullable<ErrorJson['where']>): string {
+  return line === undefined ? file : [line, ...also].map((one) => `${file}:${one}`).join(', ')
 }
 
 function stackLines(error: VpError): string[] {
