@@ -153,3 +153,8 @@ test('a small change shows its tests and edits, and nothing of what only looked'
   assert.equal(toldEvent({ kind: 'told', name: 'edit', args: {}, text: 'Nothing to do: the file already reads so.' }, ''), null)
   assert.equal(toldEvent({ kind: 'told', name: 'read', args: {}, text: 'x' }, ''), null)
 })
+
+test('what has lasted less than a second is not called a second', () => {
+  const lines = liveFrame({ ...VIEW, elapsed_ms: 300, rows: [row(3, 'Impl', 'runs', 'open its tree', '', 0, 0.3)], queue: [] }, LOOK, 22)
+  assert.deepEqual([lines[0]?.includes(' <1s · bwrap'), lines.at(-1)?.endsWith(' <1s')], [true, true], lines.join('\n'))
+})

@@ -261,7 +261,13 @@ function emit(host: CliProcess, looks: Looks, name: string, outcome: Outcome, js
 
 function emitError(host: CliProcess, looks: Looks, name: string, error: VpError, json: boolean): number {
   const exit = CODES[error.code].exit
-  if (json) host.print(1, envelopeLine(failureEnvelope(`vp ${name}`.trim(), error)))
-  else host.print(2, paint(errorScreen(error, { debug: host.argv.includes('--debug') }), looks).stderr)
+  const words = () => host.print(2, paint(errorScreen(error, { debug: host.argv.includes('--debug') }), looks).stderr)
+  if (!json) words()
+  else
+    try {
+      host.print(1, envelopeLine(failureEnvelope(`vp ${name}`.trim(), error)))
+    } catch {
+      words() // where stdout takes nothing, stderr is the only place left
+    }
   return exit
 }

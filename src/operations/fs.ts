@@ -118,7 +118,9 @@ export const fsPatch = operation({
     const parsed = parsePatch(params.unified_diff)
     if (!parsed.ok) {
       const unsupported = ['binary', 'symlink', 'gitlink', 'mode', 'copy'].includes(parsed.reason)
-      throw new VpError(unsupported ? 'patch.unsupported' : 'patch.parse', explainParse(parsed), {
+      // A person has the form of a diff as the next step.
+      const words = scene.caller.surface === 'agent' ? explainParse(parsed) : `patch line ${parsed.line}: ${parsed.message}`
+      throw new VpError(unsupported ? 'patch.unsupported' : 'patch.parse', words, {
         data: { line: parsed.line },
       })
     }

@@ -1,5 +1,6 @@
 /** plms.*: the project's way from an idea to a run, as operations. */
 import * as z from 'zod/mini'
+import { taskCount } from '../core/run-words.ts'
 import { RUN_KINDS } from '../pas/contract/types.ts'
 import { operation, type Scene } from './operation.ts'
 import { approvePlan, type ApprovalRequest, type Approved } from './projects/approve.ts'
@@ -43,7 +44,7 @@ export const plmsPlan = operation<{ prd?: string | undefined; answers?: Record<s
       ...(scene.caller.dialogue ? { ask: scene.caller.dialogue.answer } : {}),
     })
   },
-  say: (_params, planned) => `plan v${planned.plan_version}, ${planned.shape.tasks} tasks`,
+  say: (_params, planned) => `plan v${planned.plan_version}, ${taskCount(planned.shape.tasks)}`,
 })
 
 export const plmsEstimate = operation<Record<string, never>, Estimated>({
@@ -64,7 +65,7 @@ export const plmsSimulate = operation<{ rehearsal_pct: number }, Simulated>({
   result: () => results().simulated as never,
   params: () => z.strictObject({ rehearsal_pct: z.number().check(z.gte(0.001), z.lte(0.2)) }),
   handler: (params, scene) => simulateProject(scene, project(scene), params.rehearsal_pct),
-  say: (_params, simulated) => `${simulated.sampling_metrics.n_sample} of ${simulated.sampling_metrics.n_total} tasks`,
+  say: (_params, simulated) => `${simulated.sampling_metrics.n_sample} of ${taskCount(simulated.sampling_metrics.n_total)}`,
 })
 
 export const plmsApprove = operation<Omit<ApprovalRequest, 'confirm'>, Approved>({

@@ -70,6 +70,17 @@ test('vp resume of a run that is done tells its report again, after vp do and af
   assert.equal(server.requests.length, asked)
 })
 
+test('vp start --detach says that the run goes on, and it does', async (t) => {
+  const server = await startScriptedServer((request) => GOOD[turnOf(request).turn - 1] ?? SUBMIT)
+  t.after(() => void server.close())
+  const place = await approvedProject(t, { ...FILES, 'PRD.md': '# Cart\n\n## Tasks\n\n1. Mend add (lane: Code-Impl)\n' }, server)
+  const started = await vp(place, ['start', '--detach'])
+  assert.deepEqual([started.code, started.stderr], [0, ''])
+  assert.match(started.stdout, /^run [0-9a-f]{4} goes on without this terminal\n$/)
+  assert.match((await vp(place, ['status', '--follow'])).stdout, /completed/)
+  assert.match((await vp(place, ['logs'])).stdout, / start +1 task, plan v1 /)
+})
+
 test('a deleted test is named by its kind, and is no gate that holds; every screen counts alike', async (t) => {
   const without = "import { test } from 'node:test'\ntest('keeps', () => {})\n"
   const place = await placeWith(t, [call('write', { path: 'add.test.js', content: without }), SUBMIT])

@@ -1,10 +1,11 @@
 /** Words of the command line: what `--` guards, what is one too many, and hints that can be typed. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
-import { git, makePlace, vp, vpJson } from '../e2e/kit.ts'
+import { git, makePlace, VP, vp, vpJson } from '../e2e/kit.ts'
 
 const FILES = { 'src/-dash': 'a dash\n', '-dash': 'a --foo dash\n', 'ünï/a b.txt': 'words --foo\n' }
 
@@ -130,6 +131,30 @@ test('the way out of a refusal is one for the call at hand', async (t) => {
   writeFileSync(config, '{')
   const broken = (await vpJson(place, ['doctor'], { env: { VP_CONFIG: config } })).doc
   assert.match(JSON.stringify(broken), /correct that file, or move it away/)
+})
+
+test('what is read and written by hand is named for what it is', async (t) => {
+  const place = makePlace(t, FILES)
+  const errorOf = async (...args: string[]) => {
+    const { code, doc } = await vpJson(place, args)
+    return [code, doc.error?.code, doc.error?.message]
+  }
+  assert.deepEqual(await errorOf('fs', 'read', ''), [2, 'usage.flag', 'vp fs read takes a path'])
+  assert.deepEqual(await errorOf('fs', 'read', 'src'), [2, 'usage.params', 'src is a directory'])
+  assert.deepEqual(await errorOf('fs', 'read', '.'), [2, 'usage.params', '. is a directory'])
+  writeFileSync(join(place.repository, 'package.diff'), 'no diff\n')
+  const [code, , message] = await errorOf('fs', 'patch', join(place.repository, 'package.diff'))
+  assert.deepEqual([code, message?.toString().includes('Send')], [2, false])
+})
+
+test('a stdout that is full is no disk of the ledger', { skip: existsSync('/dev/full') ? false : 'there is no /dev/full here' }, (t) => {
+  const place = makePlace(t, FILES)
+  for (const args of [['doctor'], ['doctor', '--json']]) {
+    const full = openSync('/dev/full', 'w')
+    const { status, stderr } = spawnSync(VP, args, { cwd: place.repository, env: place.env, stdio: ['ignore', full, 'pipe'], encoding: 'utf8' })
+    closeSync(full)
+    assert.deepEqual([status, stderr.split('\n')[0]], [1, 'error  internal: stdout cannot be written: ENOSPC'], args.join(' '))
+  }
 })
 
 test('what an error or a help names is in the package', () => {

@@ -7,6 +7,7 @@ import { release } from 'node:os'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import type { Json } from '../../core/json.ts'
+import { taskCount } from '../../core/run-words.ts'
 import { runId as mintRunId, taskId as mintTaskId, type RunId, type TaskId } from '../../core/ids.ts'
 import { isoUtc } from '../../core/ports.ts'
 import { sealChain } from '../../ledger/checkpoints.ts'
@@ -141,7 +142,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
         surface: 'cli',
         run_id: runId,
         outcome: 'ok',
-        summary: `${cards.length} tasks, plan v${request.plan.version}`,
+        summary: `${taskCount(cards.length)}, plan v${request.plan.version}`,
         sandbox: sandbox.backend.name,
       })
       await sealChain(tx, kit.clock, kit.key(), runId)

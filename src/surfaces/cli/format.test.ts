@@ -23,6 +23,7 @@ const rows: [got: string, want: string][] = [
   [f.tokenBand(96_000, 184_400), '96–184k'],
   [f.tokenBand(9_000, 21_000), '9–21k'],
   [f.tokenBand(400, 8_400), '0.4–8.4k'],
+  [f.tokenBand(0, 5_000), '0–5.0k'],
   [f.tokenBand(400, 12_000), '0.4–12k'],
   [f.tokenBand(200, 900), '200–900'],
   [f.usdBand(1.8, 3.1), '$1.80–3.10'],

@@ -64,7 +64,8 @@ export function tokenBand(low: number, high: number): string {
   const fine = factor !== 1 && high / factor < 9.95
   const end = (count: number) => {
     const value = count / factor
-    return fine || (value > 0 && value < 0.95) ? value.toFixed(1) : String(Math.round(value))
+    const shown = fine || (value > 0 && value < 0.95) ? value.toFixed(1) : String(Math.round(value))
+    return Number(shown) === 0 ? '0' : shown
   }
   return range(end(low), end(high)) + suffix
 }

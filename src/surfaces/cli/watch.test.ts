@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { lookFrom } from './style.ts'
-import { watchRun } from './watch.ts'
+import { feedbackLines, watchRun } from './watch.ts'
 
 /** Event lines of a piped watcher that saw one task in these states, `[status, attempt, reason]`, one after the other. */
 function toldOf(seen: readonly (readonly [status: string, attempt: number, reason: string | null])[]): string[] {
@@ -68,3 +68,13 @@ const cases: [title: string, seen: Parameters<typeof toldOf>[0], want: string[]]
   ],
 ]
 for (const [title, seen, want] of cases) test(title, () => assert.deepEqual(toldOf(seen), want))
+
+test('a reason is not said twice, what it leaves out is', () => {
+  const reason = 'the model called no tool three times in a row'
+  assert.deepEqual(feedbackLines({ reason, feedback: `It ended without submit: ${reason}.` }), [])
+  assert.deepEqual(feedbackLines({ reason, feedback: null }), [])
+  assert.deepEqual(feedbackLines({ reason: 'test deleted: a', feedback: '- test deleted: a (a.test.js:1)\n1 failed\n' }), [
+    '- test deleted: a (a.test.js:1)',
+    '1 failed',
+  ])
+})

@@ -216,10 +216,16 @@ function asStep(event: EventView): EventView {
 
 const DETAIL_LINES = 20
 
+/** The last lines of what is told the next attempt; a single one that only says the reason again is no detail of it. */
+export function feedbackLines({ feedback, reason }: Pick<TaskState, 'feedback' | 'reason'>): string[] {
+  const lines = (feedback ?? '').split('\n').filter(Boolean)
+  return lines.length === 1 && reason !== null && lines[0]?.includes(reason) ? [] : lines.slice(-DETAIL_LINES)
+}
+
 function eventOf(t: number, state: RunState, task: TaskState, detailed: boolean): EventView | null {
   const base = { t, run: shortOf(state), task: task.card.payload.n }
   const cost = state.price_unknown ? null : task.micro_usd / 1e6
-  const detail = detailed ? (task.feedback ?? '').split('\n').filter(Boolean).slice(-DETAIL_LINES) : []
+  const detail = detailed ? feedbackLines(task) : []
   switch (task.status) {
     case 'succeeded':
       return doneEvent(base, task, cost)

@@ -1,5 +1,5 @@
 /** `vp fs read|patch`, `search`, `run test|exec`, `policy explain`: single operations by hand. */
-import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { isVpError, VpError } from '../../../core/errors.ts'
 import { shortReceipt } from '../../../core/ids.ts'
@@ -27,8 +27,10 @@ export const fsReadCommand: Command = {
   json: 'content, sha, encoding, line_ends, truncated',
   async run(context) {
     const path = context.positionals[0]
-    if (path === undefined) throw new VpError('usage.flag', 'vp fs read takes a path', { next: ['vp fs read README.md'] })
+    if (path === undefined || path === '') throw new VpError('usage.flag', 'vp fs read takes a path', { next: ['vp fs read README.md'] })
     const named = fromRoot(context, path)
+    if (lstatSync(join(context.checkout().root, named), { throwIfNoEntry: false })?.isDirectory())
+      throw new VpError('usage.params', `${path} is a directory`, { next: [`git ls-files ${shellWord(path)}`] })
     const answer = await context.call(fsRead, { path: named }).catch((error: unknown) => {
       throw misplaced(context, path, error)
     })

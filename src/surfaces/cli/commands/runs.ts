@@ -37,7 +37,11 @@ export const startCommand: Command = {
     try {
       const answer = await context.call(plmsStart, { run_kind: kind, detach }, { ...(key ? { idempotencyKey: key } : {}), live: watch.live })
       const result = answer.result as Started
-      if (detach) background(context, result.run_id)
+      if (detach) {
+        background(context, result.run_id)
+        const done = `run ${result.run_id.split('-').at(-1)} goes on without this terminal`
+        return { result, receipt: answer.receipt, screen: (look) => doneScreen({ done, next: ['vp status --follow', 'vp pause'] }, look) }
+      }
       return reportOutcome(result, answer.receipt)
     } finally {
       watch.end()

@@ -75,7 +75,7 @@ function headLine(view: LiveView, look: Look, width: number): string {
 
 /** The clock moves once a second, not at every frame. */
 function wholeSeconds(ms: number): string {
-  return duration(Math.max(1000, Math.floor(ms / 1000) * 1000))
+  return ms < 1000 ? '<1s' : duration(Math.floor(ms / 1000) * 1000)
 }
 
 function countsLine(view: LiveView): string {
