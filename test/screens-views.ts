@@ -1019,6 +1019,22 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
       },
       look,
     ),
+  'model-list-untested': (look) =>
+    modelListScreen(
+      {
+        tiers: [
+          {
+            name: 'Local-Small',
+            models: [
+              { model: 'ollama:qwen2.5-coder:7b', price: null, window_tokens: 32_768, tests: { passed: 3, of: 4 }, p50_ms: 2000 },
+              { model: 'ollama:phi4:14b', price: null, window_tokens: null, tests: null, p50_ms: 420 },
+              { model: 'ollama:OTHER', price: null, window_tokens: null, tests: null },
+            ],
+          },
+        ],
+      },
+      look,
+    ),
   'model-pull': (look) =>
     modelPullScreen(
       {

@@ -37,7 +37,8 @@ export async function runCli(host: CliProcess): Promise<number> {
   const words = splitCommand(host.argv, COMMANDS)
   const json = host.argv.includes('--json')
   const looks = lookFrom(host.env, { stdout: host.facts(1), stderr: host.facts(2) }, { json, ...(host.argv.includes('--plain') ? { plain: true } : {}) })
-  let name = words.name
+  // `vp --serve HOST:PORT` is `vp serve`.
+  let name = /^--serve(=|$)/.test(host.argv[0] ?? '') ? 'serve' : words.name
   try {
     const help = helpAsked(host.argv, words.name)
     if (help) name = 'help'

@@ -64,8 +64,9 @@ const ALIASES: Readonly<Record<string, ProviderName>> = {
   bedrock: 'bedrock',
   vertex: 'vertex',
   azure: 'azure',
-  mock: 'openai_compatible',
 }
+/** A policy may name a server that stands in for a model: with its endpoint, or it is refused. */
+const OF_POLICIES: Readonly<Record<string, ProviderName>> = { ...ALIASES, mock: 'openai_compatible' }
 
 const IN_PROCESS: Endpoint = { host: 'this process', loopback: true }
 
@@ -127,7 +128,7 @@ function specFromSetting(setting: string, env: Environment): ModelSpec {
 
 /** Where a model of a policy is reached, and with which key of the environment. Throws `usage.flag` on an endpoint that is no URL. */
 export function specOf(named: NamedModel, tier: string, env: Environment, source: string): ModelSpec {
-  const alias = ALIASES[named.provider]
+  const alias = OF_POLICIES[named.provider]
   if (!alias) throw new VpError('usage.flag', `vp cannot open ${named.provider} yet`, { next: ['vp model list'] })
   const provider = alias === 'llama_cpp' && named.endpoint !== undefined ? 'openai_compatible' : alias
   if (provider === 'llama_cpp') return { ...inProcess(named.model, source), tier }

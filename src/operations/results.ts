@@ -34,6 +34,7 @@ export const results = once(() => {
 
   const planned = z.object({
     prd_path: z.string(),
+    prd_version: count,
     plan_version: count,
     template_used: text,
     questions: z.array(z.object({ id: z.string(), text: z.string(), default: z.string(), source: z.string(), answer: text })),

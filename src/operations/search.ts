@@ -64,6 +64,9 @@ export const searchCode = showing({
       ...(params.regex ? [] : ['--fixed-strings']),
       ...(params.case === false ? ['--ignore-case'] : []),
       ...(params.glob ? ['--glob', params.glob] : []),
+      // What vp wrote about its runs is no source; after the caller's, so that it stands.
+      '--glob',
+      '!/.vp/runs',
       '--regexp',
       params.query,
       '--',

@@ -147,6 +147,51 @@ test('what is read and written by hand is named for what it is', async (t) => {
   assert.deepEqual([code, message?.toString().includes('Send')], [2, false])
 })
 
+test('what is not built yet is said to be, and is no word that was mistyped', async (t) => {
+  const place = makePlace(t, FILES)
+  for (const args of [['--serve', '127.0.0.1:0'], ['--serve=127.0.0.1:0'], ['serve', '--plms', '1'], ['mcp'], ['completion', 'bash']]) {
+    const { code, doc } = await vpJson(place, args)
+    assert.deepEqual([code, doc.error?.code], [2, 'usage.unknown_command'], args.join(' '))
+    assert.match(doc.error?.message ?? '', /^vp (serve|mcp|completion) is not built yet$/)
+  }
+})
+
+test('every variable that a person may set is in vp help env', async (t) => {
+  const { stdout } = await vp(makePlace(t, FILES), ['help', 'env'])
+  for (const name of ['VP_SANDBOX', 'VP_DEMO_DIR', 'VP_STATE_DIR', 'VP_MODEL']) assert.match(stdout, new RegExp(`^${name} `, 'm'))
+})
+
+test('a model that stands in for one is no provider of a person’s', async (t) => {
+  const place = makePlace(t, FILES)
+  const { code, doc } = await vpJson(place, ['do', 'x', '--test', 'true'], { env: { VP_MODEL: 'mock:x', VP_MODEL_BASE_URL: 'http://127.0.0.1:1/v1' } })
+  assert.deepEqual([code, doc.error?.code, JSON.stringify(doc.error).includes('mock,')], [2, 'usage.flag', false])
+})
+
+test('other requirements are another version of them, the same again are not', async (t) => {
+  const place = makePlace(t, { 'a.md': '# A\n\n## Tasks\n\n1. A\n', 'b.md': '# B\n\n## Tasks\n\n1. B\n' })
+  assert.equal((await vp(place, ['new', '--name', 'x'])).code, 0)
+  const versions = []
+  for (const file of ['a.md', 'a.md', 'b.md', 'a.md']) versions.push(/^PRD v(\d)/.exec((await vp(place, ['plan', '--from-prd', file])).stdout)?.[1])
+  assert.deepEqual(versions, ['1', '1', '2', '1'])
+})
+
+test('what vp wrote about its runs is not found by a search, with any glob', async (t) => {
+  const place = makePlace(t, { ...FILES, '.vp/runs/r-1/replay_passport.json': '{"needle":1}\n', '.vp/prd.md': 'a needle\n', 'a.json': '{"needle":2}\n' })
+  for (const [args, found] of [
+    [
+      ['search', 'needle'],
+      ['.vp/prd.md', 'a.json'],
+    ],
+    [['search', 'needle', '--glob', '**/*.json'], ['a.json']],
+  ] as const) {
+    const { doc } = await vpJson(place, args)
+    assert.deepEqual(
+      ((doc.result?.['matches'] ?? []) as unknown as { file: string }[]).map(({ file }) => file),
+      found,
+    )
+  }
+})
+
 test('a stdout that is full is no disk of the ledger', { skip: existsSync('/dev/full') ? false : 'there is no /dev/full here' }, (t) => {
   const place = makePlace(t, FILES)
   for (const args of [['doctor'], ['doctor', '--json']]) {

@@ -17,7 +17,7 @@ import { openHumanRepository, requireBase } from '../../workspace/human-reposito
 import type { Workspace } from '../../workspace/files.ts'
 import type { Scene } from '../operation.ts'
 import { openPlanner } from './planner.ts'
-import { savePlan } from './plans.ts'
+import { prdVersion, savePlan } from './plans.ts'
 import { writeOwnFile } from './own-files.ts'
 import { USUAL_PLACES } from './prd-place.ts'
 import { requireProject, saveProject } from './project.ts'
@@ -34,6 +34,8 @@ export interface PlanRequest {
 
 export interface Planned {
   readonly prd_path: string
+  /** Of the different requirements that were planned here; an answer makes them others. */
+  readonly prd_version: number
   readonly plan_version: number
   readonly questions: readonly Question[]
   readonly tasks: readonly PlannedTask[]
@@ -98,7 +100,7 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
   }
   checkWithPlace(tasks, file)
   const prd = withAnswers(text, questions)
-  const plan = await kit.store.transaction(
+  const saved = await kit.store.transaction(
     async (tx) => {
       const stored = await savePlan(tx, project.project_id, { prd_sha: sha256(prd), tasks: redactTexts(tasks, kit.redactText) }, kit.clock.now())
       const record = await requireProject(tx, project.project_id)
@@ -117,14 +119,15 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
               rehearsed: null,
             },
       )
-      return stored
+      return { stored, prdVersion: await prdVersion(tx, project.project_id, sha256(prd)) }
     },
     { durable: true },
   )
   writeOwnFile(tree.root, '.vp/prd.md', prd)
   return {
     prd_path: '.vp/prd.md',
-    plan_version: plan.version,
+    prd_version: saved.prdVersion,
+    plan_version: saved.stored.version,
     questions,
     tasks: tasks.map(plannedTask),
     shape: planShape(tasks),

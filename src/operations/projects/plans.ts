@@ -29,6 +29,15 @@ export async function loadPlan(tx: Tx, projectId: number, version?: number): Pro
   return row ? { ...(JSON.parse(row.body) as Plan), sha: row.sha } : null
 }
 
+/** Which of the project's different requirements these are, in the order in which they were planned first: from 1. */
+export async function prdVersion(tx: Tx, projectId: number, prdSha: string): Promise<number> {
+  const rows = await tx.all<{ sha: string }>(
+    "SELECT json_extract(body, '$.prd_sha') AS sha FROM plans WHERE project_id = ? GROUP BY sha ORDER BY MIN(version)",
+    projectId,
+  )
+  return rows.findIndex((row) => row.sha === prdSha) + 1
+}
+
 /** The same tasks again are the same version: a plan is new when it differs. */
 export async function savePlan(tx: Tx, projectId: number, plan: Omit<Plan, 'version'>, now: number): Promise<StoredPlan> {
   const last = await loadPlan(tx, projectId)

@@ -97,6 +97,8 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['VP_STATE_DIR', 'where the ledger and the runs lie'],
   ['VP_CONFIG', 'the user configuration'],
   ['VP_TOKEN', 'the token whose rights vp rpc has, and no others'],
+  ['VP_SANDBOX', 'bwrap, box, landlock or seatbelt, and no other'],
+  ['VP_DEMO_DIR', 'where vp demo plays, and what it leaves there'],
   ['VP_PLAIN', 'plain output, as --plain; ACCESSIBLE does the same, 0 is off'],
   ['VP_ASCII', '1 forces ASCII signs, 0 forbids them'],
   ['NO_COLOR', 'no colour'],

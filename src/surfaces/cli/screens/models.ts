@@ -47,8 +47,10 @@ export const modelListScreen = renderer<ModelListView>((view, look) => {
 })
 
 function modelCells(model: ModelView): string[] {
-  const tests = model.tests === null ? 'not measured' : `${model.tests.passed} of ${model.tests.of}`
   const p50 = model.p50_ms === undefined || model.p50_ms === null ? '' : duration(model.p50_ms)
+  // The words would run into the next column, which has a value here.
+  const none = p50 === '' ? 'not measured' : '-'
+  const tests = model.tests === null ? none : `${model.tests.passed} of ${model.tests.of}`
   return [model.model, priceText(model.price), model.window_tokens === null ? 'unknown' : grouped(model.window_tokens), tests, p50]
 }
 

@@ -75,7 +75,7 @@ export interface PlanTaskView {
 
 export interface PlanView {
   readonly prd_path: string | null
-  readonly prd_version?: number
+  readonly prd_version: number
   readonly plan_version: number
   readonly questions: readonly QuestionView[]
   readonly tasks: readonly PlanTaskView[]
@@ -94,7 +94,7 @@ export const planScreen = renderer<PlanView>((view, look) => ({
 function prdLine(view: PlanView): string {
   const answered = view.questions.length > 0
   const defaults = view.questions.length > 0 && view.questions.every((question) => question.answer === null)
-  const where = view.prd_path === null ? 'no PRD' : `PRD v${view.prd_version ?? 1} in ${view.prd_path}`
+  const where = view.prd_path === null ? 'no PRD' : `PRD v${view.prd_version} in ${view.prd_path}`
   return dots(
     `${where}${answered ? (defaults ? ', defaults taken' : ', your answers quoted') : ''}`,
     view.use ? `${tokens(view.use.tokens)} tokens, ${usd(view.use.cost_usd)}` : 'no model was asked',
