@@ -127,12 +127,12 @@ test('what was judged is what runs: a word is no template', async (t) => {
   assert.deepEqual(JSON.parse(String(output)), words)
 })
 
-const GIT: [argv: string[], caller: Caller, code: string, rule: string, next: string | undefined][] = [
+const GIT: [argv: string[], caller: Caller, code: string, rule: string, next: string][] = [
   [['git', 'add', 'a.txt'], HUMAN, 'policy.denied', 'global/git-data', 'vp git commit'],
   [['git', 'commit', '-m', 'x'], HUMAN, 'policy.denied', 'global/git-data', 'vp git commit'],
   [['git', 'push', 'origin', 'main'], HUMAN, 'policy.denied', 'global/git-push', 'vp git push'],
   [['git', 'push'], { ...HUMAN, scopes: new Set(['run.exec']) }, 'policy.scope', 'scope/git.push', 'vp git push'],
-  [['git', 'push', '--force'], { ...HUMAN, scopes: new Set(['run.exec']) }, 'policy.denied', 'global/git-force', undefined],
+  [['git', 'push', '--force'], { ...HUMAN, scopes: new Set(['run.exec']) }, 'policy.denied', 'global/git-force', 'vp policy explain -- git push --force'],
 ]
 test('git that a command cannot do is refused with the way to do it, and nobody is asked', async (t) => {
   const real = openRealKit(t, FILES)
