@@ -2,7 +2,7 @@
  * The kit of one process: every effect, built once. The only place where clock, chance and the machine come in.
  */
 import { randomFillSync } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { loadConfig } from '../config/config.ts'
@@ -13,7 +13,7 @@ import { createMasking } from '../operations/masking.ts'
 import { openPowerMeter, type PowerMeter } from '../operations/power-meter.ts'
 import { environmentSecrets } from '../policy/dotenv.ts'
 import { parseLaneYaml } from '../policy/lane-file.ts'
-import { isLaneName, narrow, slugOf, type Lane } from '../policy/lane.ts'
+import { isLaneName, laneFileAmong, narrow, type Lane, type LaneName } from '../policy/lane.ts'
 import { denyPath, isWithin } from '../policy/paths.ts'
 import { SHIPPED_LANES } from '../policy/shipped-lanes.ts'
 import { selectBackend } from '../sandbox/select.ts'
@@ -118,15 +118,17 @@ function laneOf(name: string, root: string, own: string): Lane {
     throw new VpError('plan.unknown_lane', `there is no lane ${JSON.stringify(name.slice(0, 40))}`, {
       next: Object.keys(SHIPPED_LANES).slice(0, 3),
     })
-  const file = `${slugOf(name)}.yaml`
-  const user = readLane(name, join(own, file), join(own, file)) ?? SHIPPED_LANES[name]
-  const repository = root === '' ? null : readLane(name, join(root, '.vp', 'lanes', file), `.vp/lanes/${file}`)
+  const user = readLane(name, own, own) ?? SHIPPED_LANES[name]
+  const repository = root === '' ? null : readLane(name, join(root, '.vp', 'lanes'), '.vp/lanes')
   return repository === null ? user : narrow(user, repository)
 }
 
-function readLane(name: string, file: string, shown: string): Lane | null {
-  if (!existsSync(file)) return null
-  const lane = parseLaneYaml(readFileSync(file, 'utf8'), shown)
+function readLane(name: LaneName, directory: string, shownAs: string): Lane | null {
+  if (!existsSync(directory)) return null
+  const file = laneFileAmong(readdirSync(directory), name, (one) => join(shownAs, one))
+  if (file === null) return null
+  const shown = join(shownAs, file)
+  const lane = parseLaneYaml(readFileSync(join(directory, file), 'utf8'), shown)
   if (lane.name !== name)
     throw new VpError('policy.invalid', `${shown}:1: this file is for the lane ${name}, and it says ${lane.name}`, { where: { file: shown, line: 1 } })
   return lane

@@ -48,7 +48,7 @@ const broken: [title: string, name: string, text: string, error: RegExp, line: n
   ['an unknown member', REPOSITORY, 'lane: Code-Impl\ncommands: {}\nshell: true\n', /^shell: no such field$/, 3],
   ['a rule for any program', USER, "lane: Code-Impl\ncommands:\n  allow:\n    - ['*', '*']\n", /bare name of a program/, 4],
   ['a lane that nobody has', 'repository/.vp/lanes/mine.yaml', 'lane: Mine\ncommands: {}\n', /no lane Mine/, 1],
-  ['a lane in the file of another', 'repository/.vp/lanes/narrative.yaml', LANE, /looked for in code-impl\.yaml only/, 1],
+  ['a lane in the file of another', 'repository/.vp/lanes/narrative.yaml', LANE, /looked for in code-impl\.yaml$/, 1],
   ['no YAML', REPOSITORY, 'lane: [\n', /./, 2],
   ['the configuration', 'user/config.json', '{"sandbox":"none"}', /sandbox/, undefined],
 ]

@@ -3,12 +3,12 @@
  * repository's lanes. A broken one is a line of the answer, not an error, so that all of them are told at once.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, isAbsolute, join, relative } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative } from 'node:path'
 import { loadConfig } from '../config/config.ts'
 import type { Environment, Paths } from '../config/paths.ts'
 import { asVpError } from '../core/errors.ts'
 import { parseLaneYaml } from '../policy/lane-file.ts'
-import { isLaneName, LANE_NAMES, slugOf, type Lane, type LaneName } from '../policy/lane.ts'
+import { isLaneName, laneFileAmong, LANE_NAMES, slugOf, type Lane, type LaneName } from '../policy/lane.ts'
 import { SHIPPED_LANES } from '../policy/shipped-lanes.ts'
 import { widenings } from '../policy/widening.ts'
 
@@ -56,9 +56,9 @@ function checkLane({ paths, root }: PolicyPlace, file: string): CheckedFile {
 
 /** A user's lane that is broken itself is told on its own line; the shipped one stands in for it here. */
 function userLane(directory: string, name: LaneName): Lane {
-  const file = join(directory, `${slugOf(name)}.yaml`)
   try {
-    return existsSync(file) ? parseLaneYaml(readFileSync(file, 'utf8'), file) : SHIPPED_LANES[name]
+    const file = existsSync(directory) ? laneFileAmong(readdirSync(directory), name, (one) => one) : null
+    return file === null ? SHIPPED_LANES[name] : parseLaneYaml(readFileSync(join(directory, file), 'utf8'), file)
   } catch {
     return SHIPPED_LANES[name]
   }
@@ -66,8 +66,12 @@ function userLane(directory: string, name: LaneName): Lane {
 
 function misplacement(file: string, lane: Lane): string | null {
   if (!isLaneName(lane.name)) return `there is no lane ${lane.name}; the lanes are ${LANE_NAMES.join(', ')}`
-  const want = `${slugOf(lane.name)}.yaml`
-  return basename(file) === want ? null : `the lane ${lane.name} is looked for in ${want} only`
+  try {
+    const among = existsSync(dirname(file)) ? readdirSync(dirname(file)) : [basename(file)]
+    return laneFileAmong(among, lane.name, (one) => one) === basename(file) ? null : `the lane ${lane.name} is looked for in ${slugOf(lane.name)}.yaml`
+  } catch (thrown) {
+    return asVpError(thrown).message.replace(/^[^:]*:1: /, '')
+  }
 }
 
 function checkConfiguration({ paths, env }: PolicyPlace): CheckedFile {

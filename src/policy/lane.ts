@@ -1,6 +1,7 @@
 /**
  * What a lane is, and how a repository's lane narrows the user's. Values only; reading files is `lane-file.ts`.
  */
+import { VpError } from '../core/errors.ts'
 
 /** Tokens: literal, `*` inside an argument, a final bare `*` for the rest, `word?` optional. contracts/policy.md section 3. */
 export type ArgvPattern = readonly string[]
@@ -52,6 +53,24 @@ export function isLaneName(name: string): name is LaneName {
 
 export function slugOf(name: string): string {
   return name.toLowerCase()
+}
+
+/**
+ * The file of a lane among those of a lanes directory: `code-impl.yaml`, or the lane's own name in whatever case, `.yml` too; null
+ * where it has none. Throws `policy.invalid` for a file that is no lane's, and for two of one lane: what nobody reads holds nothing back.
+ */
+export function laneFileAmong(names: readonly string[], lane: LaneName, shown: (name: string) => string): string | null {
+  const files = names.filter((name) => /\.ya?ml$/i.test(name))
+  const laneOf = (name: string) => LANE_NAMES.find((one) => slugOf(one) === slugOf(name.replace(/\.ya?ml$/i, '')))
+  const stray = files.find((name) => laneOf(name) === undefined)
+  if (stray !== undefined) throw unread(shown(stray), `it is named for no lane; the lanes are ${LANE_NAMES.join(', ')}`)
+  const own = files.filter((name) => laneOf(name) === lane)
+  if (own.length > 1) throw unread(shown(own[1] ?? ''), `the lane ${lane} has ${own[0]} too`)
+  return own[0] ?? null
+}
+
+function unread(file: string, why: string): VpError {
+  return new VpError('policy.invalid', `${file}:1: ${why}`, { where: { file, line: 1 }, next: ['vp policy check'] })
 }
 
 /** The repository's lane inside the user's: both must allow, every denial counts, every smaller limit holds. */

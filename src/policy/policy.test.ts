@@ -8,7 +8,7 @@ import { isVpError } from '../core/errors.ts'
 import { decideCommand, matchesArgv, type Actor, type Effect } from './argv.ts'
 import { explainCommand } from './explain.ts'
 import { matchesPart, matchesPath } from './glob.ts'
-import { isLaneName, narrow, type Lane } from './lane.ts'
+import { isLaneName, laneFileAmong, narrow, type Lane } from './lane.ts'
 import { checkExamples, laneToYaml, parseLaneYaml } from './lane-file.ts'
 import { denyPath, type Intent } from './paths.ts'
 import { scopeNamed, scopesOf, scopesOfToken } from './scopes.ts'
@@ -623,4 +623,13 @@ test('a repository may take values from commands, never give them', () => {
   assert.equal(narrow(silent, gives).restoreSecrets, false)
   assert.equal(narrow(takes, gives).restoreSecrets, false)
   assert.equal(parseLaneYaml(laneToYaml(gives)).restoreSecrets, true)
+})
+
+test('a lane file is read by whatever name says its lane; one that nobody would read is refused', () => {
+  const among = (names: readonly string[]) => laneFileAmong(names, 'Code-Impl', (name) => `.vp/lanes/${name}`)
+  assert.equal(among([]), null)
+  assert.equal(among(['narrative.yaml', 'README.md']), null)
+  for (const name of ['code-impl.yaml', 'Code-Impl.yaml', 'CODE-IMPL.yml']) assert.equal(among(['narrative.yaml', name]), name)
+  assert.throws(() => among(['code-impl.yaml', 'Code-Impl.yaml']), { code: 'policy.invalid', message: /Code-Impl\.yaml:1: .*code-impl\.yaml too/ })
+  assert.throws(() => among(['code.yaml']), { code: 'policy.invalid', message: /^\.vp\/lanes\/code\.yaml:1: it is named for no lane/ })
 })
