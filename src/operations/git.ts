@@ -1,19 +1,21 @@
 /**
  * git.status, diff, log, show, branch, commit: the human's repository through the view, so that nothing of its
  * configuration runs. Secret files are never shown; reading changes nothing; a commit takes what a person names or
- * has staged, without hooks or filters, and is signed with the person's own key where `git.sign` is `each`.
+ * has staged, without hooks or filters, and is signed with the person's own key unless `git.sign` is `never`.
  */
+import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { hex } from '../core/ids.ts'
 import { decode, isBinary, joinLines } from '../patch/text-file.ts'
 import type { Identity, RunGit } from '../workspace/git.ts'
+import { lastValue, readGitConfig } from '../workspace/git-config.ts'
 import { commitByHand, createBranch } from '../workspace/human-commit.ts'
 import { branchesOf, commitsOf, difference, emptyTree, resolveCommit, statusOf, type CommitEntry, type Sides } from '../workspace/human-reading.ts'
 import { humanIdentity, humanState, type HumanRepository } from '../workspace/human-repository.ts'
 import { operation, showing, type Decision, type Scene } from './operation.ts'
-import { isHidden, openRepository, readRepository, requireReadable } from './repository.ts'
+import { hookAt, isHidden, openRepository, readRepository, requireReadable } from './repository.ts'
 import { signingOf } from './signing.ts'
 
 const refShape = once(() => z.string().check(z.minLength(1), z.maxLength(256)))
@@ -195,7 +197,7 @@ export const gitBranch = operation({
 
 export const gitCommit = operation({
   name: 'git.commit',
-  summary: 'commit the named paths, or what is staged; runs no hook or filter, signs when git.sign is each',
+  summary: 'commit the named paths, or what is staged; runs no hook or filter, signs with your key unless git.sign is never',
   params: () => z.strictObject({ message: z.string().check(z.maxLength(65_536)), signoff: z.optional(z.boolean()), paths: z.optional(pathsShape()) }),
   result: () =>
     z.object({
@@ -218,15 +220,24 @@ export const gitCommit = operation({
     const masked = kit.redactText(params.message)
     const message = await messageOf(kit.git, masked, params.signoff ? author : null)
     const paths = params.paths === undefined ? null : requireReadable(params.paths)
-    const signing =
-      kit.config.git.sign === 'each' ? await signingOf(kit, { root: repository.root, present: scene.caller.confirm !== undefined, signal: scene.signal }) : null
-    const commit = { message, author, epochMs: kit.clock.now(), paths, hide: isHidden, sign: signing?.sign }
+    const signing = await signingOf(kit, { root: repository.root, present: scene.caller.confirm !== undefined, signal: scene.signal })
+    const commit = { message, author, epochMs: kit.clock.now(), paths, hide: isHidden, sign: signing.sign }
     const done = await commitByHand(kit.git, repository, commit, hex(kit.random, 4))
-    const warnings = masked === params.message ? [] : ['the message held a secret: it was committed with a placeholder in its place']
-    return { ...done, subject: message.split('\n')[0] ?? '', omitted: [...done.omitted], signed: signing?.format ?? null, warnings }
+    const hook = await hookAt(kit, repository, done.sha)
+    const warnings = [
+      ...(masked === params.message ? [] : ['the message held a secret: it was committed with a placeholder in its place']),
+      ...(hook === null ? [] : [`the pre-commit hook (${hook.argv.at(-1)}) did not run: vp runs nothing of a repository outside the sandbox`]),
+      ...(signing.note !== null && (await wantsSignature(kit.git, repository)) ? [`not signed: ${signing.note}`] : []),
+    ]
+    return { ...done, subject: message.split('\n')[0] ?? '', omitted: [...done.omitted], signed: signing.format, warnings }
   },
   say: (_params, result) => `${result.sha.slice(0, 7)} on ${result.branch}: ${result.subject.slice(0, 100)}`,
 })
+
+/** What a person's own git would have signed. */
+async function wantsSignature(git: RunGit, { commonDir }: HumanRepository): Promise<boolean> {
+  return lastValue(await readGitConfig(git, join(commonDir, 'config')), 'commit.gpgsign') === 'true'
+}
 
 /** A person is told, as they can write another; a program's message is masked, and it is told that it was. */
 function decideMessage(message: string, { kit, caller }: Scene): Decision {

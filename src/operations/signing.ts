@@ -9,7 +9,7 @@ import { humanKey } from '../workspace/signing.ts'
 import type { Kit } from './kit.ts'
 
 export interface Signing {
-  /** `merge`: what `vp complete` adds; `each`: the commits of tasks and those by hand too. */
+  /** `merge`: what `vp complete` adds, and commits by hand; `each`: the commits of tasks too. */
   readonly when: 'merge' | 'each' | 'never'
   readonly format: 'ssh' | 'openpgp' | null
   readonly sign: SignBytes | undefined

@@ -35,7 +35,7 @@ test('a fork from a turn: the same messages up to it, another model after it, a 
   const asked = server.requests.length
   for (const [args, code] of [
     [['--from', '99'], 'usage.params'],
-    [['--from', '0'], 'usage.params'],
+    [['--from', '0'], 'usage.flag'],
     [['--from', '2', '--task', 'T9'], 'usage.params'],
     [['--from', '2', '--tier', 'Nobody'], 'model.none'],
   ] as const)

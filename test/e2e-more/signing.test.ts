@@ -141,6 +141,21 @@ test('git.sign each signs the commits of tasks when they are made, and the run r
   assert.match(git(place, 'show', '-s', '--format=%B', 'main'), /Signed-off-by: A\. Person/)
 })
 
+test('a commit by hand is signed without a word of the configuration, and says what it passes over', SSH, async (t) => {
+  const place = makePlace(t, FILES)
+  git(place, 'config', 'commit.gpgsign', 'true')
+  writeFiles(place.repository, { 'by-hand.txt': 'x\n', '.git/hooks/pre-commit': '#!/bin/sh\nexit 1\n' })
+  chmodSync(join(place.repository, '.git', 'hooks', 'pre-commit'), 0o755)
+  const commit = () => vpJson(place, ['git', 'commit', '-m', 'docs: by hand', 'by-hand.txt'])
+  const unsigned = await commit()
+  assert.deepEqual([unsigned.code, unsigned.doc.result?.['signed']], [0, null], JSON.stringify(unsigned.doc))
+  assert.match(String(unsigned.doc.result?.['warnings']), /pre-commit hook .* did not run.*not signed: /)
+  sshKey(place)
+  writeFiles(place.repository, { 'by-hand.txt': 'y\n' })
+  assert.equal((await commit()).doc.result?.['signed'], 'ssh')
+  assert.deepEqual(good(place, 'main^!'), [true])
+})
+
 test('vp complete signs with the GPG key', GPG, async (t) => {
   const place = await finishedRun(t, (at) => gpgKey(t, at))
   const { code, doc } = await vpJson(place, ['complete'])
