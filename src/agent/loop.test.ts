@@ -40,9 +40,9 @@ async function drive(
     sleep: async () => {},
     mask: {
       text: (text) => text.replaceAll('hunter22', '[REDACTED]'),
-      unnumbered: (text) => text,
       json: (value) => JSON.parse(JSON.stringify(value).replaceAll('hunter22', '[REDACTED]')),
     },
+    maskAnswer: (answer) => answer,
     recall: async (place, sha) => recorded.get(`${place.turn}${sha}`) ?? null,
     hold: async () => 'h',
     settle: async (_hold, settlement) => void settled.push(settlement),

@@ -37,3 +37,6 @@ export const AGENT_TOOLS = [
 ] as const satisfies readonly ToolSpec[]
 
 export type AgentToolName = 'read' | 'list' | 'search' | 'edit' | 'write' | 'patch' | 'test' | 'run' | 'submit'
+
+/** What stands in a file as it is called: masked in the call, it would be masked in the tree. */
+export const FILE_WRITERS: ReadonlySet<string> = new Set<AgentToolName>(['edit', 'write', 'patch'])

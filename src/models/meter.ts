@@ -38,14 +38,14 @@ export interface FailedTry {
 /** The secrets filter, over words and over the arguments of calls. */
 export interface Mask {
   text(text: string): string
-  /** Without numbers: the same text whatever was masked before it, as a recording needs it. */
-  unnumbered(text: string): string
   json(value: unknown): unknown
 }
 
 export interface MeterPorts extends Omit<RetryPorts, 'onFailure'> {
   monotonic(): number
   readonly mask: Mask
+  /** An answer as it may be kept, and is used from then on: the same whatever was masked before it, as a recording needs it. */
+  maskAnswer(answer: ModelAnswer): ModelAnswer
   /** Stops a masked request that may not leave as it is, by throwing. Absent: all may. */
   readonly gate?: ((request: ModelRequest) => Promise<void>) | undefined
   /** The answer already recorded for this place and request, or null. */
@@ -125,9 +125,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         const ask = async () => {
           // A try that cost something has given its hold back: the next one has to fit again.
           hold ??= await ports.hold(worst, signal)
-          const answer = await provider.answer(outbound, place, signal, onProgress)
-          // What a model says in words is kept as it may be shown; what it calls stands in the tree as it is called.
-          return { ...answer, text: ports.mask.unnumbered(answer.text) }
+          return ports.maskAnswer(await provider.answer(outbound, place, signal, onProgress))
         }
         const answer = await withRetry(retry, signal, ask, options.retryBaseMs)
         await done(answer, null)

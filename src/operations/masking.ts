@@ -2,8 +2,10 @@
  * The filter as operations use it: one for each tree, which also knows what the tree's `.env` files hold. That of a task
  * attempt numbers its placeholders, so that a model can tell values apart and a command may be given one back.
  */
+import { FILE_WRITERS } from '../agent/tools.ts'
 import { VpError } from '../core/errors.ts'
-import { createRedactor, hasPlaceholder, labelOf, maskedIn, PLACEHOLDER, redactJson, type Redactor } from '../policy/redact.ts'
+import type { ModelAnswer } from '../models/contract.ts'
+import { createRedactor, hasPlaceholder, labelOf, maskedIn, PLACEHOLDER, redactJson, redactTexts, type Redactor } from '../policy/redact.ts'
 import type { KnownSecret } from '../policy/redact-known.ts'
 
 export interface Masking {
@@ -55,6 +57,12 @@ export function createMasking(options: MaskingOptions): Masking {
 /** Every placeholder of a text that was given here, back to its value. */
 export function restored(masking: Masking, text: string): string {
   return hasPlaceholder(text) ? text.replace(PLACEHOLDER, (found) => masking.reveal(found) ?? found) : text
+}
+
+/** An answer as it may be recorded: a model's words and calls without secrets, but for what a call writes into a file. */
+export function maskedAnswer(masking: Pick<Masking, 'unnumbered'>, answer: ModelAnswer): ModelAnswer {
+  const calls = answer.calls.map((call) => (FILE_WRITERS.has(call.name) ? call : { ...call, arguments: redactTexts(call.arguments, masking.unnumbered) }))
+  return { ...answer, text: masking.unnumbered(answer.text), calls }
 }
 
 type TextMask = Pick<Masking, 'text' | 'json'>

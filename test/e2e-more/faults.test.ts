@@ -466,6 +466,7 @@ for (const [name, wire] of Object.entries(WIRES) as [OwnProvider, Wire][])
         chance: () => 0.5,
         sleep: async (ms) => void waits.push(ms),
         mask: OPEN,
+        maskAnswer: (answer) => answer,
         recall: async () => null,
         hold: async ({ micro_usd }) => {
           most = micro_usd

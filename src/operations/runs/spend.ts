@@ -19,7 +19,7 @@ import { keepFacts } from '../broker/facts.ts'
 import { factsByNow, snapshotJson, snapshotOf, type SnapshotSource } from '../broker/snapshot.ts'
 import type { Kit } from '../kit.ts'
 import { requireTime } from './lane-time.ts'
-import { maskedCounts } from '../masking.ts'
+import { maskedAnswer, maskedCounts, type Masking } from '../masking.ts'
 import type { Asker } from '../wrapper/approval.ts'
 import { haltAtSecrets } from './halt.ts'
 import { requireProject, saveProject } from '../projects/project.ts'
@@ -54,6 +54,7 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
     chance: () => (kit.random.bytes(1)[0] ?? 128) / 255,
     sleep: (ms, signal) => kit.sleep(ms, signal),
     mask,
+    maskAnswer: (answer) => maskedAnswer(mask, answer),
     gate: kit.config.secrets.on_hit === 'halt' ? (request) => haltAtSecrets(kit, outlet, request) : undefined,
     ...(kit.power() === null ? {} : { power: () => kit.power()?.begin() ?? (() => Promise.resolve(null)) }),
     recall: (place, sha) => recall(kit, scope, place, sha),
@@ -170,7 +171,7 @@ interface Outlet {
   readonly purse: Purse
   readonly scope: string
   readonly provider: Provider
-  readonly mask: Mask
+  readonly mask: Mask & Pick<Masking, 'unnumbered'>
   /** Of the tier by whose policy the model is called; null for one that a person named. */
   readonly rates: Rates | null
   /** What is known of the model besides its name; null where nothing is to be said. */
