@@ -113,8 +113,8 @@ function markerOf(kit: Kit): string {
 }
 
 /**
- * Kills the commands of processes that died without ending them, since where no namespace holds a command, it outlives its
- * owner; then what they had open is removed.
+ * Kills the commands of processes that died without ending them, should what stands above a command have died with
+ * its owner; then what they had open is removed.
  */
 export function endOrphans(kit: Kit): void {
   killOrphans((marker) => {

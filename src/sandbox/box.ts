@@ -44,7 +44,7 @@ export function prepareBox(parts: BoxParts, request: SandboxRequest): Prepared {
     cwd: view.cwd,
     argv: [...FIRST_PROCESS, ...limitArgv(parts.prlimit, request.limits, { processes: parts.isRoot ? null : request.limits.tasks }), ...request.argv],
     env: buildEnvironment(request),
-    filter: seccompFilter(parts.arch, { inet: true, keepDumpable: false }).toString('base64'),
+    filter: seccompFilter(parts.arch, { inet: true, seesHost: false }).toString('base64'),
     hasOwnNetwork: request.network === 'none',
   }
   return {

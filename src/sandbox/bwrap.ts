@@ -57,7 +57,7 @@ export function prepareBwrap(parts: BwrapParts, request: SandboxRequest): Prepar
     file: parts.bwrap,
     args,
     env: { [MARKER_NAME]: request.marker },
-    orders: seccompFilter(parts.arch, { inet: true, keepDumpable: false }),
+    orders: seccompFilter(parts.arch, { inet: true, seesHost: false }),
     rewrite: [],
     capsProcesses: parts.isRoot,
     signalsAsCodes: true,

@@ -1,5 +1,5 @@
 /**
- * The sandbox where no namespace can be made: Landlock for files, seccomp for the network, /proc for leftovers. The
+ * The sandbox where no namespace can be made: Landlock for files, seccomp for the network, a supervisor for what it leaves. The
  * command sees real paths; its argv and environment are written in them, and its output is written back to /workspace.
  * Leaves out: write protection inside the tree, hiding of processes, a loopback of its own.
  */
@@ -11,7 +11,7 @@ import type { Launcher, SandboxRequest } from './contract.ts'
 import { buildEnvironment, MARKER_NAME } from './environment.ts'
 import { ETC_NETWORK, ETC_PATHS } from './etc.ts'
 import { limitArgv } from './limits.ts'
-import type { LandlockOrders, LandlockRule } from './orders.ts'
+import { SUPERVISE, type LandlockOrders, type LandlockRule } from './orders.ts'
 import { killLeftovers, markedProcesses, threadsOf } from './processes.ts'
 import { seccompFilter, type FilterArch } from './seccomp.ts'
 import { realPaths, type RealPaths } from './real-paths.ts'
@@ -51,18 +51,19 @@ export function prepareLandlock(parts: LandlockParts, request: SandboxRequest): 
       ...request.argv.map(paths.real),
     ],
     env: Object.fromEntries(Object.entries(buildEnvironment(request)).map(([name, value]) => [name, paths.real(value)])),
-    filter: seccompFilter(parts.arch, { inet: request.network === 'host', keepDumpable: true }).toString('base64'),
+    filter: seccompFilter(parts.arch, { inet: request.network === 'host', seesHost: true }).toString('base64'),
     refusesTcp: request.network === 'none',
   }
   return {
     backend: 'landlock',
     file: parts.launcher.node,
-    args: parts.launcher.argv,
+    args: [...parts.launcher.argv, SUPERVISE],
     env: { [MARKER_NAME]: request.marker },
     orders: Buffer.from(JSON.stringify(orders)),
     rewrite: paths.rewrite,
     capsProcesses: parts.uid === 0,
-    signalsAsCodes: false,
+    signalsAsCodes: true,
+    endsOnHangUp: true,
     setUpFailure: launchFailure,
     watch: watchProc,
     strays: () => markedProcesses(request.marker),

@@ -6,19 +6,22 @@ import { closeSync, readFileSync, writeSync } from 'node:fs'
 import { enterBox } from './launcher-box.ts'
 import { confine } from './launcher-landlock.ts'
 import { loadLibc } from './launcher-libc.ts'
-import { LAUNCH_FAILED, LAUNCHED, type Orders } from './orders.ts'
+import { superviseMain } from './launcher-supervisor.ts'
+import { LAUNCH_FAILED, LAUNCHED, SUPERVISE, type Orders } from './orders.ts'
 
 const ORDERS_FD = 3
 const STATUS_FD = 4
 
 /** Takes over this process. Reports on descriptor 3 and exits with 125 when the sandbox cannot be made. */
 export function launcherMain(): void {
+  if (process.argv[2] === SUPERVISE) return superviseMain()
   try {
     const orders = JSON.parse(readFileSync(ORDERS_FD, 'utf8')) as Orders
-    closeSync(STATUS_FD)
     const libc = loadLibc()
-    if (orders.kind === 'box') enterBox(libc, orders)
-    else libc.dieWithParent()
+    if (orders.kind === 'box') {
+      closeSync(STATUS_FD)
+      enterBox(libc, orders)
+    } else libc.dieWithParent()
     process.chdir(orders.cwd)
     libc.dropCapabilities()
     libc.noNewPrivileges()

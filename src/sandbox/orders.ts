@@ -32,6 +32,9 @@ export interface LandlockOrders {
 
 export type Orders = BoxOrders | LandlockOrders
 
+/** The launcher's argument where it is to stand above another that becomes the command. */
+export const SUPERVISE = 'supervise'
+
 /** Said on descriptor 3 just before the launcher becomes the command. */
 export const LAUNCHED = 'vp-launched\n'
 

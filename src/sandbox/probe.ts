@@ -19,7 +19,7 @@ export interface ProbeReport {
   readonly status: string
   readonly variables: readonly string[]
   readonly descriptors: readonly string[]
-  /** A process that it left behind, in a session of its own. */
+  /** A process that it left behind, in a session of its own and without an environment; the marker is its last argument. */
   readonly left: number
 }
 
@@ -47,7 +47,7 @@ attempt('sysrq', () => fs.closeSync(fs.openSync('/proc/sysrq-trigger', 'w')))
 attempt('host_environ', () => { if (fs.readFileSync('/proc/' + o.hostPid + '/environ', 'utf8').includes(process.env.VP_RUN_MARKER)) throw new Error('own') })
 attempt('kill_host', () => process.kill(o.hostPid, 0))
 attempt('unshare', () => { if (spawnSync('unshare', ['-U', 'true']).status !== 0) throw new Error('refused') })
-const left = spawn('sleep', ['30'], { detached: true, stdio: 'ignore' })
+const left = spawn('/bin/sh', ['-c', 'sleep 30; :', process.env.VP_RUN_MARKER], { detached: true, stdio: 'ignore', env: {} })
 left.on('error', () => {}).unref()
 const entries = (path) => { try { return fs.readdirSync(path) } catch { return [] } }
 const descriptors = entries('/proc/self/fd').map((n) => { try { return n + ' ' + fs.readlinkSync('/proc/self/fd/' + n) } catch { return '' } })

@@ -52,6 +52,13 @@ export function markedProcesses(marker: string): number[] {
   return processesWhere((found) => found === marker)
 }
 
+/** Every process that has the word among its arguments. */
+export function namedProcesses(word: string): number[] {
+  return list('/proc')
+    .filter((name) => /^[0-9]+$/.test(name) && read(`/proc/${name}/cmdline`).split('\0').includes(word))
+    .map(Number)
+}
+
 /** Kills what still carries the marker, until nothing does. Gives how many were killed. */
 export function killLeftovers(marker: string): number {
   return killUntilQuiet(() => markedProcesses(marker))

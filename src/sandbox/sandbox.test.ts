@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { isVpError } from '../core/errors.ts'
 import { DEFAULT_LIMITS, type Backend, type BackendName, type SandboxRequest, type SandboxResult } from './contract.ts'
-import { killLeftovers, killOrphans, markedProcesses, threadsOnMachine } from './processes.ts'
+import { killLeftovers, killOrphans, markedProcesses, namedProcesses, threadsOnMachine } from './processes.ts'
 import { selectBackend, type SelectOptions } from './select.ts'
 
 const base = mkdtempSync(join(tmpdir(), 'vp-box-'))
@@ -144,6 +144,31 @@ const ends: [title: string, script: string, limits: Partial<SandboxRequest['limi
   ['a fork bomb', 'f() { f | f & sleep 5; }; f; sleep 5', { tasks: 40, wallMs: 1500 }, ['processes', 'exit', 'wall'], all],
 ]
 
+/** Ways to leave a process behind that neither its parent, nor its group, nor its environment gives away. */
+const outlivings: [title: string, script: (late: string) => string][] = [
+  ['a session of its own', (late) => `setsid -f ${late}; echo ready`],
+  ['no environment', (late) => `env -i setsid -f ${late}; echo ready`],
+  ['twice forked', (late) => `(env -i setsid setsid ${late} & ) & sleep 0.1; echo ready`],
+  ['fifty at once', (late) => `i=0; while [ $i -lt 50 ]; do env -i setsid -f ${late}; i=$((i + 1)); done; echo ready`],
+  [
+    'every signal ignored, and stopped',
+    (late) => `env -i setsid -f /bin/sh -c "trap '' HUP INT TERM; kill -STOP \\$\\$" sh; env -i setsid -f ${late}; echo ready`,
+  ],
+  [
+    'a chain of forks that runs away',
+    (late) => `env -i setsid -f /bin/sh -c 'f() { (sleep 0; f) & }; f; exec ${late.replaceAll("'", '"')}'; sleep 0.2; echo ready`,
+  ],
+  [
+    'after it has shot at everything around',
+    (late) => `env -i setsid -f ${late}; trap '' TERM; kill -KILL $PPID; kill -TERM -1; kill -KILL -$PPID; env -i setsid -f ${late}; echo ready`,
+  ],
+  [
+    'after it has set limits for everything around',
+    (late) =>
+      `env -i setsid -f ${late}; for p in $PPID $(cut -d' ' -f4 /proc/$PPID/stat); do prlimit --pid $p --nofile=0 --as=1 --cpu=0; done 2>/dev/null; echo ready`,
+  ],
+]
+
 process.env['VP_CANARY'] = 'visible'
 
 for (const name of all) {
@@ -181,7 +206,25 @@ for (const name of all) {
         await settled(own)
       })
 
-      test('orphans do not use up the processes of a run', { skip: name === 'landlock' ? 'the machine reaps them' : false }, async () => {
+      for (const [title, leave] of outlivings)
+        test(`nothing outlives the run: ${title}`, async () => {
+          const token = `late-${marker()}`
+          const result = await at.sh(leave(`/bin/sh -c 'sleep 1; echo evil > ${token}' ${token}`))
+          assert.deepEqual(namedProcesses(token), [], said(result))
+          assert.equal(result.endedBy, 'exit', said(result))
+          assert.match(said(result), /^ready$/m)
+          await new Promise((resolve) => setTimeout(resolve, 1200))
+          assert.equal(existsSync(join(at.tree, token)), false)
+        })
+
+      test('nothing outlives a run that is ended from outside', async () => {
+        const token = `late-${marker()}`
+        const script = `env -i setsid -f /bin/sh -c 'sleep 60' ${token}; sleep 60`
+        assert.equal((await at.sh(script, { limits: { ...DEFAULT_LIMITS, wallMs: 1000 } })).endedBy, 'wall')
+        assert.deepEqual(namedProcesses(token), [])
+      })
+
+      test('orphans do not use up the processes of a run', async () => {
         const script = 'i=0; while [ $i -lt 150 ]; do (true &); i=$((i + 1)); done; sleep 0.3; true && echo held'
         const result = await at.sh(script, { limits: { ...DEFAULT_LIMITS, tasks: 100 } })
         assert.equal(said(result), 'held\n')

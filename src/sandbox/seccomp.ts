@@ -8,8 +8,11 @@ export type FilterArch = 'x64' | 'arm64'
 export interface FilterOptions {
   /** False where no network namespace stands behind the filter (landlock): then AF_INET is refused too. */
   readonly inet: boolean
-  /** True where leftovers are found through /proc: a process may then not hide itself (PR_SET_DUMPABLE). */
-  readonly keepDumpable: boolean
+  /**
+   * True where the command sees the processes of the host (landlock): it may then neither hide itself from /proc
+   * (PR_SET_DUMPABLE) nor set limits of another, which would end its supervisor or vp.
+   */
+  readonly seesHost: boolean
 }
 
 const LD = 0x20
@@ -45,6 +48,7 @@ interface Table {
   readonly clone: number
   readonly ioctl: number
   readonly prctl: number
+  readonly prlimit: number
   /** Calls that take a mode, and which argument it is; of those that open a file also where the flags are. */
   readonly modes: readonly (readonly [number: number, mode: number, flags?: number])[]
   readonly deny: readonly number[]
@@ -61,6 +65,7 @@ const TABLES: Readonly<Record<FilterArch, Table>> = {
     clone: 56,
     ioctl: 16,
     prctl: 157,
+    prlimit: 302,
     // chmod fchmod fchmodat creat mknod mknodat open openat
     modes: [
       [90, 1],
@@ -82,6 +87,7 @@ const TABLES: Readonly<Record<FilterArch, Table>> = {
     clone: 220,
     ioctl: 29,
     prctl: 167,
+    prlimit: 261,
     modes: [
       [52, 1],
       [53, 2],
@@ -93,7 +99,7 @@ const TABLES: Readonly<Record<FilterArch, Table>> = {
 }
 
 /** One `struct sock_filter` of 8 bytes an instruction, ready for `bwrap --seccomp` and PR_SET_SECCOMP. */
-export function seccompFilter(arch: FilterArch, { inet, keepDumpable }: FilterOptions): Buffer {
+export function seccompFilter(arch: FilterArch, { inet, seesHost }: FilterOptions): Buffer {
   const table = TABLES[arch]
   const program: (readonly [code: number, jumpTrue: number, jumpFalse: number, k: number])[] = []
   const put = (code: number, jumpTrue: number, jumpFalse: number, k: number) => void program.push([code, jumpTrue, jumpFalse, k])
@@ -143,7 +149,12 @@ export function seccompFilter(arch: FilterArch, { inet, keepDumpable }: FilterOp
     put(RET, 0, 0, refuse(EPERM))
     put(RET, 0, 0, ALLOW)
   }
-  if (keepDumpable) {
+  if (seesHost) {
+    put(JEQ, 0, 4, table.prlimit)
+    put(LD, 0, 0, AT_ARG0)
+    put(JEQ, 1, 0, 0)
+    put(RET, 0, 0, refuse(EPERM))
+    put(RET, 0, 0, ALLOW)
     put(JEQ, 0, 4, table.prctl)
     put(LD, 0, 0, AT_ARG0)
     put(JEQ, 0, 1, PR_SET_DUMPABLE)

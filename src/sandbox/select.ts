@@ -64,8 +64,7 @@ export const WEAKNESSES: Readonly<Record<BackendName, readonly string[]>> = {
   landlock: [
     'files inside the workspace cannot be protected from the command (.vp and policy files are checked after it instead)',
     'the command has no network at all, not even its own loopback: tests that start a server cannot run',
-    'names of other processes are visible, and before Landlock ABI 6 (Linux 6.12) they can be signalled',
-    'processes that outlive a killed vp are ended only by the next vp, and not if they overwrote their own environment',
+    'names of other processes are visible, and before Landlock ABI 6 (Linux 6.12) they can be signalled, the one too that ends what the command leaves',
   ],
   seatbelt: [
     'experimental: made from public documentation, never run on a Mac by those who made it',

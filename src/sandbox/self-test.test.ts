@@ -28,10 +28,27 @@ const attempts = (change: Record<string, string | undefined>): ProbeReport => ({
   attempts: { ...GOOD.attempts, ...change } as ProbeReport['attempts'],
 })
 
-/** A landlock that answers what it is told to: of the backends the one whose parent is not killed for the test. */
-const backend = (answer: Partial<SandboxResult>): PreparingBackend => ({
+/** Two processes of the run; with the guard they end when the other end of descriptor 4 closes. */
+const TWO = 'sleep 31 <&- & sleep 31 <&- &'
+const GUARDED = `${TWO} read -r _ <&4; kill -KILL 0`
+
+/** A landlock that answers what it is told to. */
+const backend = (answer: Partial<SandboxResult>, script = GUARDED): PreparingBackend => ({
   name: 'landlock',
-  prepare: () => assert.fail('nothing is prepared'),
+  prepare: ({ marker }) => ({
+    backend: 'landlock',
+    file: '/bin/sh',
+    args: ['-c', script],
+    env: { PATH: '/usr/bin:/bin', VP_RUN_MARKER: marker },
+    orders: Buffer.alloc(0),
+    rewrite: [],
+    signalsAsCodes: false,
+    setUpFailure: () => null,
+    capsProcesses: false,
+    watch: () => () => {},
+    strays: () => [],
+    cleanUp() {},
+  }),
   run: async () => ({
     exitCode: 0,
     signal: null,
@@ -65,6 +82,12 @@ for (const [title, answer, want] of cases)
     if (want === null) assert.equal(why, null)
     else assert.match(why ?? '', want)
   })
+
+test('self-test: a run that goes on when vp is killed', async () => {
+  const place = { node: process.execPath, hostPid: process.pid, tmpBase: base, markers: ['e'.repeat(32), 'f'.repeat(32)] as const }
+  const stays = backend({ stdout: Buffer.from(JSON.stringify(GOOD)) }, TWO)
+  assert.equal(await selfTest(stays, place), 'a process outlived its killed parent')
+})
 
 /** What of macOS there is to judge; nothing of /proc is. */
 const MACOS = ['canary', 'set_id', 'truncate', 'outside', 'listing', 'git', 'git_moved', 'kill_host', 'tcp', 'unix']

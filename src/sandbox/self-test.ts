@@ -12,11 +12,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DEFAULT_LIMITS, type BackendName, type SandboxRequest } from './contract.ts'
 import { buildEnvironment } from './environment.ts'
 import { probeArgv, type ProbeReport } from './probe.ts'
-import { isThere, kill, killLeftovers, markedProcesses } from './processes.ts'
+import { isThere, killGroup, killLeftovers, markedProcesses, namedProcesses } from './processes.ts'
 import type { PreparingBackend } from './supervise.ts'
 
 /** Goes into the cache key: raise it when a check is added. */
-export const SELF_TEST_VERSION = 4
+export const SELF_TEST_VERSION = 5
 
 export interface SelfTestPlace {
   /** The Node that runs the probe, and this process's id, which the box must not reach. */
@@ -97,7 +97,7 @@ async function hostileRun(backend: PreparingBackend, place: SelfTestPlace, dir: 
       return `the probe ended by ${result.endedBy} ${result.signal ?? result.exitCode}: ${result.stderr.toString().slice(0, 200)}`
     const report = JSON.parse(result.stdout.toString()) as ProbeReport
     // Its own number only where the probe sees those of the machine; what it left in a session of its own is a weakness there.
-    if (backend.name === 'seatbelt' && report.left > 1) kill(report.left)
+    if (backend.name === 'seatbelt' && report.left > 1) killGroup(report.left)
     return judge(report, backend.name, new Set(Object.keys(buildEnvironment(wanted)))) ?? judgeOutside(dir, listeners.heard()) ?? (await survivors(marker))
   } finally {
     listeners.close()
@@ -143,8 +143,9 @@ function judgeOutside(dir: string, isHeard: boolean): string | null {
   return readFileSync(join(dir, 'canary'), 'utf8') === 'canary' ? null : 'a file outside was changed'
 }
 
+/** By their environment, and those that have none by an argument. */
 async function survivors(marker: string): Promise<string | null> {
-  return (await until(1000, () => markedProcesses(marker).length === 0)) ? null : 'a process outlived the run'
+  return (await until(1000, () => markedProcesses(marker).length + namedProcesses(marker).length === 0)) ? null : 'a process outlived the run'
 }
 
 /** Starts the run below a process of its own, as vp would, and kills that process. It ends by itself when vp is killed meanwhile. */
@@ -155,9 +156,11 @@ child.stdio[3].on('error', () => {}).end(Buffer.from(o.orders, 'base64'))
 process.stdin.resume().on('end', () => process.exit())
 `
 
+const LEAVING = 'env -i setsid -f /bin/sh -c "sleep 31; :" "$1"; setsid sleep 31 & sleep 31'
+
 async function killedParent(backend: PreparingBackend, place: SelfTestPlace, dir: string): Promise<string | null> {
   const marker = place.markers[1]
-  return underParent(backend, place, request(dir, place, ['/bin/sh', '-c', 'setsid sleep 31 & sleep 31'], marker), {
+  return underParent(backend, place, request(dir, place, ['/bin/sh', '-c', LEAVING, 'sh', marker], marker), {
     hasStarted: () => appears(marker, 'sleep\x0031'),
     isLeft: async () => (await survivors(marker)) !== null,
   })
@@ -177,8 +180,7 @@ async function killedParentByNumber(backend: PreparingBackend, place: SelfTestPl
 const KILLED_PARENT: Readonly<Record<BackendName, typeof killedParent>> = {
   bwrap: killedParent,
   box: killedParent,
-  // Nothing of a Landlock run dies with vp; the next vp ends it.
-  landlock: async () => null,
+  landlock: killedParent,
   seatbelt: killedParentByNumber,
 }
 

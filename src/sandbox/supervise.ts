@@ -29,6 +29,8 @@ export interface Prepared {
   setUpFailure(said: { readonly orders: string; readonly status: string; readonly stderr: string; readonly code: number | null }): string | null
   /** Whoever is left in the group when the command has ended is killed at once: a guard that the backend put there. */
   readonly endsGroup?: true
+  /** It kills all of the run and ends when vp closes descriptor 4; killed itself only if it does not. */
+  readonly endsOnHangUp?: true
   /** True for root, whose processes no resource limit counts. */
   readonly capsProcesses: boolean
   readonly watch: Watch
@@ -60,6 +62,8 @@ export interface Watching {
 
 /** A background child may hold the pipes open; it is dead by then or killed at the end. */
 const PIPES_AFTER_EXIT_MS = 250
+/** For a wrapper that is asked to end: longer than it may take over it. */
+const HANG_UP_MS = 15_000
 const TAIL_OF_SAID = 65_536
 
 export async function supervise(prepared: Prepared, request: SandboxRequest, watching: Watching): Promise<SandboxResult> {
@@ -71,10 +75,13 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
   collect(child.stdio[3], (text) => (said.orders = (said.orders + text).slice(-TAIL_OF_SAID)))
   collect(child.stdio[4], (text) => (said.status = (said.status + text).slice(-TAIL_OF_SAID)))
   let killedFor: EndedBy | null = null
+  let late: NodeJS.Timeout | undefined
   const end = (reason: EndedBy) => {
     if (killedFor) return
     killedFor = reason
-    killAll(child, prepared)
+    if (!prepared.endsOnHangUp) return killAll(child, prepared)
+    ;(child.stdio[4] as Readable | null)?.destroy()
+    late = setTimeout(() => killAll(child, prepared), HANG_UP_MS)
   }
   const output = gather(child, { request, prepared, onOutput: watching.onOutput, onFull: () => end('output') })
   const wall = setTimeout(() => end('wall'), request.limits.wallMs)
@@ -101,6 +108,7 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
     }
   } finally {
     clearTimeout(wall)
+    clearTimeout(late)
     stopWatching()
     if (child.pid !== undefined) killGroup(child.pid)
     watching.signal?.removeEventListener('abort', cancel)

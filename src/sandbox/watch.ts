@@ -20,11 +20,17 @@ export type Watch = (pid: number, watched: Watched) => () => void
 /** The full count every 200 ms; a bomb also at once, when the machine's threads have grown by more than the run may have. */
 export const watchProc: Watch = (pid, { limits, tree, strays, end }) => {
   const most = limits.tasks + BESIDE
+  // Without the first, which is the sandbox's own.
+  const below = () => {
+    const pids = descendants(pid, most)
+    pids.delete(pid)
+    return pids
+  }
   const trip = () => {
-    if (measure(descendants(pid, most)).threads > most) end('processes')
+    if (measure(below()).threads > most) end('processes')
   }
   const look = () => {
-    const pids = descendants(pid, most)
+    const pids = below()
     const reason = pids.size > most ? 'processes' : passedLimit(measure(new Set([...pids, ...strays()])), limits)
     if (reason) end(reason)
     else if (isDiskFull()) end('disk')

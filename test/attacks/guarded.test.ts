@@ -227,6 +227,18 @@ describe('a command in a checkout', { concurrency: 3 }, () => {
         assert.equal(readlinkSync(join(real.tree.root, '.zed')), 'a.txt')
       })
 
+      test('nothing is left that writes once the command has been looked after', async () => {
+        const late = 'sleep 1; mkdir late; printf "[core]\\n\\tfsmonitor = false\\n" >> .git/config; echo x > .git/hooks/pre-commit'
+        const result = await run(
+          `require('node:child_process').spawn('setsid', ['-f', 'sh', '-c', ${JSON.stringify(late)}], { env: { PATH: '/usr/bin:/bin' }, detached: true, stdio: 'ignore' }).unref(); setTimeout(() => process.exit(0), 300)`,
+        )
+        assert.equal(result.exit_code, 0, result.output)
+        const was = shapeOf(real.tree.root)
+        await new Promise((resolve) => setTimeout(resolve, 1500))
+        assert.deepEqual(shapeOf(real.tree.root), was)
+        assert.equal(existsSync(join(real.tree.root, 'late')), false)
+      })
+
       test('what a build puts together is left, and is not passed over', async () => {
         mkdirSync(join(real.tree.root, 'dist'))
         const result = await run(write('dist/node_modules/dep/index.js') + write('made/node_modules/dep/index.js'))

@@ -329,6 +329,13 @@ export const MUTANTS: readonly Mutant[] = [
     test: at('src/sandbox/sandbox.test.ts', 'landlock > what holds > leaves no program with rights of its own: every call that takes a mode'),
   },
   {
+    why: 'what a command leaves on Landlock goes on when it has ended',
+    file: 'src/sandbox/launcher-supervisor.ts',
+    from: 'if (!endDescendants(libc, isScoped))',
+    to: 'if (isScoped === null)',
+    test: at('src/sandbox/sandbox.test.ts', 'landlock > what holds > nothing outlives the run: no environment'),
+  },
+  {
     why: 'what the tests of a run fill the disk with is not counted',
     file: 'src/sandbox/limits.ts',
     from: "if (use.writtenBytes > limits.writtenBytes) return 'disk'",
