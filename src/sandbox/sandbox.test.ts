@@ -111,6 +111,13 @@ for ([2, $n.1, 0x41, 04755], [257, -100, $n.2, 0x41, 02755], [85, $n.3, 04755], 
 print "held\n"'`,
     all,
   ],
+  [
+    'sets no attributes and no access lists, and copies with modes and times as ever',
+    ({ outside }) =>
+      `[ "$(uname -m)$(command -v perl)" = x86_64/usr/bin/perl ] && perl -e '$f = "${outside}/canary"; $n = "user.vp"; $v = "x"; for (188, 189, 463) { my $r = $_ == 463 ? syscall($_, -100, $f, 0, $n, pack("QLL", 0, 0, 0), 16) : syscall($_, $f, $n, $v, 1, 0); print "LOST $_\n" if $r != -1 }'
+cp -a src/.. "$TMPDIR/all" && cp -p file "$TMPDIR/copy" && install -m 640 file i4 && touch -d 2001-01-01 i4 && [ "$(stat -c %a i4)" = 640 ] && echo held`,
+    all,
+  ],
   ['writes only where it may', () => 'touch /x || touch /usr/x || touch /etc/x || echo held', all],
 ]
 
@@ -185,6 +192,7 @@ for (const name of all) {
           test(title, async () => {
             const result = await at.sh(`{ ${script(at)}; } 2>/dev/null`)
             assert.match(result.stdout.toString(), /^held$/m, said(result))
+            assert.doesNotMatch(result.stdout.toString(), /LOST/)
             assert.equal(readFileSync(join(at.outside, 'canary'), 'utf8'), 'canary')
             assert.equal(existsSync(join(at.outside, 'made')), false)
           })

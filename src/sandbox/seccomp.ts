@@ -10,7 +10,8 @@ export interface FilterOptions {
   readonly inet: boolean
   /**
    * True where the command sees the processes of the host (landlock): it may then neither hide itself from /proc
-   * (PR_SET_DUMPABLE) nor set limits of another, which would end its supervisor or vp.
+   * (PR_SET_DUMPABLE) nor set limits of another, which would end its supervisor or vp. It sees the host's files too, and
+   * Landlock has no right for attributes: none can be set, access lists among them, as on a disk that has none.
    */
   readonly seesHost: boolean
 }
@@ -23,7 +24,7 @@ const RET = 0x06
 const ALLOW = 0x7fff0000
 const KILL = 0x80000000
 const refuse = (errno: number) => 0x50000 | errno
-const [EPERM, ENOSYS, EAFNOSUPPORT] = [1, 38, 97]
+const [EPERM, ENOSYS, EOPNOTSUPP, EAFNOSUPPORT] = [1, 38, 95, 97]
 const AF_INET = 2
 const AF_INET6 = 10
 const PR_SET_DUMPABLE = 4
@@ -52,9 +53,13 @@ interface Table {
   /** Calls that take a mode, and which argument it is; of those that open a file also where the flags are. */
   readonly modes: readonly (readonly [number: number, mode: number, flags?: number])[]
   readonly deny: readonly number[]
+  /** set and remove, by path, by link and by descriptor. */
+  readonly attributes: readonly number[]
 }
 
 const CLONE3 = 435
+/** setxattrat, removexattrat. */
+const ATTRIBUTES_NEW = [463, 466]
 /** Equal on both: io_uring_*, open_tree, move_mount, fs*, pidfd_getfd, mount_setattr, quotactl_fd, open_tree_attr. */
 const DENY_NEW = [425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442, 443, 467]
 
@@ -80,6 +85,7 @@ const TABLES: Readonly<Record<FilterArch, Table>> = {
     // unshare setns mount umount2 pivot_root chroot ptrace process_vm_* add_key request_key keyctl bpf perf_event_open
     // userfaultfd *_handle_at *_module kexec_* reboot swap* syslog quotactl acct fanotify_init
     deny: [272, 308, 165, 166, 155, 161, 101, 310, 311, 248, 249, 250, 321, 298, 323, 303, 304, 175, 313, 176, 246, 320, 169, 167, 168, 103, 179, 163, 300],
+    attributes: [188, 189, 190, 197, 198, 199],
   },
   arm64: {
     audit: 0xc00000b7,
@@ -95,6 +101,7 @@ const TABLES: Readonly<Record<FilterArch, Table>> = {
       [56, 3, 2],
     ],
     deny: [97, 268, 40, 39, 41, 51, 117, 270, 271, 217, 218, 219, 280, 241, 282, 264, 265, 105, 273, 106, 104, 294, 142, 224, 225, 116, 60, 89, 262],
+    attributes: [5, 6, 7, 14, 15, 16],
   },
 }
 
@@ -155,6 +162,10 @@ export function seccompFilter(arch: FilterArch, { inet, seesHost }: FilterOption
     put(JEQ, 1, 0, 0)
     put(RET, 0, 0, refuse(EPERM))
     put(RET, 0, 0, ALLOW)
+    for (const number of [...table.attributes, ...ATTRIBUTES_NEW]) {
+      put(JEQ, 0, 1, number)
+      put(RET, 0, 0, refuse(EOPNOTSUPP))
+    }
     put(JEQ, 0, 4, table.prctl)
     put(LD, 0, 0, AT_ARG0)
     put(JEQ, 0, 1, PR_SET_DUMPABLE)
