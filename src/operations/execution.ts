@@ -2,7 +2,7 @@
  * One command of a tree, in the sandbox: toolchain found outside the workspace, environment directories shown
  * read-only, limits of the lane. Every `run.*`, `search.code` and gate goes through here.
  */
-import { readFileSync, rmSync } from 'node:fs'
+import { lstatSync, readFileSync, rmSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { hex } from '../core/ids.ts'
@@ -76,6 +76,7 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
     if (isWritable && !request.setUp) guard = guardTree(tree.root, { mounts: backend.name !== 'landlock', held: () => makeScratch(kit, 'held') })
     if (guard) request.onBefore?.(guard.before)
     const git = await sandboxGit(kit, tree, { backend: backend.name, program: request.argv[0] ?? '', at: gitDirectory })
+    const limits = limitsOf(lane.limits, request.timeoutMs)
     const running = backend.run(
       {
         argv: [path, ...request.argv.slice(1)],
@@ -88,7 +89,7 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
         env: { ...git.env, ...(request.setUp ? CACHES : {}), ...request.env },
         path: [...new Set([...binDirs, ...(request.path ?? [])])],
         network: request.setUp ? 'host' : 'none',
-        limits: limitsOf(lane.limits, request.timeoutMs),
+        limits,
         scratch,
         marker: markerOf(kit),
       },
@@ -99,7 +100,7 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
     tree.breached(settled.breaches)
     if (settled.writes.length > 0 || !settled.isWhole || settled.breaches.length > 0) tree.touched()
     if (signal.aborted) throw new VpError('cancelled', 'the command was cancelled')
-    return toExecution(result, settled, { root: tree.root, report: request.reportFile ? readReport(join(scratch, request.reportFile)) : null })
+    return toExecution(result, settled, { root: tree.root, limits, report: request.reportFile ? readReport(join(scratch, request.reportFile)) : null })
   } finally {
     guard?.release()
     rmSync(scratch, { recursive: true, force: true })
@@ -129,13 +130,33 @@ function environmentMounts(tree: TreeScene, home: string): Mount[] {
   return (tree.project?.environment.reuse ?? []).map((name) => ({ hostPath: join(home, name), sandboxPath: `/workspace/${name}` }))
 }
 
-function toExecution(result: SandboxResult, settled: Settled, { root, report }: { readonly root: string; readonly report: string | null }): Execution {
+/** A program that ignores the signal of a file that is too large fails by itself, and leaves it as large as it may be. */
+function endedBy({ endedBy, exitCode }: SandboxResult, hasFullFile: () => boolean): string {
+  if (endedBy !== 'exit' && endedBy !== 'signal') return endedBy
+  return exitCode !== 0 && hasFullFile() ? 'file_size' : 'exit'
+}
+
+function sizeOf(path: string): number {
+  try {
+    return lstatSync(path).size
+  } catch {
+    return 0 // removed, or with a name that no text says
+  }
+}
+
+interface At {
+  readonly root: string
+  readonly limits: Limits
+  readonly report: string | null
+}
+
+function toExecution(result: SandboxResult, settled: Settled, { root, limits, report }: At): Execution {
   const stdout = result.stdout.toString('utf8')
   const stderr = result.stderr.toString('utf8')
   return {
     exit_code: result.exitCode,
     signal: result.signal,
-    ended_by: result.endedBy === 'signal' ? 'exit' : result.endedBy,
+    ended_by: endedBy(result, () => settled.writes.some((path) => sizeOf(join(root, path)) === limits.fileBytes)),
     stdout,
     stderr,
     report,
@@ -154,7 +175,9 @@ function limitsOf(lane: { maxExecSeconds: number; maxMemMb?: number }, timeoutMs
   return {
     wallMs,
     cpuS: Math.ceil(wallMs / 1000),
-    dataBytes: Math.min(memory, 4096 * MIB),
+    // Above what all have together: a process that meets its own ends with an error that nobody else is told of, while the
+    // look at the sum says why.
+    dataBytes: memory + Math.max(memory / 4, 256 * MIB),
     totalMemoryBytes: memory,
     tasks: 256,
     fileBytes: 1024 * MIB,

@@ -57,6 +57,11 @@ export interface SandboxRequest {
   readonly stdin?: Uint8Array
 }
 
+/**
+ * The limit that ended the run, as far as it can be known from outside: what the watchdog ended, what the kernel ended with a
+ * signal that says why, and a kill while the kernel was out of memory. A program that asks for more memory at once than
+ * `dataBytes`, fills its temporary directory, or ignores the signal of a file too large, fails with an error and a status of its own: 'exit'.
+ */
 export type EndedBy = 'exit' | 'signal' | 'wall' | 'cpu' | 'memory' | 'processes' | 'output' | 'file_size' | 'disk' | 'cancelled'
 
 export interface SandboxResult {

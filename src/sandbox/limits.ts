@@ -85,6 +85,15 @@ function writtenBy(pid: number): number {
   }
 }
 
+/** Processes of this machine that were killed for want of memory, in the limits of a cgroup too. 0 where nobody counts. Source: vmstat. */
+export function oomKills(): number {
+  try {
+    return Number(/^oom_kill (\d+)/m.exec(readFileSync('/proc/vmstat', 'latin1'))?.[1] ?? 0)
+  } catch {
+    return 0 // no /proc
+  }
+}
+
 /** Below this the rest of the machine suffers: a run ends that finds more at its start. */
 const LEAST_FREE_BYTES = 256 * 1024 * 1024
 

@@ -65,6 +65,7 @@ export const WEAKNESSES: Readonly<Record<BackendName, readonly string[]>> = {
     'files inside the workspace cannot be protected from the command (.vp and policy files are checked after it instead)',
     'the command has no network at all, not even its own loopback: tests that start a server cannot run',
     'modes, times and group of your files outside can be changed by whoever knows their names (not content, owner, access lists or attributes)',
+    'the temporary directory has no size of its own: what is written there counts only towards the disk that a run may take',
     'names of other processes are visible, and before Landlock ABI 6 (Linux 6.12) they can be signalled, the one too that ends what the command leaves',
   ],
   seatbelt: [

@@ -3,13 +3,13 @@
  * reason it ended. Knows nothing of any backend; what must be killed at the end is handed in.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { VpError } from '../core/errors.ts'
 import type { Clock } from '../core/ports.ts'
 import { capTasks } from './cgroup.ts'
 import type { Backend, BackendName, EndedBy, SandboxRequest, SandboxResult } from './contract.ts'
-import { BESIDE } from './limits.ts'
+import { BESIDE, oomKills } from './limits.ts'
+import { outcome, type Exit } from './outcome.ts'
 import { headAndTail, rewriter, type Replacement } from './output.ts'
 import { kill, killGroup } from './processes.ts'
 import type { Watch } from './watch.ts'
@@ -70,6 +70,7 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
   const started = watching.clock.monotonic()
   if (watching.signal?.aborted) throw new VpError('cancelled', 'cancelled before the command started')
   const uncap = prepared.capsProcesses ? await capTasks(request.limits.tasks + BESIDE) : null
+  const oomBefore = oomKills()
   const child = start(prepared, request)
   const said = { orders: '', status: '' }
   collect(child.stdio[3], (text) => (said.orders = (said.orders + text).slice(-TAIL_OF_SAID)))
@@ -99,7 +100,7 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
         next: ['vp doctor'],
       })
     return {
-      ...outcome(exit, killedFor, prepared.signalsAsCodes),
+      ...outcome(exit, { killedFor, signalsAsCodes: prepared.signalsAsCodes, isShortOfMemory: () => oomKills() > oomBefore }),
       stdout: output.stdout(),
       stderr: output.stderr(),
       truncated: output.isTruncated(),
@@ -182,11 +183,6 @@ function gather(child: ChildProcess, { request, prepared, onOutput, onFull }: Ga
   }
 }
 
-interface Exit {
-  readonly code: number | null
-  readonly signal: string | null
-}
-
 function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve, reject) => {
     let late: NodeJS.Timeout | undefined
@@ -208,18 +204,4 @@ function exitOf(child: ChildProcess): Promise<Exit> {
       resolve({ code, signal })
     })
   })
-}
-
-const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]))
-
-function outcome(exit: Exit, killedFor: EndedBy | null, signalsAsCodes: boolean): Pick<SandboxResult, 'exitCode' | 'signal' | 'endedBy'> {
-  if (killedFor) return { exitCode: null, signal: 'SIGKILL', endedBy: killedFor }
-  const named = signalsAsCodes && exit.code !== null && exit.code > 128 ? SIGNAL_NAMES.get(exit.code - 128) : undefined
-  const signal = exit.signal ?? named ?? null
-  if (signal === null) return { exitCode: exit.code, signal, endedBy: 'exit' }
-  return {
-    exitCode: null,
-    signal,
-    endedBy: signal === 'SIGXCPU' ? 'cpu' : signal === 'SIGXFSZ' ? 'file_size' : 'signal',
-  }
 }
