@@ -37,7 +37,12 @@ function seen(lines: readonly string[], mask: Mask): SeenFile {
 }
 
 function unmaskHunk(whole: Hunk, file: SeenFile): Hunk {
-  const hunk = whole.otherwise ? { ...whole, otherwise: whole.otherwise.map((one) => unmaskHunk(one, file)) } : whole
+  const { otherwise, shorter } = whole
+  const hunk = {
+    ...whole,
+    ...(otherwise ? { otherwise: otherwise.map((one) => unmaskHunk(one, file)) } : {}),
+    ...(shorter ? { shorter: unmaskHunk(shorter, file) } : {}),
+  }
   if (!hunk.lines.some((line) => hasPlaceholder(line.text))) return hunk
   const old = hunk.lines.filter((line) => line.kind !== '+').map((line) => line.text)
   const at = placeOf(old, hunk.oldStart, file.masked)

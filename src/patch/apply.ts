@@ -187,28 +187,50 @@ function locateAll(source: TextFile, patch: FilePatch, identity: () => Identity)
   const isCr = source.ends.includes('\r')
   const readings = patch.hunks.map((hunk) => [hunk, ...(hunk.otherwise ?? [])].map((one) => normalise(one, source.bom, isCr)))
   const budget = { left: WORK_LIMIT }
-  const asked = readings.flatMap((some) => some.flatMap((hunk) => hunk.lines.map((line) => line.text)))
+  const asked = readings.flatMap((some) =>
+    some.flatMap((hunk) => [...hunk.lines.map((line) => line.text), ...(hunk.unread ?? []), ...(hunk.shorter?.unread ?? [])]),
+  )
   const index = indexLines(source, asked, budget)
   const trusted = trustedStarts(readings.flatMap(([hunk]) => hunk ?? []))
   const found = readings.map((some) => {
-    const all = some.map((hunk): { hunk: Hunk; place: Located } => {
+    const all = some.map((hunk): ReadHunk => {
       const place: Located = budget.left > 0 ? locate(index, hunk, trusted.has(hunk), identity) : LIMIT
       return { hunk, place: budget.left > 0 ? place : LIMIT }
     })
-    return meant(all)
+    return shortened(meant(all), (hunk) => locate(index, hunk, false, identity))
   })
-  return { hunks: found.map(({ hunk }) => hunk), located: found.map(({ place }) => place) }
+  const isFresh = found.some(({ place }) => place.kind === 'place')
+  return {
+    hunks: found.map(({ hunk }) => hunk),
+    located: found.map(({ place }) => (isFresh && place.kind === 'already_applied' && place.isInDoubt ? DOUBT : place)),
+  }
+}
+
+/** Beside a hunk that is new to the file: this one may be as well. */
+const DOUBT: Located = { kind: 'rejected', reason: 'ambiguous' }
+
+interface ReadHunk {
+  readonly hunk: Hunk
+  readonly place: Located
 }
 
 const LIMIT: Located = { kind: 'rejected', reason: 'limit' }
 
 /** Of several readings the only one that fits in one place; where none does, what became of the first. */
-function meant(readings: readonly { hunk: Hunk; place: Located }[]): { hunk: Hunk; place: Located } {
+function meant(readings: readonly ReadHunk[]): ReadHunk {
   const [first] = readings
   if (first === undefined) throw new TypeError('a hunk has a reading')
   const fitting = readings.filter(({ place }) => place.kind !== 'rejected' || place.reason === 'limit')
   if (fitting.length <= 1) return fitting[0] ?? first
   return { hunk: first.hunk, place: { kind: 'rejected', reason: 'ambiguous', readings: fitting.length } }
+}
+
+/** Where the whole does not fit, the reading without what may be prose. */
+function shortened(whole: ReadHunk, locateIn: (hunk: Hunk) => Located): ReadHunk {
+  const { shorter } = whole.hunk
+  if (shorter === undefined || whole.place.kind !== 'rejected' || whole.place.reason !== 'not_found') return whole
+  const place = locateIn(shorter)
+  return place.kind === 'rejected' && place.reason === 'not_found' ? whole : { hunk: shorter, place }
 }
 
 /** Hunks whose two starts differ by what the hunks above them add. Made-up numbers rarely do. */
@@ -292,7 +314,8 @@ function appliedAt(place: Place): HunkOutcome {
 
 /** The hunk in terms of the file's lines: its byte-order mark is not content, and CR alone may end lines. */
 function normalise(hunk: Hunk, hasMark: boolean, isCr: boolean): Hunk {
-  const plain = hasMark ? { ...hunk, lines: hunk.lines.map(dropMark) } : hunk
+  const shorter = hunk.shorter === undefined ? {} : { shorter: normalise(hunk.shorter, hasMark, isCr) }
+  const plain = { ...hunk, ...shorter, lines: hasMark ? hunk.lines.map(dropMark) : hunk.lines }
   return isCr ? expandCr(plain) : plain
 }
 

@@ -84,12 +84,67 @@ const DIVIDED: readonly Row[] = [
   ['a removal held by context on both sides', `${HEAD}@@ -1,4 +1,3 @@\n top\n-foo();\n foo();\n end\n`, 'top\nfoo();\nend\n', 'top\nfoo();\nfoo();\nend\n'],
   ['a removal of the only line of its kind', `${HEAD}@@ -2 +1,0 @@\n-foo();\n`, 'top\nend\n', 'top\nfoo();\nend\n'],
   ['fewer lines that read like those that go', `${HEAD}@@ -1,2 +1 @@\n-foo();\n-foo();\n+foo();\n`, null, 'foo();\nfoo();\nfoo();\nfoo();\n'],
-  ['insertions without context that move one another', `${HEAD}@@ -1,0 +2,2 @@\n+one\n+two\n@@ -3,0 +6 @@\n+foo\n`, null, 'a\nb\nc\nd\n'],
+  [
+    'insertions without context that move one another',
+    `${HEAD}@@ -1,0 +2,2 @@\n+one\n+two\n@@ -3,0 +6 @@\n+foo\n`,
+    'a\none\ntwo\nb\nc\nfoo\nd\n',
+    'a\nb\nc\nd\n',
+  ],
+  ['the same, sent again', `${HEAD}@@ -1,0 +2,2 @@\n+one\n+two\n@@ -3,0 +6 @@\n+foo\n`, null, 'a\none\ntwo\nb\nc\nfoo\nd\n'],
   ['the file before, by its blob', `${INDEX}${HEAD}@@ -2 +1,0 @@\n-foo();\n`, 'foo();\n', 'foo();\nfoo();\n'],
   ['the file after, by its blob', `${INDEX}${HEAD}@@ -2 +1,0 @@\n-foo();\n`, 'foo();\n', 'foo();\n'],
 ]
 
+const STEPS = 'steps:\n  - run: one\n-\nafter: this line\nend\n'
+const SQL = '1\nalpha\n-- f\nbeta\n5\n6\n7\n8\nxxxxx\n'
+const BULLETS = '\n- it mends the cause\n- it keeps the rest\n  of it\n'
+
+/** Lines that look like another part of a diff, and parts of it that look like lines. */
+const LOOKALIKES: readonly Row[] = [
+  ['a removed dash is no signature', `${HEAD}@@ ... @@\n steps:\n-  - run: one\n--\n after: this line\n`, STEPS.replace('  - run: one\n-\n', ''), STEPS],
+  [
+    'a removed dash and a blank, with wrong counts',
+    `${HEAD}@@ -1,9 +1,9 @@\n steps:\n-  - run: one\n-- \n after: this line\n`,
+    STEPS.replace('  - run: one\n-\n', ''),
+    STEPS,
+  ],
+  [
+    'counts that are right for what stands above a removed dash',
+    `${HEAD}@@ -1,2 +1,1 @@\n steps:\n-  - run: one\n--\n after: this line\n`,
+    STEPS.replace('  - run: one\n-\n', ''),
+    STEPS,
+  ],
+  ['counts that are right for what stands above a dash, the last line', `${HEAD}@@ -1,2 +1,1 @@\n steps:\n-  - run: one\n--\n`, null, STEPS],
+  ['a signature, and a file with a dash', `${HEAD}@@ -1,2 +1,1 @@\n steps:\n-  - run: one\n-- \n2.43.0\n\n`, STEPS.replace('  - run: one\n', ''), STEPS],
+  ['a signature below a hunk without counts', `${HEAD}@@\n steps:\n-  - run: one\n-- \n2.39.5 (Apple Git-154)\n`, STEPS.replace('  - run: one\n', ''), STEPS],
+  [
+    'names of a file that the counts say are none',
+    `${HEAD}@@ -3 +3 @@\n--- f\n+++ f\n@@ -9 +9 @@\n-xxxxx\n+y\n`,
+    SQL.replace('-- f', '++ f').replace('xxxxx', 'y'),
+    SQL,
+  ],
+  ['names of a file or lines, and no counts', `${HEAD}@@\n 1\n alpha\n-three\n--- f\n+++ f\n@@\n-xxxxx\n+y\n`, null, SQL],
+  ['names of a file or lines, and the file has one', `${HEAD}@@\n-alpha line\n--- f\n+++ f\n@@\n-xxxxx\n+y\n`, null, `alpha line\n${SQL}`],
+  ['lines like names of a file, without a hunk below', `${HEAD}@@\n alpha\n--- f\n+++ f\n beta\n`, SQL.replace('-- f', '++ f'), SQL],
+  ['bullets below a hunk without numbers', `${HEAD}@@\n${EXACT}${BULLETS}`, WANT],
+  ['bullets below a hunk with wrong counts, and talk below them', `${HEAD}@@ -5,9 +5,1 @@\n${EXACT}${BULLETS}Done.\n`, WANT],
+  ['bullets that are removed lines', `${HEAD}@@\n top\n\n- one word\n- two words\n end\n`, 'top\n\nend\n', 'top\n\n one word\n two words\nend\n'],
+  ['bullets at the end that are removed lines', `${HEAD}@@\n-top line\n\n- one word\n`, '\nend\n', 'top line\n\n one word\nend\n'],
+  ['bullets of which the file has one, elsewhere', `${HEAD}@@\n-top line\n\n- one word\n- gone\n`, null, 'top line\n\nend\n one word\n'],
+  ['bullets below right counts of which the file has one', `${HEAD}@@ -1 +0,0 @@\n-top line\n\n- one word\n`, null, 'top line\n\n one word\nend\n'],
+  ['a line that stays, its blank lost, and would be added', `${HEAD}@@\n top line\n+ plus\n-gone line\n`, null, 'top line\n+ plus\ngone line\n'],
+  ['an insertion whose old line was lost', `${HEAD}@@ -1,1 +1,9 @@\n+new\n\n`, null, '\nend\n'],
+  ['an insertion whose numbers disagree', `${HEAD}@@ -1,0 +9,1 @@\n+new\n`, null, 'top\nend\n'],
+  [
+    'a line added below its like, beside a change that is new',
+    `${HEAD}@@ -1,2 +1,2 @@\n-top line\n+new line\n mid line\n@@ -4,2 +4,3 @@\n -\n+-\n end line\n`,
+    null,
+    'top line\nmid line\n-\n-\nend line\n',
+  ],
+]
+
 const rows: readonly Row[] = [
+  ...LOOKALIKES,
   ['a well-formed diff', `${HEAD}@@ -5,3 +5,3 @@\n${EXACT}`, WANT],
   ['wrong line numbers', `${HEAD}@@ -50,3 +50,3 @@\n${EXACT}`, WANT],
   ['wrong counts', `${HEAD}@@ -5,9 +5,1 @@\n${EXACT}`, WANT],
@@ -245,6 +300,15 @@ const refused: readonly (readonly [title: string, patch: string, reason: string]
   ['a copy', 'diff --git a/x b/y\ncopy from x\ncopy to y\n', 'copy'],
   ['a merge', 'diff --cc x\n@@@ -1,1 -1,1 +1,1 @@@\n', 'malformed'],
   ['a line without its blank', `${HEAD}@@ @@\n for x\nlost\n-a\n+b\n`, 'malformed'],
+  ['a line that stays, its blank lost below an empty line', `${HEAD}@@\n for x\n-a\n\nlost\n   b\n-  c\n`, 'malformed'],
+  ['the same with its counts', `${HEAD}@@ -1,6 +1,4 @@\n for x\n-a\n\nlost\n   b\n-  c\n`, 'malformed'],
+  ['the same with counts that end there', `${HEAD}@@ -1,3 +1,2 @@\n for x\n-a\n\nlost\n-  c\n`, 'malformed'],
+  ['a fence that stays, its blank lost', `${HEAD}@@\n-Text here one\n\n\`\`\`\n-  code\n\`\`\`\n end of it\n`, 'malformed'],
+  ['a comment that goes, below a line whose blank is lost', `${HEAD}@@\n-a\n\nlost\n- * comment\n`, 'malformed'],
+  ['a bullet that goes, below a line whose blank is lost', `${HEAD}@@\n-a\n\nlost\n-- item\n`, 'malformed'],
+  ['an empty line that goes, below a line whose blank is lost', `${HEAD}@@\n-a\n\nlost\n-\n`, 'malformed'],
+  ['a change above the first hunk', `${HEAD}-a\n+b\n@@\n-c\n+d\n`, 'malformed'],
+  ['an added line or the name of the next file', `${HEAD}@@\n-a\n+b\n+++ b/y\n@@\n-c\n+d\n`, 'malformed'],
   ['a change after the fence', `\`\`\`\n${HEAD}@@ @@\n for x\n-a\n\`\`\`\n+b\n`, 'malformed'],
   ['a new file with context', '--- /dev/null\n+++ b/x\n@@ -0,0 +1,2 @@\n a\n+b\n', 'malformed'],
   ['a marker within a block', 'x\n<<<<<<< SEARCH\na\n<<<<<<< SEARCH\n=======\nb\n>>>>>>> REPLACE\n', 'malformed'],
@@ -298,6 +362,12 @@ const told: readonly (readonly [title: string, patch: string, source: string | B
   ['an anchor that is nowhere', v4a(`@@ def c():\n${ONE}`).replace('src/t.ts', 'x'), DEFS, /No line of the file reads like the anchor "def c\(\):"/],
   ['an anchor below the text', v4a(`@@ def b():\n${ONE}`).replace('src/t.ts', 'x'), DEFS, /does not stand below the anchor "def b\(\):" \(line 5\)/],
   ['several dividers', block(SETEXT, 'New\n').replace('src/t.ts', 'x'), SETEXT, /divided at 2 of its ======= lines. Send this change as a unified diff/],
+  [
+    'a bullet that may go',
+    '--- a/x\n+++ b/x\n@@\n-top line\n\n- one word\n- gone\n',
+    'top line\n\nend\n one word\n',
+    /Line 4 of the file, " one word", reads like a line that the patch may take away/,
+  ],
   ['its own result', '--- a/x\n+++ b/x\n@@ -2 +1,0 @@\n-foo();\n', 'foo();\nfoo();\n', /Once applied it would fit again/],
 ]
 for (const [title, patch, source, words] of told)

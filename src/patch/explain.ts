@@ -76,7 +76,9 @@ function missing({ found, anchor, nearest = [] }: Rejected): string {
   return `${head} The nearest lines of the file are:\n${lines.join('\n')}\nCopy them exactly as they stand.`
 }
 
-function ambiguity({ readings, candidates }: Rejected): string {
+function ambiguity({ readings, candidates, unread }: Rejected): string {
+  if (unread !== undefined)
+    return `Line ${unread.line} of the file, ${JSON.stringify(unread.text)}, reads like a line that the patch may take away, leave or not mean at all. Begin each line of the hunk with a blank, - or +, write right counts in its header, and send nothing below it.`
   if (readings !== undefined)
     return `The block can be divided at ${readings} of its ======= lines. Send this change as a unified diff, where no line is a divider.`
   if (candidates === undefined)

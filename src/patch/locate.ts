@@ -7,7 +7,7 @@ import type { Hunk, HunkOutcome, LineEnd, QuotedLine, RejectReason } from './typ
 
 /** `at` is 0-based, before the first old line. */
 export type Place = { readonly kind: 'place'; readonly at: number; readonly drift: number }
-export type Located = Place | Exclude<HunkOutcome, { kind: 'applied' }>
+export type Located = Place | (Exclude<HunkOutcome, { kind: 'applied' }> & { readonly isInDoubt?: true })
 
 export type Identity = 'before' | 'after' | 'unknown'
 
@@ -20,6 +20,14 @@ const ENOUGH_FUZZY = 12
 
 /** `identity` is asked only where the text alone leaves two readings, as it may cost a hash of the file. */
 export function locate(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identity: () => Identity): Located {
+  for (const text of hunk.unread ?? []) {
+    const [at] = index.find([{ text, isContext: true }], 2, 1)
+    if (at !== undefined) return { kind: 'rejected', reason: 'ambiguous', unread: { line: at + 1, text: (index.lines[at] ?? '').slice(0, MAX_QUOTED_CHARS) } }
+  }
+  return locateAnchored(index, hunk, isTrusted, identity)
+}
+
+function locateAnchored(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identity: () => Identity): Located {
   if (hunk.anchors === undefined) return locateIn(index, hunk, isTrusted, identity)
   const led = followAnchors(index, hunk.anchors)
   if (typeof led === 'string') return { kind: 'rejected', reason: 'not_found', anchor: { text: led, line: null } }
@@ -55,7 +63,7 @@ function insideOf(index: LinesIndex, openers: readonly number[], places: readonl
 
 function locateIn(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identity: () => Identity): Located {
   const sides = sidesOf(hunk)
-  if (sides.before.length === 0) return locateInsertion(index, hunk, sides, identity)
+  if (sides.before.length === 0) return locateInsertion(index, hunk, sides, isTrusted, identity)
   const stated = hunk.oldStart === null || hunk.oldStart === 0 ? null : hunk.oldStart - 1
   const exact = locateExact(index, hunk, sides, isTrusted ? stated : null)
   if (typeof exact === 'number' && exact !== stated) {
@@ -131,13 +139,13 @@ function onlyEnds(hunk: Hunk): Sides['onlyEnds'] {
   return isSame && before && after ? { before: before.map((line) => line.end), after: after.map((line) => line.end) } : null
 }
 
-/** A hunk without old lines has only its stated line to go by, or an empty file. */
-function locateInsertion(index: LinesIndex, hunk: Hunk, sides: Sides, identity: () => Identity): Located {
+/** A hunk without old lines has only its stated line to go by, which then must agree with the new one, or an empty file. */
+function locateInsertion(index: LinesIndex, hunk: Hunk, sides: Sides, isTrusted: boolean, identity: () => Identity): Located {
   const total = index.lines.length
   if (total === 0) return { kind: 'place', at: 0, drift: 0 }
-  if (hunk.oldStart === null || hunk.oldStart > total || (hunk.oldStart === 0 && hunk.newStart === null))
+  if (!isTrusted || hunk.oldStart === null || hunk.oldStart > total || (hunk.oldStart === 0 && hunk.newStart === null))
     return { kind: 'rejected', reason: 'not_found', found: 'no_place' }
-  if (index.fits(sides.after, hunk.oldStart, 0) && identity() !== 'before') return { kind: 'already_applied', line: hunk.oldStart + 1 }
+  if (index.fits(sides.after, hunk.oldStart, 0) && identity() !== 'before') return { kind: 'already_applied', line: hunk.oldStart + 1, isInDoubt: true }
   return { kind: 'place', at: hunk.oldStart, drift: 0 }
 }
 
@@ -170,7 +178,9 @@ function settle(index: LinesIndex, sides: Sides, place: Exact, likeness: Likenes
   const span = sides.after.length - sides.before.length
   for (let at = place; at >= place - span && at >= 0; at--) {
     if (!index.fits(sides.after, at, likeness) || endSaysBefore(index, sides)) continue
-    return identity() === 'before' ? located : { kind: 'already_applied', line: at + 1 }
+    if (identity() === 'before') return located
+    // Held by context on both sides and fitting all the same: what it adds is like its context.
+    return { kind: 'already_applied', line: at + 1, ...(sides.lead > 0 && sides.trail > 0 ? { isInDoubt: true } : {}) }
   }
   return located
 }

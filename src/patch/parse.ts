@@ -3,11 +3,12 @@
  * Lenient in form, never in meaning: binary, links, copies and odd modes are refused, and no success is empty.
  */
 import { formOf, opensAnother, TWO_FORMS } from './forms.ts'
-import { readBody, readHunkHeader } from './parse-body.ts'
+import { EITHER, readBody, readHunkHeader, type FoundBody, type HunkHeader } from './parse-body.ts'
 import { isMode, readGitNames, readMode, readName, stripPrefixes } from './parse-headers.ts'
 import { parseBlocks } from './parse-blocks.ts'
 import { parseV4a } from './parse-v4a.ts'
-import type { FileMode, FilePatch, Hunk, ParseReason, ParseResult } from './types.ts'
+import { isFileHeader, isSignature, strayKind } from './prose.ts'
+import type { FileMode, FilePatch, Hunk, ParseReason, ParseResult, PatchLine } from './types.ts'
 
 const MAX_PATCH_CHARS = 64 * 1024 * 1024
 const MAX_HUNKS = 200_000
@@ -57,6 +58,10 @@ function parseUnified(lines: readonly string[], options: ParseOptions): ParseRes
     return draft
   }
   let hunkCount = 0
+  // What the lines outside of hunks would take away: it belongs to the hunk above them, else to the first.
+  let unread: string[] = []
+  let isFirst = true
+  let isCounted = true
   for (let index = 0; index < lines.length;) {
     const line = lines[index] ?? ''
     const current = drafts.at(-1) ?? null
@@ -65,12 +70,14 @@ function parseUnified(lines: readonly string[], options: ParseOptions): ParseRes
       open(index + 1).git = readGitNames(line.slice(11).replace(/\r$/, ''))
       index++
     } else if (line.startsWith('--- ') && (lines[index + 1]?.startsWith('+++ ') || lines[index + 1]?.startsWith('@@'))) {
+      if (isFileHeader(lines, index)) unread.push(line.slice(1))
       const target = canTakeNames(current) ? current : open(index + 1)
       target.oldName = readName(cleanName(line))
       const next = lines[index + 1] ?? ''
       if (next.startsWith('+++ ')) target.newName = readName(cleanName(next))
       index += next.startsWith('+++ ') ? 2 : 1
     } else if (line.startsWith('+++ ') && lines[index + 1]?.startsWith('@@')) {
+      if (!isCounted) return failed('malformed', EITHER, index + 1)
       const target = canTakeNames(current) ? current : open(index + 1)
       target.newName = readName(cleanName(line))
       index++
@@ -78,29 +85,58 @@ function parseUnified(lines: readonly string[], options: ParseOptions): ParseRes
       const target = current ?? open(index + 1)
       const header = readHunkHeader(line.replace(/\r$/, ''))
       const body = readBody(lines, index + 1, header)
-      if (!body.ok) return failed('malformed', 'a line inside a hunk starts with neither a blank, - nor +', body.line + 1)
+      if (!body.ok) return failed('malformed', body.message, body.line + 1)
       if (++hunkCount > MAX_HUNKS) return failed('too_large', `more than ${MAX_HUNKS} hunks`, index + 1)
-      const { oldStart, newStart, section } = header
-      if (body.lines.some((part) => part.kind !== ' '))
-        target.hunks.push({
-          oldStart,
-          newStart,
-          lines: body.lines,
-          patchLine: index + 1,
-          ...(section === undefined ? {} : { section }),
-        })
+      isCounted = body.isCounted
+      const own = isFirst ? unread : []
+      const hunk = hunkOf(header, body, { patchLine: index + 1, unread: own })
+      if (hunk !== null) {
+        target.hunks.push(hunk)
+        unread = own
+        isFirst = false
+      }
       index = body.next
     } else {
       if (opensAnother('unified', line)) return failed('malformed', TWO_FORMS, index + 1)
       const refused = current === null ? null : readExtended(current, line.replace(/\r$/, ''))
       if (refused !== null) return failed(refused, REFUSALS[refused] ?? 'not supported', index + 1)
-      // After a hunk, `+x` or `-x` outside of one is a lost half of an edit; `- x` is a bullet of the prose.
-      if (current !== null && current.hunks.length > 0 && /^(?:\+|-(?![ -]))./.test(line))
-        return failed('malformed', 'a changed line stands outside of any hunk', index + 1)
+      const stray = current === null ? 'none' : strayKind(line.replace(/\r$/, ''))
+      if (stray === 'change') return failed('malformed', STRAY, index + 1)
+      if (stray === 'prose' && !isSignature(lines, index)) unread.push(line.slice(1))
       index++
     }
   }
   return closeDrafts(drafts, options)
+}
+
+const STRAY = 'a changed line stands outside of any hunk: begin each line of a hunk with a blank, - or +, also those that stay'
+
+/** null where nothing is changed. `unread` is filled further, here and by the lines below the hunk. */
+function hunkOf(header: HunkHeader, body: FoundBody, { patchLine, unread }: { patchLine: number; unread: string[] }): Hunk | null {
+  if (!isChange(body.lines)) return null
+  const { newStart, section } = header
+  const made = (lines: readonly PatchLine[], others: readonly string[]): Hunk => ({
+    oldStart: insertsNowhere(header, lines) ? null : header.oldStart,
+    newStart,
+    lines,
+    patchLine,
+    unread: others,
+    ...(section === undefined ? {} : { section }),
+  })
+  // Without counts to bear it out, `+ x` may as well be a line that stays and lost its blank.
+  if (!body.isCounted) for (const { kind, text } of body.lines) if (kind !== ' ') unread.push(kind + text)
+  const hunk = made(body.lines, unread)
+  const { shorter } = body
+  return shorter !== undefined && isChange(shorter.lines) ? { ...hunk, shorter: made(shorter.lines, shorter.unread) } : hunk
+}
+
+/** An insertion stands below its line only if the header says that it has no old lines; else some were lost. */
+function insertsNowhere({ oldStart, oldCount }: HunkHeader, lines: readonly PatchLine[]): boolean {
+  return oldStart !== 0 && oldCount !== 0 && lines.every((line) => line.kind === '+')
+}
+
+function isChange(lines: readonly PatchLine[]): boolean {
+  return lines.some((line) => line.kind !== ' ')
 }
 
 const REFUSALS: Partial<Record<ParseReason, string>> = {

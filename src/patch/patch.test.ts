@@ -94,6 +94,55 @@ for (const flavour of FLAVOURS) {
   })
 }
 
+/** Lines that look like parts of a diff, of a mail and of a Markdown page. */
+const TREACHEROUS =
+  'alpha one two|    return x|}||-|- item|--|-- f|---|*** x|```|  if (a) {|+ plus|++ f|@@ x|====================|<<<<<<< SEARCH|\tfoo bar|    two = 2|# Head|  nested| * note|Index: x|diff --git a/f b/f|2.43.0'.split(
+    '|',
+  )
+
+type Spoil = (diff: string, next: (below: number) => number) => string
+const eachLine = (diff: string, change: (line: string) => string): string => diff.split('\n').map(change).join('\n')
+const SPOILS: readonly (readonly [title: string, spoil: Spoil])[] = [
+  ['as it is', (diff) => diff],
+  ['no numbers', (diff) => diff.replaceAll(/^@@ -.*$/gm, '@@')],
+  ['wrong counts', (diff, next) => diff.replaceAll(/^@@ -(\d+)\S* \+(\d+)\S* @@/gm, (_all, a, b) => `@@ -${a},${1 + next(12)} +${b},${1 + next(12)} @@`)],
+  ['empty lines without their blank', (diff) => eachLine(diff, (line) => (line === ' ' ? '' : line))],
+  ['some lines without their blank', (diff, next) => eachLine(diff, (line) => (line.startsWith(' ') && next(3) === 0 ? line.slice(1) : line))],
+  [
+    'no numbers, some lines without their blank',
+    (diff, next) => eachLine(SPOILS[1]?.[1](diff, next) ?? '', (line) => (line.startsWith(' ') && next(6) === 0 ? line.slice(1) : line)),
+  ],
+  ['bullets below it', (diff) => `${diff}\n- what it does\n- and why\n`],
+  ['no numbers, bullets below it', (diff, next) => `${SPOILS[1]?.[1](diff, next) ?? ''}\n- what it does\n- and why\n`],
+  ['a signature below it', (diff) => `${diff}-- \n2.43.0\n\n`],
+]
+
+for (const [title, spoil] of SPOILS)
+  test(`lines like parts of a diff become the wanted file or nothing: ${title}`, () => {
+    let exact = 0
+    for (let seed = 1; seed <= 1500; seed++) {
+      const next = generator(seed * 7919)
+      const line = (): string => TREACHEROUS[next(TREACHEROUS.length)] ?? ''
+      const before = Array.from({ length: 4 + next(25) }, line)
+      const after = [...before]
+      for (let edits = 1 + next(3); edits > 0; edits--) after.splice(next(after.length + 1), next(3), ...(next(2) === 0 ? [line()] : []))
+      const text = (lines: readonly string[]): string => lines.map((one) => `${one}\n`).join('')
+      // Without the blobs, which would settle a doubt.
+      const diff = makeUnifiedDiff('f', text(before), text(after), { context: next(4) }).replace(/^diff --git.*\nindex .*\n/, '')
+      if (diff === '' || after.length === 0) continue
+      const spoiled = spoil(diff, next)
+      const parsed = parsePatch(spoiled)
+      const result = parsed.ok ? applyPatch((path) => (path === 'f' ? Buffer.from(text(before)) : null), parsed.files) : null
+      if (!result?.ok) continue
+      const got = result.changes.map((change) => [change.path, Buffer.from(change.bytes ?? '').toString()])
+      assert.ok(got.length === 0 || got.length === 1, spoiled)
+      if (got.length === 0) continue
+      assert.deepEqual(got, [['f', text(after)]], `seed ${seed}\n${text(before)}\n${spoiled}`)
+      exact++
+    }
+    assert.ok(exact > 100, `${exact} exact`)
+  })
+
 test('no patch changes its own result, however little context it has', () => {
   const plain: Flavour = { title: 'LF', end: '\n' }
   let applied = 0

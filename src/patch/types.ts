@@ -27,6 +27,10 @@ export interface Hunk {
   readonly anchors?: readonly string[]
   /** Other readings of the same text. The one that fits is meant; where several do, none. */
   readonly otherwise?: readonly Hunk[]
+  /** The hunk without lines at its end that may be prose: meant only where the whole does not fit. */
+  readonly shorter?: Hunk
+  /** Lines of the file that another reading of the text would be about: where the file holds one, which is meant is in doubt. */
+  readonly unread?: readonly string[]
 }
 
 export interface FilePatch {
@@ -66,6 +70,8 @@ export type HunkOutcome =
       readonly candidates?: readonly number[]
       /** How many readings of one block fit. */
       readonly readings?: number
+      /** The line of the file that another reading of the text would be about. */
+      readonly unread?: QuotedLine
       /** The anchor that led nowhere; its line where it stands but the text does not stand below it. */
       readonly anchor?: { readonly text: string; readonly line: number | null }
     }
