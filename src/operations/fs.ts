@@ -29,6 +29,8 @@ const hunkShape = once(() =>
     line: z.nullable(z.int()),
     outcome: z.string(),
     drift: z.optional(z.int()),
+    /** What a place that fits leaves aside; without it the fit is exact. */
+    aside: z.optional(z.enum(['blanks', 'indentation', 'indented', 'word'])),
     reason: z.optional(z.string()),
     nearest: z.optional(z.array(z.object({ line: z.int(), text: z.string() }))),
     candidates: z.optional(z.array(z.int())),
@@ -281,7 +283,7 @@ function hunkAnswers(result: PatchResult): HunkAnswer[] {
 
 function hunkAnswer(file: string, hunk: HunkOutcome, patchLine: number | undefined): HunkAnswer {
   const explain = explainHunk(hunk, file, patchLine)
-  if (hunk.kind === 'applied') return { file, line: hunk.line, outcome: 'applied', drift: hunk.drift, explain }
+  if (hunk.kind === 'applied') return { file, line: hunk.line, outcome: 'applied', drift: hunk.drift, ...(hunk.aside ? { aside: hunk.aside } : {}), explain }
   if (hunk.kind === 'already_applied') return { file, line: hunk.line, outcome: 'already_applied', explain }
   return {
     file,

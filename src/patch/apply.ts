@@ -197,7 +197,8 @@ function locateAll(source: TextFile, patch: FilePatch, identity: () => Identity)
       const place: Located = budget.left > 0 ? locate(index, hunk, trusted.has(hunk), identity) : LIMIT
       return { hunk, place: budget.left > 0 ? place : LIMIT }
     })
-    return shortened(meant(all), (hunk) => locate(index, hunk, false, identity))
+    const { hunk, place } = shortened(meant(all), (one) => locate(index, one, false, identity))
+    return { hunk: place.kind === 'place' ? (place.hunk ?? hunk) : hunk, place }
   })
   const isFresh = found.some(({ place }) => place.kind === 'place')
   return {
@@ -309,7 +310,7 @@ function lineOf(place: Located): number {
 }
 
 function appliedAt(place: Place): HunkOutcome {
-  return { kind: 'applied', line: place.at + 1, drift: place.drift }
+  return { kind: 'applied', line: place.at + 1, drift: place.drift, ...(place.aside === undefined ? {} : { aside: place.aside }) }
 }
 
 /** The hunk in terms of the file's lines: its byte-order mark is not content, and CR alone may end lines. */

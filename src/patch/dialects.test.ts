@@ -143,8 +143,35 @@ const LOOKALIKES: readonly Row[] = [
   ],
 ]
 
+const NESTED = 'class A {\n    run() {\n        if (ready) {\n            if (isOpen) {\n                first()\n            }\n        }\n    }\n}\n'
+const DEEPER = NESTED.replace('first()\n', 'first()\n                q()\n')
+const SEARCHED = '  if (ready) {\n    if (isOpen) {\n      first()\n    }\n  }\n'
+
+/** Context with another indentation than the file's, and what that says of the added lines. */
+const INDENTED: readonly Row[] = [
+  [
+    'added lines of a block follow its context to the indentation of the file',
+    block(SEARCHED, SEARCHED.replace('first()\n', 'first()\n      q()\n')),
+    DEEPER,
+    NESTED,
+  ],
+  ['an added line deeper than any that the block shows', block(SEARCHED, SEARCHED.replace('first()\n', 'first()\n        q()\n')), null, NESTED],
+  ['an indentation that stands for two of the file', block('  if (isOpen) {\n  first()\n', '  if (isOpen) {\n  first()\n  q()\n'), null, NESTED],
+  ['one that the file has as well, for another', block('    run() {\n    if (ready) {\n', '    run() {\n    q()\n    if (ready) {\n'), null, NESTED],
+  [
+    'an indented line that goes shows how the others are meant',
+    `${HEAD}@@\n     if (ready) {\n       if (isOpen) {\n-                first()\n+                q()\n       }\n`,
+    NESTED.replace('first', 'q'),
+    NESTED,
+  ],
+  ['tabs in the context, blanks in what is added', `${HEAD}@@\n \tif (isOpen) {\n \t\tfirst()\n+                q()\n \t}\n`, DEEPER, NESTED],
+  ['tabs throughout, for blanks', `${HEAD}@@\n \tif (isOpen) {\n \t\tfirst()\n+\t\tq()\n \t}\n`, DEEPER, NESTED],
+  ['sent again after it was indented', block('    if (isOpen) {\n      first()\n', '    if (isOpen) {\n      first()\n      q()\n'), DEEPER, DEEPER],
+]
+
 const rows: readonly Row[] = [
   ...LOOKALIKES,
+  ...INDENTED,
   ['a well-formed diff', `${HEAD}@@ -5,3 +5,3 @@\n${EXACT}`, WANT],
   ['wrong line numbers', `${HEAD}@@ -50,3 +50,3 @@\n${EXACT}`, WANT],
   ['wrong counts', `${HEAD}@@ -5,9 +5,1 @@\n${EXACT}`, WANT],
@@ -368,6 +395,12 @@ const told: readonly (readonly [title: string, patch: string, source: string | B
     'top line\n\nend\n one word\n',
     /Line 4 of the file, " one word", reads like a line that the patch may take away/,
   ],
+  [
+    'another indentation, and an added line that it does not place',
+    block(SEARCHED, SEARCHED.replace('first()\n', 'first()\n        q()\n')).replace('src/t.ts', 'x'),
+    NESTED,
+    /another indentation, and how far the added lines are to be indented there is in doubt[^]* {2}5\| {17}first\(\)/,
+  ],
   ['its own result', '--- a/x\n+++ b/x\n@@ -2 +1,0 @@\n-foo();\n', 'foo();\nfoo();\n', /Once applied it would fit again/],
 ]
 for (const [title, patch, source, words] of told)
@@ -377,6 +410,26 @@ for (const [title, patch, source, words] of told)
     const result = applyPatch(() => (source === null ? null : Buffer.from(source)), parsed.files)
     assert.equal(result.ok, false)
     assert.match(explainPatch(result), words)
+  })
+
+const fits: readonly (readonly [title: string, patch: string, source: string, words: RegExp])[] = [
+  ['exactly', `${HEAD}@@ -5,3 +5,3 @@\n${EXACT}`, SOURCE, /:5 fits, exact$/],
+  ['farther down', `${HEAD}@@ -3,3 +3,3 @@\n${EXACT}`, SOURCE, /:5 fits, 2 lines below where the patch says$/],
+  ['but for the indentation of the context', `${HEAD}@@ -5,3 +5,3 @@\n${BODY}`, SOURCE, /:5 fits, indentation of unchanged lines aside$/],
+  ['but for blanks at the end', `${HEAD}@@\n${EXACT}`, SOURCE.replace('items) {\n    sum', 'items) { \n    sum'), /:5 fits, blanks at the end of lines aside$/],
+  [
+    'but for a word',
+    `${HEAD}@@ -4,3 +4,3 @@\n${EXACT.replace('item of', 'entry of')}`,
+    SOURCE,
+    /:5 fits, 1 line below where the patch says, a word of an unchanged line aside$/,
+  ],
+  ['once indented', block(SEARCHED, SEARCHED.replace('first()\n', 'first()\n      q()\n')), NESTED, /:3 fits, the added lines indented as the file is$/],
+]
+for (const [title, patch, source, words] of fits)
+  test(`said to fit: ${title}`, () => {
+    const parsed = parsePatch(patch)
+    assert.ok(parsed.ok, JSON.stringify(parsed))
+    assert.match(explainPatch(applyPatch(() => Buffer.from(source), parsed.files)), words)
   })
 
 test('the path of a block may stand in a sentence', () => {

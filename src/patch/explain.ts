@@ -3,14 +3,14 @@
  * Bounded: a few quoted lines per hunk, a few rejected hunks per patch.
  */
 import type { FileResult, PatchResult } from './apply.ts'
-import type { Found, HunkOutcome, ParseResult } from './types.ts'
+import type { Aside, Found, HunkOutcome, ParseResult } from './types.ts'
 
 const MAX_CHARS = 4000
 const MAX_QUOTED_CHARS = 160
 
 export function explainHunk(outcome: HunkOutcome, path: string, patchLine?: number): string {
   const where = patchLine === undefined ? path : `${path} (patch line ${patchLine})`
-  if (outcome.kind === 'applied') return `${path}:${outcome.line} fits${driftWords(outcome.drift)}`
+  if (outcome.kind === 'applied') return `${path}:${outcome.line} fits, ${fitWords(outcome)}`
   if (outcome.kind === 'already_applied') return `${path}:${outcome.line} already applied: nothing to do, do not send it again`
   switch (outcome.reason) {
     case 'not_found':
@@ -62,7 +62,7 @@ const STATES: Readonly<Record<Found, string>> = {
 
 type Rejected = Extract<HunkOutcome, { kind: 'rejected' }>
 
-function missing({ found, anchor, nearest = [] }: Rejected): string {
+function missing({ found, anchor, isIndentInDoubt, nearest = [] }: Rejected): string {
   if (found === 'no_file') return 'There is no such file: check the path, or send it as a new file.'
   if (found === 'no_place') return 'It only adds lines and names no place: put an unchanged line of the file above or below them.'
   const shown = anchor === undefined ? '' : JSON.stringify(anchor.text.slice(0, MAX_QUOTED_CHARS))
@@ -70,7 +70,9 @@ function missing({ found, anchor, nearest = [] }: Rejected): string {
     return `No line of the file reads like the anchor ${shown}, below those before it. Copy a line that stands above the place, or leave the @@ bare.`
   const head = anchor
     ? `The text does not stand below the anchor ${shown} (line ${anchor.line}).`
-    : 'The removed and context lines do not stand in the file like this.'
+    : isIndentInDoubt
+      ? 'The unchanged lines stand in the file with another indentation, and how far the added lines are to be indented there is in doubt.'
+      : 'The removed and context lines do not stand in the file like this.'
   if (nearest.length === 0) return `${head} No line of it stands in the file: read the file, or check the path.`
   const lines = nearest.map(({ line, text }) => `  ${line}| ${text.slice(0, MAX_QUOTED_CHARS)}`)
   return `${head} The nearest lines of the file are:\n${lines.join('\n')}\nCopy them exactly as they stand.`
@@ -86,10 +88,21 @@ function ambiguity({ readings, candidates, unread }: Rejected): string {
   return `It fits at lines ${candidates.join(', ')}. Add one unchanged line above or below that only the intended place has.`
 }
 
-function driftWords(drift: number): string {
-  if (drift === 0) return ', exact'
+const ASIDE: Readonly<Record<Aside, string>> = {
+  blanks: 'blanks at the end of lines aside',
+  indentation: 'indentation of unchanged lines aside',
+  indented: 'the added lines indented as the file is',
+  word: 'a word of an unchanged line aside',
+}
+
+/** How the hunk fits; `exact` is said of nothing else. */
+export function fitWords({ drift, aside }: { readonly drift: number; readonly aside?: Aside }): string {
   const lines = Math.abs(drift) === 1 ? 'line' : 'lines'
-  return `, ${Math.abs(drift)} ${lines} ${drift > 0 ? 'below' : 'above'} where the patch says`
+  const words = [
+    ...(drift === 0 ? [] : [`${Math.abs(drift)} ${lines} ${drift > 0 ? 'below' : 'above'} where the patch says`]),
+    ...(aside === undefined ? [] : [ASIDE[aside]]),
+  ]
+  return words.join(', ') || 'exact'
 }
 
 function clip(text: string): string {

@@ -2,11 +2,19 @@
  * Where a hunk goes: exactly one place, or a rejection that says why. Never guesses: a weaker likeness counts only
  * where it is unique, a place without enough text to recognise does not, and what is there already is not added again.
  */
+import { asInFile } from './indent.ts'
 import { indentOf, type Likeness, type LinesIndex, type WantedLine } from './lines-index.ts'
-import type { Hunk, HunkOutcome, LineEnd, QuotedLine, RejectReason } from './types.ts'
+import type { Aside, Hunk, HunkOutcome, LineEnd, QuotedLine, RejectReason } from './types.ts'
 
 /** `at` is 0-based, before the first old line. */
-export type Place = { readonly kind: 'place'; readonly at: number; readonly drift: number }
+export interface Place {
+  readonly kind: 'place'
+  readonly at: number
+  readonly drift: number
+  readonly aside?: Aside
+  /** The hunk as it reads in the file, where its context is indented otherwise. */
+  readonly hunk?: Hunk
+}
 export type Located = Place | (Exclude<HunkOutcome, { kind: 'applied' }> & { readonly isInDoubt?: true })
 
 export type Identity = 'before' | 'after' | 'unknown'
@@ -74,11 +82,11 @@ function locateIn(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identity: (
       if (!overlaps(sides, exact, twin)) return rejected(index, sides, 'ambiguous', [exact, twin].toSorted(byNumber))
     }
   }
-  if (exact !== null) return settle(index, sides, exact, 0, stated, identity)
+  if (exact !== null) return settle(index, sides, { place: exact, likeness: 0, stated }, identity)
   // At each strength what the patch wants to find comes before what it wants to leave: the longer of two readings.
   for (const likeness of [0, 1, 2, 3] as const) {
     const place = likeness === 0 ? null : locateLike(index, hunk, sides, likeness, stated)
-    if (place !== null) return settle(index, sides, place, likeness, stated, identity)
+    if (place !== null) return settleLike(index, hunk, sides, { place, likeness, stated }, identity)
     const applied = likeness === 3 ? null : findApplied(index, hunk, sides, likeness)
     if (applied !== null) return { kind: 'already_applied', line: applied + 1 }
   }
@@ -164,10 +172,35 @@ function locateExact(index: LinesIndex, hunk: Hunk, sides: Sides, stated: number
   return place
 }
 
+interface Found {
+  readonly place: Exact
+  readonly likeness: Likeness
+  readonly stated: number | null
+}
+
+/** The hunk settles as it reads in the file: where its context is indented otherwise, that decides about the added lines. */
+function settleLike(index: LinesIndex, hunk: Hunk, sides: Sides, found: Found, identity: () => Identity): Located {
+  const { place, likeness } = found
+  if (typeof place !== 'number' || likeness < 2) return settle(index, sides, found, identity)
+  const fitted = asInFile(hunk, index.lines, place)
+  if (fitted === null) return { ...rejected(index, sides, 'not_found'), isIndentInDoubt: true }
+  const located = settle(index, sidesOf(fitted), { ...found, likeness: 0 }, identity)
+  if (located.kind !== 'place') return located
+  const isIndented = fitted.lines.some((line, at) => line.kind === '+' && line.text !== hunk.lines[at]?.text)
+  return { ...located, aside: isIndented ? 'indented' : (ASIDE[likeness] ?? 'word'), hunk: fitted }
+}
+
+const ASIDE: Readonly<Partial<Record<Likeness, Aside>>> = { 1: 'blanks', 2: 'indentation', 3: 'word' }
+
 /** Checks that the place does not hold the result already, as after a first application with little context. */
-function settle(index: LinesIndex, sides: Sides, place: Exact, likeness: Likeness, stated: number | null, identity: () => Identity): Located {
+function settle(index: LinesIndex, sides: Sides, { place, likeness, stated }: Found, identity: () => Identity): Located {
   if (typeof place !== 'number') return place
-  const located: Place = { kind: 'place', at: place, drift: stated === null ? 0 : place - stated }
+  const located: Place = {
+    kind: 'place',
+    at: place,
+    drift: stated === null ? 0 : place - stated,
+    ...(likeness === 0 ? {} : { aside: ASIDE[likeness] ?? 'word' }),
+  }
   if (sides.onlyEnds !== null) {
     if (index.endsFit(sides.onlyEnds.before, place)) return located
     return index.endsFit(sides.onlyEnds.after, place) ? { kind: 'already_applied', line: place + 1 } : rejected(index, sides, 'not_found')

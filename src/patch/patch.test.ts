@@ -143,6 +143,42 @@ for (const [title, spoil] of SPOILS)
     assert.ok(exact > 100, `${exact} exact`)
   })
 
+test('a block indented otherwise throughout becomes the wanted file or nothing', () => {
+  let exact = 0
+  for (let seed = 1; seed <= 600; seed++) {
+    const next = generator(seed * 104729)
+    const depths = [1]
+    while (depths.length < 6 + next(10)) depths.push(Math.max(0, (depths.at(-1) ?? 0) + next(4) - (next(2) + 1)))
+    const [unit, patchUnit] =
+      [
+        ['    ', '  '],
+        ['  ', '    '],
+        ['    ', '\t'],
+        ['\t', '  '],
+      ][seed % 4] ?? []
+    const shift = seed % 8 < 4 ? 0 : 1
+    const line = (name: string, depth: number, by = unit): string => `${by?.repeat(depth)}${name}();`
+    const at = 1 + next(depths.length - 2)
+    const added = Math.max(0, (depths[at] ?? 0) + next(3) - 1)
+    const inPatch = (name: string, depth: number): string => line(name, Math.max(0, depth - shift), patchUnit)
+    const lines = depths.map((depth, index) => line(`call${index}`, depth))
+    const [from, to] = [Math.max(0, at - 1 - next(2)), at + next(3)]
+    const search = depths.slice(from, to + 1).map((depth, index) => inPatch(`call${index + from}`, depth))
+    // Then nothing shows that the block is indented otherwise.
+    if (search.every((text, index) => text === lines[from + index])) continue
+    if (shift > 0 && Math.min(added, ...depths.slice(from, to + 1)) < shift) continue
+    const replace = search.toSpliced(at - from + 1, 0, inPatch('added', added))
+    const parsed = parsePatch(['f', '<<<<<<< SEARCH', ...search, '=======', ...replace, '>>>>>>> REPLACE', ''].join('\n'))
+    assert.ok(parsed.ok)
+    const result = applyPatch(() => Buffer.from(`${lines.join('\n')}\n`), parsed.files)
+    if (!result.ok) continue
+    const want = lines.toSpliced(at + 1, 0, line('added', added))
+    assert.equal(Buffer.from(result.changes[0]?.bytes ?? '').toString(), `${want.join('\n')}\n`, `seed ${seed}\n${search.join('\n')}`)
+    exact++
+  }
+  assert.ok(exact > 100, `${exact} exact`)
+})
+
 test('no patch changes its own result, however little context it has', () => {
   const plain: Flavour = { title: 'LF', end: '\n' }
   let applied = 0

@@ -58,9 +58,12 @@ export interface QuotedLine {
   readonly text: string
 }
 
-/** `drift` is the distance from the stated line; 0 when none was stated. Lines are 1-based. */
+/** What a place that fits leaves aside; `indented` where the added lines were indented as the file is. */
+export type Aside = 'blanks' | 'indentation' | 'indented' | 'word'
+
+/** `drift` is the distance from the stated line; 0 when none was stated. Lines are 1-based. Without `aside` the fit is exact. */
 export type HunkOutcome =
-  | { readonly kind: 'applied'; readonly line: number; readonly drift: number }
+  | { readonly kind: 'applied'; readonly line: number; readonly drift: number; readonly aside?: Aside }
   | { readonly kind: 'already_applied'; readonly line: number }
   | {
       readonly kind: 'rejected'
@@ -70,6 +73,8 @@ export type HunkOutcome =
       readonly candidates?: readonly number[]
       /** How many readings of one block fit. */
       readonly readings?: number
+      /** The place is found, but the context is indented otherwise, and so may be what is added. */
+      readonly isIndentInDoubt?: true
       /** The line of the file that another reading of the text would be about. */
       readonly unread?: QuotedLine
       /** The anchor that led nowhere; its line where it stands but the text does not stand below it. */

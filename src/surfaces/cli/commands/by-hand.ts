@@ -69,7 +69,7 @@ export const fsPatchCommand: Command = {
   flags: { apply: { type: 'boolean', help: 'write it' } },
   needsKit: true,
   exits: [0, 2, 4, 7],
-  json: 'applied, hunks[]{file,line,outcome,drift?,reason?}, diff, before_images, broken[]{path,line,message}',
+  json: 'applied, hunks[]{file,line,outcome,drift?,aside?,reason?}, diff, before_images, broken[]{path,line,message}',
   async run(context) {
     const file = context.positionals[0]
     if (file === undefined) throw new VpError('usage.flag', 'vp fs patch takes a file with a diff, or -', { next: ['vp fs patch fix.diff'] })
@@ -82,11 +82,12 @@ export const fsPatchCommand: Command = {
       applied: result.applied,
       dry_run: !apply,
       diff_path: file,
-      hunks: result.hunks.map(({ file: path, line, outcome, drift, reason, nearest }) => ({
+      hunks: result.hunks.map(({ file: path, line, outcome, drift, aside, reason, nearest }) => ({
         file: path,
         line,
         outcome,
         ...(drift === undefined ? {} : { drift }),
+        ...(aside === undefined ? {} : { aside }),
         ...(reason === undefined ? {} : { reason }),
         nearest: nearest?.[0]?.line ?? null,
       })),

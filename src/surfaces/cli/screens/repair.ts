@@ -1,4 +1,6 @@
 /** `vp undo` and `vp fs patch`: both show first and write after a yes. */
+import { fitWords } from '../../../patch/explain.ts'
+import type { Aside } from '../../../patch/types.ts'
 import { cells } from '../cells.ts'
 import { count as counted, grouped } from '../format.ts'
 import { renderer } from '../finish.ts'
@@ -77,6 +79,7 @@ export interface HunkView {
   readonly outcome: string
   /** Lines below (positive) or above where the patch says. */
   readonly drift?: number
+  readonly aside?: Aside
   readonly reason?: string
   readonly nearest?: number | null
 }
@@ -115,6 +118,5 @@ function hunkText(hunk: HunkView): string {
       'does not fit'
     return `${bad(words)}${hunk.nearest ? `, nearest is line ${hunk.nearest}` : ''}`
   }
-  const drift = hunk.drift ?? 0
-  return drift === 0 ? 'fits, exact' : `fits, ${counted(Math.abs(drift), 'line')} ${drift > 0 ? 'below' : 'above'} where the patch says`
+  return `fits, ${fitWords({ drift: 0, ...hunk })}`
 }
