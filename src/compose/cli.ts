@@ -114,7 +114,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
           kit(),
           operation,
           params,
-          { ...caller, live: options.live ?? caller.live, onProgress: options.onProgress } as Caller,
+          { ...caller, live: options.live ?? caller.live, onProgress: options.onProgress, onNotice } as Caller,
           checkout(),
           {
             signal: stop,
@@ -126,6 +126,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
       },
     }
   }
+  const onNotice = (words: string) => void host.stderr.write(paint({ stdout: [], stderr: [`warn  ${words}`] }, looks).stderr)
   const asking = { host, looks, pause }
   const actor = host.env['CI'] ? 'ci' : 'human'
   const caller: Caller = {

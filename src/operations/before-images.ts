@@ -24,9 +24,12 @@ export async function writeFiles(scene: Scene, changes: readonly FileChange[], f
   keepBlobs(kit, [...before.values()])
   // A ledger that is locked or full says so before the first file is touched.
   if (!tree.inAttempt) await kit.store.transaction(async () => undefined)
-  if (!tree.inAttempt)
-    scene.onEnd.push(openJournal(kit, { receipt: scene.receiptId, root: tree.root, files: changes.map((change) => plannedOf(files, change)) }))
-  const written = files.writeAll(changes)
+  const journal = tree.inAttempt
+    ? null
+    : openJournal(kit, { receipt: scene.receiptId, root: tree.root, files: changes.map((change) => plannedOf(files, change)) })
+  if (journal) scene.onEnd.push(journal.close)
+  kit.point('files.planned')
+  const written = files.writeAll(changes, journal?.witness)
   kit.point('files.written')
   tree.touched()
   if (!tree.inAttempt) {

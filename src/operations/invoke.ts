@@ -1,6 +1,6 @@
 /**
  * The one way to call an operation. No surface can skip a step, because surfaces have no steps:
- * validate → idempotency → scope → policy → approval → handler (over before-images) → redact → receipt.
+ * validate → idempotency → scope → policy → approval → settle → handler (over before-images) → redact → receipt.
  */
 import { asVpError, VpError } from '../core/errors.ts'
 import { receiptId } from '../core/ids.ts'
@@ -15,9 +15,10 @@ import { policy } from './wrapper/policy.ts'
 import { receipt } from './wrapper/receipt.ts'
 import { redact } from './wrapper/redact.ts'
 import { scope } from './wrapper/scope.ts'
+import { settle } from './wrapper/settle.ts'
 import { validate } from './wrapper/validate.ts'
 
-const STEPS = [validate, idempotency, scope, policy, approval, handle]
+const STEPS = [validate, idempotency, scope, policy, approval, settle, handle]
 
 export type Answer =
   | { readonly ok: true; readonly result: unknown; readonly receipt: string; readonly replayed: boolean }

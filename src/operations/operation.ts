@@ -84,6 +84,8 @@ export interface Caller {
   readonly live?: { readonly watcher: Watcher; readonly pause: AbortSignal; readonly confirm?: Caller['confirm'] }
   /** How far a long download is; must not throw. */
   readonly onProgress?: ((progress: { readonly what: string; readonly done: number; readonly total: number | null }) => void) | undefined
+  /** A sentence on what vp mended before the call; must not throw. */
+  readonly onNotice?: ((words: string) => void) | undefined
   /** Sends what comes after the answer of a call, until there is no more or the client lets go; absent where nothing can be sent. */
   readonly follow?: (stream: Stream) => void
   /** `--yes`: answers what is fully undoable, nothing else. */

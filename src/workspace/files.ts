@@ -8,9 +8,9 @@ import { VpError } from '../core/errors.ts'
 import { chooseOpener, O_PATH, type Opener } from './open-beneath.ts'
 import { quote, splitPath } from './path-rules.ts'
 import { isPresent, openIn, readBounded, refusalError, regular, type Root } from './root.ts'
-import { sweepLeftovers, writeAll, type FileChange, type FileWritten } from './write-all.ts'
+import { fileId, sweepLeftovers, writeAll, type FileChange, type FileWritten, type Witness } from './write-all.ts'
 
-export type { FileChange, FileState, FileWritten } from './write-all.ts'
+export type { FileChange, FileState, FileWritten, Witness } from './write-all.ts'
 export type EntryKind = 'file' | 'dir' | 'symlink' | 'other'
 
 export interface Entry {
@@ -31,6 +31,8 @@ export interface ListOptions {
 export interface FileBytes {
   readonly bytes: Buffer
   readonly mode: number
+  /** Which file it is, as `Witness` was told. */
+  readonly id: string
 }
 
 export interface Workspace {
@@ -48,7 +50,7 @@ export interface Workspace {
   /** At most `maxEntries`, sorted by code unit; ask for one more to see whether there are more. Denied names are left out. */
   list(path: string, options: ListOptions): readonly Entry[]
   /** All or nothing. Throws `patch.stale`, `store.full`, `path.*`; then nothing was changed. */
-  writeAll(changes: readonly FileChange[]): readonly FileWritten[]
+  writeAll(changes: readonly FileChange[], witness?: Witness): readonly FileWritten[]
   /** Removes what a killed write left beside its targets in a folder. Throws `path.*`. */
   sweep(folder: string): number
   close(): void
@@ -93,7 +95,7 @@ export function openWorkspace(root: string, options: WorkspaceOptions = {}): Wor
     exists: (path) => isPresent(parts, parts.check(path, 'read', { allowRoot: true })),
     requireWritable: (path) => requireWritable(parts, path),
     list: (path, options) => listTree(parts, path, options),
-    writeAll: (changes) => writeAll(parts, changes),
+    writeAll: (changes, witness) => writeAll(parts, changes, witness),
     sweep: (folder) => sweepLeftovers(parts, splitPath(folder, { allowRoot: true })),
     close: () => closeSync(rootFd),
   }
@@ -118,7 +120,7 @@ function readFile(root: Root, path: string, maxBytes: number): FileBytes {
       throw new VpError('path.denied', `${quote(path)} has more than one hard link and may be a file from outside`, {
         rule: 'no-hard-links',
       })
-    return { bytes: readBounded(fd, found.size, maxBytes, path), mode: found.mode & 0o777 }
+    return { bytes: readBounded(fd, found.size, maxBytes, path), mode: found.mode & 0o777, id: fileId(found) }
   } finally {
     closeSync(fd)
   }

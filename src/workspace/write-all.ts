@@ -3,7 +3,7 @@
  * rename, every preimage is checked, and a failure takes back what was renamed. Old files are never opened for
  * writing, so a hard link to the outside is broken, not written through. No durability is promised for directories.
  */
-import { closeSync, constants, fchmodSync, fstatSync, lstatSync, readdirSync, writeSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, fstatSync, lstatSync, readdirSync, writeSync, type Stats } from 'node:fs'
 import { asVpError, isVpError, VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { O_PATH, type Changes, type Opener } from './open-beneath.ts'
@@ -32,6 +32,14 @@ export interface FileWritten {
   readonly after: FileState | null
 }
 
+/** Sees a write while it goes on, so that what was killed can be told from what somebody else did. May throw: then nothing was changed. */
+export interface Witness {
+  /** All new files lie ready and nothing is renamed yet: which files they are, in the order of the changes; null for one that goes. */
+  prepared(ids: readonly (string | null)[]): void
+  /** The file of this change goes now. */
+  removing(index: number): void
+}
+
 interface Preimage extends FileState {
   readonly ino: number
   readonly size: number
@@ -44,9 +52,19 @@ interface Step {
   readonly parentFd: number
   readonly before: Preimage | null
   readonly after: FileState | null
-  readonly temp: string | null
+  readonly temp: Temp | null
   backup: string | null
   isDone: boolean
+}
+
+interface Temp {
+  readonly name: string
+  readonly id: string
+}
+
+/** Which file it is, as it was when it was written: a number is used again, the time of another write differs. */
+export function fileId({ ino, mtimeMs }: Pick<Stats, 'ino' | 'mtimeMs'>): string {
+  return `${ino}:${mtimeMs}`
 }
 
 /** What link(2) says on a disk without hard links, and where the kernel protects them. */
@@ -55,7 +73,7 @@ const MAX_PREIMAGE_BYTES = 1024 * 1024 * 1024
 const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants
 
 /** Throws `patch.stale`, `store.full`, `path.*`; then every file is as it was. */
-export function writeAll(root: Root, changes: readonly FileChange[]): readonly FileWritten[] {
+export function writeAll(root: Root, changes: readonly FileChange[], witness?: Witness): readonly FileWritten[] {
   const named = changes.map((change) => ({ change, names: root.check(change.path, 'write') }))
   refuseTwice(named.map(({ names }) => names.join('/')))
   const madeDirs: (readonly string[])[] = []
@@ -68,9 +86,10 @@ export function writeAll(root: Root, changes: readonly FileChange[]): readonly F
     for (const { change, names } of named) steps.push(prepare(root, { change, names, madeDirs, temporary }))
     syncFiles(
       childPath(root.fd(), '.'),
-      steps.flatMap(({ parentFd, temp }) => (temp ? childPath(parentFd, temp) : [])),
+      steps.flatMap(({ parentFd, temp }) => (temp ? childPath(parentFd, temp.name) : [])),
     )
-    for (const step of steps) carryOut(root, step, temporary)
+    witness?.prepared(steps.map(({ temp }) => temp?.id ?? null))
+    for (const [index, step] of steps.entries()) carryOut(root, step, { temporary, removing: () => witness?.removing(index) })
     for (const step of steps) if (step.backup) change.unlink(step.parentFd, step.backup)
   } catch (error) {
     takeBack(root, steps, madeDirs)
@@ -173,12 +192,12 @@ function writeTemp(
   opener: Opener,
   { parentFd, temporary }: { readonly parentFd: number; readonly temporary: Temporary },
   { bytes, mode }: { readonly bytes: Uint8Array; readonly mode: number },
-): string {
+): Temp {
   const { fd, name } = temporary((name) => ({ name, fd: opener.change.create(parentFd, name) }))
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at)
     fchmodSync(fd, mode)
-    return name
+    return { name, id: fileId(fstatSync(fd)) }
   } catch (error) {
     opener.change.unlink(parentFd, name)
     throw error
@@ -212,13 +231,14 @@ export function sweepLeftovers(root: Root, names: readonly string[]): number {
   }
 }
 
-function carryOut(root: Root, step: Step, temporary: Temporary): void {
+function carryOut(root: Root, step: Step, { temporary, removing }: { readonly temporary: Temporary; readonly removing: () => void }): void {
   const { change } = root.opener
-  if (step.before) {
-    step.backup = backUp(root, step, { before: step.before, temporary })
+  if (step.before) step.backup = backUp(root, step, { before: step.before, temporary })
+  if (step.temp) change.rename(step.parentFd, step.temp.name, step.name)
+  else {
+    removing()
+    change.unlink(step.parentFd, step.name)
   }
-  if (step.temp) change.rename(step.parentFd, step.temp, step.name)
-  else change.unlink(step.parentFd, step.name)
   step.isDone = true
 }
 
@@ -237,7 +257,7 @@ function backUp(root: Root, step: Step, { before, temporary }: { readonly before
     if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error
     const bytes = readWhole(root, step.path.split('/')).bytes
     if (sha256(bytes) !== before.sha) throw changedMeanwhile(step.path)
-    const copy = writeTemp(root.opener, { parentFd: step.parentFd, temporary }, { bytes, mode: before.mode })
+    const { name: copy } = writeTemp(root.opener, { parentFd: step.parentFd, temporary }, { bytes, mode: before.mode })
     syncFiles(childPath(step.parentFd, '.'), [childPath(step.parentFd, copy)])
     return copy
   }
@@ -261,7 +281,7 @@ function takeBack(root: Root, steps: readonly Step[], madeDirs: readonly (readon
     else if (step.isDone) remove(change, parentFd, step.name)
     else {
       if (step.backup) remove(change, parentFd, step.backup)
-      if (step.temp) remove(change, parentFd, step.temp)
+      if (step.temp) remove(change, parentFd, step.temp.name)
     }
   }
   for (const dir of madeDirs.toReversed()) removeMadeDir(root, dir)

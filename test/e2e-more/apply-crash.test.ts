@@ -3,7 +3,8 @@
  * file is the new one; nothing lies beside them.
  */
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CODES } from '../../src/core/errors.ts'
@@ -98,8 +99,77 @@ test('what a person changed meanwhile is left to them, and said', async (t) => {
   const { doc } = await vpJson(place, ['doctor'])
   const row = checksOf(doc).find(({ name }) => name === 'writes')
   assert.equal(row?.status, 'weak')
-  assert.match(row.detail, /204 of its files put back, 1 left, changed since: d2\/f9\.txt/)
+  assert.match(row.detail, /204 of its files put back, 1 left, changed or committed since: d2\/f9\.txt/)
   assert.equal(readFileSync(join(place.repository, nameOf(9)), 'utf8'), 'mine\n')
+})
+
+/** The patch done by somebody else: the same bytes, other files. */
+function patchByHand({ repository }: Place): void {
+  for (let n = 0; n < COUNT; n++) {
+    const at = join(repository, nameOf(n))
+    const mode = statSync(at).mode
+    rmSync(at)
+    writeFileSync(at, old(n).replace('two', 'TWO'), { mode })
+  }
+  mkdirSync(join(repository, 'new'), { recursive: true })
+  for (const path of ADDED) {
+    rmSync(join(repository, path), { force: true })
+    writeFileSync(join(repository, path), 'new\n')
+  }
+}
+
+const commitAll = ({ repository }: Place) => {
+  execFileSync('git', ['add', '-A'], { cwd: repository })
+  execFileSync('git', ['-c', 'user.name=P', '-c', 'user.email=p@example.org', 'commit', '-qm', 'theirs'], { cwd: repository })
+}
+
+for (const label of ['files.planned', 'files.prepared', 'files.written'])
+  test(`a write that was killed at ${label} is settled before the next one, which stands`, async (t) => {
+    const { place, diff } = patched(t)
+    const killed = await vp(place, ['fs', 'patch', diff, '--apply'], { env: { VP_TEST_KILL_AT: label } })
+    assert.equal(killed.signal, 'SIGKILL')
+    const again = await vp(place, ['fs', 'patch', diff, '--apply'])
+    assert.equal(again.code, 0, again.stderr)
+    assert.match(again.stderr, label === 'files.written' ? /^warn {2}a write in \S+ was cut off: 205 of its files put back$/m : /put back$/m)
+    assert.match(again.stdout, /written: 205 of 205 hunks/)
+    assert.equal(stateOf(place), 'new')
+    assert.deepEqual(leftovers(place), [])
+    assert.equal(await isWhole(place), 'new', 'doctor leaves a write that was finished')
+    assert.equal((await vp(place, ['undo', '--yes'])).code, 0)
+    assert.equal(stateOf(place), 'old')
+  })
+
+const THEIRS: [title: string, label: string, happens: (place: Place) => void][] = [
+  ['patched by hand and committed', 'files.prepared', (place) => (patchByHand(place), commitAll(place))],
+  ['patched by hand', 'files.planned', patchByHand],
+  ['patched by hand, after all was renamed', 'files.written', patchByHand],
+  ['committed as the cut write left them', 'files.written', commitAll],
+]
+for (const [title, label, happens] of THEIRS)
+  test(`doctor leaves files that a person has since: ${title}`, async (t) => {
+    const { place, diff } = patched(t)
+    await vp(place, ['fs', 'patch', diff, '--apply'], { env: { VP_TEST_KILL_AT: label } })
+    happens(place)
+    const { doc } = await vpJson(place, ['doctor'])
+    assert.equal(stateOf(place), 'new', JSON.stringify(checksOf(doc).find(({ name }) => name === 'writes')))
+    if (label !== 'files.planned')
+      assert.match(String(checksOf(doc).find(({ name }) => name === 'writes')?.detail), /: 0 of its files put back, 205 left, changed or committed since/)
+  })
+
+test('a file that the cut write removed comes back, one that a person removed does not', async (t) => {
+  const place = makePlace(t, { 'a.txt': 'a\n', 'b.txt': 'b\n' })
+  const diff = join(place.root, 'gone.diff')
+  writeFileSync(diff, '--- a/a.txt\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n')
+  const kill = (at: string) => vp(place, ['fs', 'patch', diff, '--apply'], { env: { VP_TEST_KILL_AT: at } })
+  await kill('files.written')
+  assert.equal(existsSync(join(place.repository, 'a.txt')), false)
+  await vpJson(place, ['doctor'])
+  assert.equal(readFileSync(join(place.repository, 'a.txt'), 'utf8'), 'a\n')
+  await kill('files.prepared')
+  rmSync(join(place.repository, 'a.txt'))
+  const { doc } = await vpJson(place, ['doctor'])
+  assert.match(String(checksOf(doc).find(({ name }) => name === 'writes')?.detail), /0 of its files put back, 1 left/)
+  assert.equal(existsSync(join(place.repository, 'a.txt')), false)
 })
 
 test('a name that cannot be made leaves every file as it was', async (t) => {

@@ -299,6 +299,13 @@ export const MUTANTS: readonly Mutant[] = [
     test: at('src/workspace/files.test.ts', 'openat2 > hostile and odd paths'),
   },
   {
+    why: 'what a person wrote since is taken for the write that was cut off',
+    file: 'src/operations/write-journal.ts',
+    from: 'found ? found.id === made[index]',
+    to: 'found ? now === after',
+    test: at('test/e2e-more/apply-crash.test.ts', 'doctor leaves files that a person has since: patched by hand, after all was renamed'),
+  },
+  {
     why: 'undo writes over what changed since',
     file: 'src/operations/runs/undo.ts',
     from: 'else if (isNow !== row.after_sha)',

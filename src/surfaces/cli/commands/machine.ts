@@ -11,7 +11,7 @@ import type { OpenKit } from '../../../operations/kit.ts'
 import { keptRuns } from '../../../operations/runs/kept.ts'
 import { verifyError, verifyLedger } from '../../../operations/runs/verify.ts'
 import { sweepScratch } from '../../../operations/scratch.ts'
-import { repairWrites } from '../../../operations/write-journal.ts'
+import { repairedWords, repairWrites } from '../../../operations/write-journal.ts'
 import { environmentSecrets } from '../../../policy/dotenv.ts'
 import { createRedactor, redactTexts } from '../../../policy/redact.ts'
 import { findRepositoryRoot, humanIdentity, openHumanRepository } from '../../../workspace/human-repository.ts'
@@ -234,11 +234,11 @@ function projectCheck(context: CommandContext): DoctorCheck[] {
 /** A row only where a write was cut off: what it had done is taken back here. */
 async function writesCheck(context: CommandContext): Promise<DoctorCheck[]> {
   const repaired = await repairWrites(context.kit())
-  return repaired.map(({ root, restored, left }) => ({
+  return repaired.map((one) => ({
     name: 'writes',
-    status: left.length === 0 ? 'ok' : 'weak',
-    detail: `a write in ${root} was cut off: ${restored.length} of its files put back${left.length === 0 ? '' : `, ${left.length} left, changed since: ${left.slice(0, 3).join(', ')}`}`,
-    fix: left.length === 0 ? [] : ['git status'],
+    status: one.left.length === 0 ? 'ok' : 'weak',
+    detail: repairedWords(one),
+    fix: one.left.length === 0 ? [] : ['git status'],
   }))
 }
 
