@@ -1,25 +1,24 @@
 /**
  * Every write outside an attempt keeps what was there: the bytes under their hash, and a row that names receipt,
- * path and both states. `vp undo` reads them back. Bytes are kept before the write, and a note of what is about to be
+ * path and both states; of a link that is its target, of a directory its mode alone. `vp undo` reads them back. Bytes are kept before the write, and a note of what is about to be
  * written, so that a kill leaves the old files or the new, or what `vp doctor` makes of it.
  */
 import { VpError } from '../core/errors.ts'
-import { sha256 } from '../core/json.ts'
 import { PLACEHOLDER } from '../policy/redact.ts'
-import type { FileChange, FileWritten, Workspace } from '../workspace/files.ts'
+import { changeBack, DIRECTORY, entryState, typeOf, type FileChange, type FileWritten, type Workspace } from '../workspace/files.ts'
 import { keepBlobs } from './blobs.ts'
 import { openJournal, type Planned } from './write-journal.ts'
 import type { Scene } from './operation.ts'
 
-/** The one way in which an operation writes files. Taken back when there is no room or no lock for the receipt. */
+/** The one way in which an operation writes files; answers those, not the directories made for them. Taken back when there is no room or no lock for the receipt. */
 export async function writeFiles(scene: Scene, changes: readonly FileChange[], files: Workspace = scene.tree.files()): Promise<readonly FileWritten[]> {
   const { tree, kit } = scene
   for (const change of changes) refusePlaceholders(files, change)
   const before = new Map<string, Uint8Array>()
   if (!tree.inAttempt)
     for (const { path } of changes) {
-      if (!files.exists(path)) continue
-      before.set(path, files.read(path).bytes)
+      const found = files.look(path)
+      if (found && typeOf(found.mode) !== DIRECTORY) before.set(path, found.bytes)
     }
   keepBlobs(kit, [...before.values()])
   // A ledger that is locked or full says so before the first file is touched.
@@ -36,28 +35,24 @@ export async function writeFiles(scene: Scene, changes: readonly FileChange[], f
     scene.onReceipt.push((tx) => recordImages(tx, scene.receiptId, tree.root, written))
     scene.onNoReceipt.push(() => takeBack(files, written, before))
   }
-  scene.notes['writes'] = written.map((one) => ({
+  const told = written.filter(({ before, after }) => [before, after].some((state) => state !== null && typeOf(state.mode) !== DIRECTORY))
+  scene.notes['writes'] = told.map((one) => ({
     path: one.path,
     before: one.before?.sha ?? null,
     after: one.after?.sha ?? null,
   }))
-  return written
+  return told
 }
 
-function plannedOf(files: Workspace, { path, bytes }: FileChange): Planned {
-  const found = files.exists(path) ? files.read(path) : null
-  return { path, before: found ? { sha: sha256(found.bytes), mode: found.mode & 0o777 } : null, after: bytes ? sha256(bytes) : null }
+function plannedOf(files: Workspace, { path }: FileChange): Planned {
+  const found = files.look(path)
+  return { path, before: found && entryState(found) }
 }
+
+const EMPTY = Buffer.alloc(0)
 
 function takeBack(files: Workspace, written: readonly FileWritten[], before: ReadonlyMap<string, Uint8Array>): void {
-  files.writeAll(
-    written.map((one) => ({
-      path: one.path,
-      bytes: before.get(one.path) ?? null,
-      expectSha: one.after?.sha ?? null,
-      ...(one.before ? { mode: one.before.mode } : {}),
-    })),
-  )
+  files.writeAll(written.map((one) => changeBack(one.path, { before: one.before, bytes: before.get(one.path) ?? EMPTY, now: one.after })))
 }
 
 /** A mask that a reader was shown instead of a secret must never become the file's content. */
@@ -90,9 +85,9 @@ export async function recordImages(
       receipt,
       one.path,
       root,
-      one.before?.sha ?? null,
+      one.before?.sha || null,
       one.before?.mode ?? null,
-      one.after?.sha ?? null,
+      one.after?.sha || null,
       one.after?.mode ?? null,
     )
 }

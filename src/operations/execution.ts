@@ -50,7 +50,7 @@ export interface Execution extends CommandRun {
 }
 
 const MIB = 1024 * 1024
-const NOTHING: Settled = { writes: [], isWhole: true, breaches: [] }
+const NOTHING: Settled = { writes: [], directories: [], isWhole: true, breaches: [] }
 const CACHES = { npm_config_cache: '/tmp/vp/npm', npm_config_store_dir: '/tmp/vp/pnpm', XDG_CACHE_HOME: '/tmp/vp/cache' }
 
 /** Where a command finds the report file that it was asked for. */

@@ -227,7 +227,9 @@ function asReplacement(params: { path: string; old: string; new: string }): File
 /** All of the patch or nothing of it. Throws `patch.rejected`, `patch.ambiguous`, `path.*`. */
 async function applyFilePatches(scene: Scene, patches: readonly FilePatch[], apply: boolean): Promise<PatchAnswer> {
   const files = scene.tree.files()
-  for (const { oldPath, newPath } of patches) for (const path of new Set([oldPath, newPath])) if (path !== null) files.requireWritable(path)
+  const going = new Set(patches.flatMap(({ oldPath, newPath }) => (oldPath !== newPath && oldPath !== null ? oldPath : [])))
+  for (const { oldPath, newPath } of patches)
+    for (const path of new Set([oldPath, newPath])) if (path !== null) files.requireWritable(path, (above) => going.has(above))
   const seen = new Map<string, Buffer | null>()
   const read = (path: string): Buffer | null => {
     if (!seen.has(path)) seen.set(path, readOrNull(files, path))

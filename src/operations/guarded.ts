@@ -34,6 +34,8 @@ export interface Breach {
 export interface Settled {
   /** Of the survey's paths: made, changed or removed and still so, in code-unit order. */
   readonly writes: readonly string[]
+  /** Directories that it made, and that it removed: none of them are writes. */
+  readonly directories: readonly string[]
   /** Every write is told. */
   readonly isWhole: boolean
   readonly breaches: readonly Breach[]
@@ -254,12 +256,20 @@ function settle(known: Known): Settled {
       (isSeen || before.entries.has(path)) &&
       isChanged(before.entries.get(path), entry),
   )
-  const removed = isSeen ? [...before.entries].filter(([path, { kind }]) => kind !== 'dir' && !known.tops.has(path) && !after.entries.has(path)) : []
+  const isGone = (path: string) => (after.entries.get(path)?.kind ?? 'dir') === 'dir'
+  const removed = isSeen ? [...before.entries].filter(([path, { kind }]) => kind !== 'dir' && !known.tops.has(path) && isGone(path)) : []
   return {
     writes: [...changed, ...removed].map(([path]) => path).sort(),
+    directories: isSeen ? movedDirectories(before, after, (path) => isOrdinary(tops.get(path)) && !known.tops.has(path)) : [],
     isWhole: isSeen && breaches.every(({ outcome }) => outcome !== 'left'),
     breaches: breaches.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)).slice(0, MAX_TOLD),
   }
+}
+
+function movedDirectories(before: Survey, after: Survey, isWanted: (path: string) => boolean): string[] {
+  const only = (some: Survey, other: Survey) =>
+    [...some.entries].filter(([path, { kind }]) => kind === 'dir' && other.entries.get(path)?.kind !== 'dir' && isWanted(path)).map(([path]) => path)
+  return [...new Set([...only(after, before), ...only(before, after)])].sort()
 }
 
 /** Below a `.git` that was there. */

@@ -6,9 +6,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isVpError } from '../core/errors.ts'
-import { sha256 } from '../core/json.ts'
 import { guardOf } from '../policy/paths.ts'
-import { openWorkspace, type FileState, type FileWritten, type Workspace } from '../workspace/files.ts'
+import { DIRECTORY, entryState, openWorkspace, typeOf, type FileBytes, type FileState, type FileWritten, type Workspace } from '../workspace/files.ts'
 import { shownPath, textPath, type Survey } from '../workspace/survey.ts'
 import { recordImages } from './before-images.ts'
 import { keepBlob } from './blobs.ts'
@@ -20,6 +19,8 @@ import { makeScratch } from './scratch.ts'
 
 /** More than this is not copied; what a command then writes over cannot be given back, and is said. */
 const MAX_HELD_BYTES = 512 * 1024 * 1024
+/** Of what is not kept. */
+const MAX_TOLD = 200
 const MAX_FILE_BYTES = 64 * 1024 * 1024
 
 export interface HeldExecution {
@@ -41,20 +42,25 @@ export async function executeHeld(scene: Scene, request: ExecutionRequest): Prom
   try {
     const onBefore = tree.inAttempt ? {} : { onBefore: (before: Survey) => void (held = holdTree(kit, files, before)) }
     const run = await execute(kit, tree, { ...request, ...onBefore }, signal)
-    const { writes, isWhole, breaches } = run.settled
+    const { writes, directories, isWhole, breaches } = run.settled
     if (breaches.length > 0) scene.notes['breaches'] = breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome }))
     const answer = { run, writes: writes.map(shownPath), isWhole, breaches }
     if (held === null) return { ...answer, isUndoable: true }
     const kept: Held = held
-    const images = writes.map((path) => imageOf(scene, files, kept, path))
-    const known = images.filter((image) => image !== null).filter((image) => image.before?.sha !== image.after?.sha || image.before?.mode !== image.after?.mode)
+    const paths = [...new Set([...writes, ...directories])]
+    const images = paths.map((path) => imageOf(scene, files, kept, path))
+    const known = images.filter((image) => image !== null).filter(isChange)
+    const lost = paths.filter((_, index) => images[index] === null)
+    if (lost.length > 0) scene.notes['not_kept'] = lost.slice(0, MAX_TOLD).map(shownPath)
     if (known.length > 0) scene.onReceipt.push((tx) => recordImages(tx, scene.receiptId, tree.root, known))
-    return { ...answer, isUndoable: isWhole && images.every((image) => image !== null) }
+    return { ...answer, isUndoable: isWhole && lost.length === 0 }
   } finally {
     ;(held as Held | null)?.release()
     files.close()
   }
 }
+
+const isChange = ({ before, after }: FileWritten): boolean => before?.sha !== after?.sha || before?.mode !== after?.mode
 
 type Kept = { readonly file: string; readonly mode: number } | 'absent' | 'not kept'
 
@@ -63,16 +69,17 @@ interface Held {
   release(): void
 }
 
+/** Directories are copies of nothing: their mode is all that is kept of them. */
 function holdTree(kit: Kit, files: Workspace, { entries }: Survey): Held {
   const directory = makeScratch(kit, 'held')
   const kept = new Map<string, Kept>()
   let left = MAX_HELD_BYTES
-  for (const [path, { kind, size }] of entries) {
-    if (kind === 'dir') continue
-    kept.set(path, 'not kept')
+  for (const [path, { kind, size, mode }] of entries) {
+    if (kind === 'dir') kept.set(path, { file: '', mode: DIRECTORY | (mode & 0o777) })
+    else kept.set(path, 'not kept')
     const text = textPath(path)
-    if (text === null || kind !== 'file' || size > MAX_FILE_BYTES || size > left || isInstalled(path)) continue
-    const found = readable(files, text)
+    if (text === null || (kind !== 'file' && kind !== 'symlink') || size > MAX_FILE_BYTES || size > left || isInstalled(path)) continue
+    const found = kind === 'symlink' ? looked(files, text) : readable(files, text)
     if (found === null || found === 'unreadable') continue
     left -= found.bytes.length
     const file = join(directory, String(kept.size))
@@ -87,21 +94,33 @@ function isInstalled(path: string): boolean {
   return path.split('/').some((name) => ['dependency', 'cache', 'protected'].includes(guardOf(name) ?? ''))
 }
 
-/** What was there and what is; null where either cannot be known: a link, another's file, more than is copied, a name that is no text. */
+/** What was there and what is; null where either cannot be known: a pipe, another's file, more than is copied, a name that is no text. */
 function imageOf(scene: Scene, files: Workspace, held: Held, path: string): FileWritten | null {
-  const before = held.get(path)
+  const was = held.get(path)
   const text = textPath(path)
-  if (before === 'not kept' || text === null) return null
-  const now = readable(files, text)
+  if (was === 'not kept' || text === null) return null
+  const now = looked(files, text)
   if (now === 'unreadable') return null
-  const after: FileState | null = now === null ? null : { sha: sha256(now.bytes), mode: now.mode }
-  return { path: text, before: before === 'absent' ? null : { sha: keepBlob(scene.kit, readFileSync(before.file)), mode: before.mode }, after }
+  return { path: text, before: was === 'absent' ? null : stateOf(was, (bytes) => keepBlob(scene.kit, bytes)), after: now && entryState(now) }
 }
 
-/** null: there is nothing of that name. */
-function readable(files: Workspace, path: string): { bytes: Buffer; mode: number } | null | 'unreadable' {
+function stateOf({ file, mode }: Exclude<Kept, string>, keep: (bytes: Buffer) => string): FileState {
+  return { sha: typeOf(mode) === DIRECTORY ? '' : keep(readFileSync(file)), mode }
+}
+
+/** A file of before that has other names is somebody else's too. null: there is nothing of that name. */
+function readable(files: Workspace, path: string): FileBytes | null | 'unreadable' {
   try {
     return files.exists(path) ? files.read(path, { maxBytes: MAX_FILE_BYTES }) : null
+  } catch (error) {
+    if (isVpError(error)) return 'unreadable'
+    throw error
+  }
+}
+
+function looked(files: Workspace, path: string): FileBytes | null | 'unreadable' {
+  try {
+    return files.look(path, { maxBytes: MAX_FILE_BYTES })
   } catch (error) {
     if (isVpError(error)) return 'unreadable'
     throw error

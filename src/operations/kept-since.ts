@@ -4,8 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { isVpError } from '../core/errors.ts'
-import { sha256 } from '../core/json.ts'
-import type { FileBytes } from '../workspace/files.ts'
+import { entryState, type FileBytes } from '../workspace/files.ts'
 import { humanState, openHumanRepository } from '../workspace/human-repository.ts'
 import { entryAt } from '../workspace/tree-objects.ts'
 import type { Kit } from './kit.ts'
@@ -22,7 +21,7 @@ export type IsKept = (path: string, found: FileBytes | null) => Promise<boolean>
 
 export async function isKeptSince(kit: Kit, write: CutWrite): Promise<IsKept> {
   const isCommitted = await committedSince(kit, write)
-  return async (path, found) => (await isCommitted(path, found)) || (await isReceipted(kit, write, { path, sha: found && sha256(found.bytes) }))
+  return async (path, found) => (await isCommitted(path, found)) || (await isReceipted(kit, write, { path, sha: found && entryState(found).sha }))
 }
 
 /** Ids of receipts grow with time. */

@@ -1,6 +1,6 @@
 /** What commands of a tree answer: what they wrote, whose limits held, and which results are kept. */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { openRealKit, type RealKit } from '../../test/real-kit.ts'
@@ -69,6 +69,103 @@ test('what a command wrote in a checkout can be undone, and the undo too', async
     [],
     'no copy is left',
   )
+})
+
+/** Every name with what it is: kind, mode of a file, content or target. */
+function picture(root: string): Record<string, string> {
+  const entries = (readdirSync(root, { recursive: true }) as string[]).filter((path) => !path.startsWith('.git'))
+  const say = (path: string) => {
+    const found = lstatSync(join(root, path))
+    if (found.isSymbolicLink()) return `link ${readlinkSync(join(root, path))}`
+    return found.isDirectory() ? 'directory' : `${(found.mode & 0o777).toString(8)} ${found.isFile() ? readFileSync(join(root, path), 'utf8') : 'other'}`
+  }
+  return Object.fromEntries(entries.toSorted().map((path) => [path, say(path)]))
+}
+
+const TURNS: [title: string, script: string, writes: string[]][] = [
+  [
+    'a file becomes a directory and a directory a file',
+    "fs.rmSync('tofile'); fs.mkdirSync('tofile'); fs.writeFileSync('tofile/in', 'x'); fs.rmSync('todir', { recursive: true }); fs.writeFileSync('todir', 'y')",
+    ['todir', 'todir/a', 'todir/deep/b', 'tofile', 'tofile/in'],
+  ],
+  ['a file becomes a link', "fs.rmSync('f.txt'); fs.symlinkSync('b.txt', 'f.txt')", ['f.txt']],
+  [
+    'a link becomes a file, and another leads elsewhere',
+    "fs.rmSync('old'); fs.writeFileSync('old', 'x'); fs.rmSync('far'); fs.symlinkSync('/etc', 'far')",
+    ['far', 'old'],
+  ],
+  ['new links', "fs.symlinkSync('f.txt', 'new'); fs.mkdirSync('d/e', { recursive: true }); fs.symlinkSync('nowhere', 'd/e/l')", ['d/e/l', 'new']],
+  [
+    'a directory becomes a link, a link a directory',
+    "fs.rmSync('todir', { recursive: true }); fs.symlinkSync('b', 'todir'); fs.rmSync('old'); fs.mkdirSync('old'); fs.writeFileSync('old/f', '')",
+    ['old', 'old/f', 'todir', 'todir/a', 'todir/deep/b'],
+  ],
+  ['a file that is written and has two names then', "fs.writeFileSync('f.txt', 'x'); fs.linkSync('f.txt', 'second')", ['f.txt', 'second']],
+  [
+    'directories alone',
+    "fs.mkdirSync('d/e', { recursive: true }); fs.writeFileSync('d/e/f', ''); fs.mkdirSync('empty'); fs.renameSync('todir/deep', 'moved')",
+    ['d/e/f', 'moved/b', 'todir/deep/b'],
+  ],
+]
+test('whatever a command makes of files, directories and links is undone exactly, and the undo too', async (t) => {
+  const named = Object.fromEntries(TURNS.map(([, script], n) => [`do-${n}.js`, `const fs = require('node:fs')\n${script}\n`]))
+  const real = openRealKit(t, { ...named, 'todir/a': 'precious', 'todir/deep/b': 'b', tofile: 'treasure', 'f.txt': 'f' })
+  symlinkSync('f.txt', join(real.tree.root, 'old'))
+  symlinkSync('../out', join(real.tree.root, 'far'))
+  chmodSync(join(real.tree.root, 'tofile'), 0o755)
+  for (const [n, [title, , writes]] of TURNS.entries()) {
+    const before = picture(real.tree.root)
+    const done = await invoke(real.kit, runExec, { argv: ['node', `do-${n}.js`] }, HUMAN, real.tree)
+    assert.ok(done.ok, title)
+    const result = done.result as { writes: string[]; writes_undoable: boolean; output: string }
+    assert.deepEqual([result.writes, result.writes_undoable], [writes, true], `${title}: ${result.output}`)
+    const after = picture(real.tree.root)
+    const undone = await call(real, runUndo, { id: done.receipt, apply: true })
+    assert.deepEqual([undone['restored'], undone['refused']], [writes.length, 0], title)
+    assert.deepEqual(picture(real.tree.root), before, title)
+    const { receipt } = (await invoke(real.kit, runUndo, { apply: true }, HUMAN, real.tree)) as { receipt: string }
+    assert.deepEqual(picture(real.tree.root), after, `${title}: the undo is undone`)
+    await call(real, runUndo, { id: receipt, apply: true })
+    assert.deepEqual(picture(real.tree.root), before, `${title}: and that too`)
+  }
+})
+
+test('what a person put in the way since stays, and so does what depends on it', async (t) => {
+  const script =
+    "fs.rmSync('tofile'); fs.mkdirSync('tofile'); fs.writeFileSync('tofile/in', 'x'); fs.rmSync('todir', { recursive: true }); fs.writeFileSync('todir', 'y')"
+  const real = openRealKit(t, { 'do.js': `const fs = require('node:fs')\n${script}\n`, 'todir/a': 'precious', tofile: 'treasure' })
+  const done = await invoke(real.kit, runExec, { argv: ['node', 'do.js'] }, HUMAN, real.tree)
+  writeFileSync(join(real.tree.root, 'todir'), 'mine')
+  writeFileSync(join(real.tree.root, 'tofile/mine'), 'mine')
+  const before = picture(real.tree.root)
+  delete before['tofile/in']
+  const undone = await call(real, runUndo, { id: done.receipt, apply: true })
+  const files = undone['files'] as { path: string; outcome: string; reason: string | null }[]
+  assert.deepEqual(
+    files.map(({ path, outcome, reason }) => [path, outcome, reason]),
+    [
+      ['todir', 'refused', 'changed since'],
+      ['todir/a', 'refused', '"todir" is not a directory'],
+      ['tofile', 'refused', 'it is a directory now, and tofile/mine in it stays'],
+      ['tofile/in', 'restored', null],
+    ],
+  )
+  assert.deepEqual(picture(real.tree.root), before)
+})
+
+test('what no copy was kept of is named, alone and beside others', async (t) => {
+  const script = (extra: string) => `const fs = require('node:fs')\nfs.writeFileSync('a.txt', 'x')\n${extra}\n`
+  const real = openRealKit(t, { 'alone.js': script(''), 'both.js': script("fs.writeFileSync('b.txt', 'x')"), 'a.txt': 'a', 'b.txt': 'b' })
+  linkSync(join(real.tree.root, 'a.txt'), join(real.tree.root, 'again.txt'))
+  const alone = await invoke(real.kit, runExec, { argv: ['node', 'alone.js'] }, HUMAN, real.tree)
+  assert.ok(alone.ok && !(alone.result as { writes_undoable: boolean }).writes_undoable)
+  const answer = await invoke(real.kit, runUndo, { id: alone.receipt, apply: true }, HUMAN, real.tree)
+  assert.ok(!answer.ok && answer.error.code === 'undo.not_found')
+  assert.match(answer.error.message, /cannot be given back: vp kept no copy/)
+  const both = await invoke(real.kit, runExec, { argv: ['node', 'both.js'] }, HUMAN, real.tree)
+  const undone = await call(real, runUndo, { id: both.receipt, apply: true })
+  assert.deepEqual([undone['restored'], undone['refused']], [1, 2])
+  assert.equal(readFileSync(join(real.tree.root, 'b.txt'), 'utf8'), 'b')
 })
 
 const SLOW = "import { test } from 'node:test'\ntest('takes its time', () => new Promise((resolve) => setTimeout(resolve, 1300)))\n"

@@ -9,8 +9,7 @@ import { dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
 import { isVpError } from '../core/errors.ts'
-import { sha256 } from '../core/json.ts'
-import { openWorkspace, type FileBytes, type FileChange, type Witness } from '../workspace/files.ts'
+import { changeBack, DIRECTORY, entryState, openWorkspace, typeOf, type FileChange, type FileState, type Witness, type Workspace } from '../workspace/files.ts'
 import { syncFiles } from '../workspace/sync-file-system.ts'
 import { readBlob } from './blobs.ts'
 import type { Kit } from './kit.ts'
@@ -24,17 +23,21 @@ const plan = once(() =>
     root: z.string(),
     /** Milliseconds since the epoch. */
     began: z.number(),
-    files: z.array(z.object({ path: z.string(), before: state(), after: z.nullable(z.string()) })),
+    files: z.array(z.object({ path: z.string(), before: state() })),
   }),
 )
-const ids = once(() => z.array(z.nullable(z.string())))
+const note = once(() => z.union([z.array(z.nullable(z.string())), z.int(), z.string()]))
 type Plan = z.infer<ReturnType<typeof plan>>
 export type Planned = Plan['files'][number]
 
-/** A line of JSON each: the plan, which files were made (absent: nothing was renamed yet), and which changes began to remove theirs. */
+/**
+ * A line of JSON each: the plan, which files were made (absent: nothing was renamed yet), numbers of changes that began as
+ * `Witness` says, names of directories that were made.
+ */
 interface Journal extends Plan {
   readonly made: readonly (string | null)[] | null
-  readonly removed: ReadonlySet<number>
+  readonly moved: ReadonlySet<number>
+  readonly directories: readonly string[]
 }
 
 const folderOf = (kit: Pick<Kit, 'paths'>): string => join(kit.paths.state, 'journal')
@@ -54,7 +57,8 @@ export function openJournal(kit: Kit, entry: Omit<Plan, 'worker' | 'began'>): { 
         syncFiles(folder, [file])
         kit.point('files.prepared')
       },
-      removing: (index) => appendFileSync(file, `${index}\n`),
+      began: (index) => appendFileSync(file, `${index}\n`),
+      making: (directory) => appendFileSync(file, `${JSON.stringify(directory)}\n`),
     },
     close: () => rmSync(file, { force: true }),
   }
@@ -99,51 +103,86 @@ function namesIn(folder: string): string[] {
 /** null: cut off before it was whole, so before anything was begun. */
 function readJournal(file: string): Journal | null {
   try {
-    const [first = '', second, ...rest] = readFileSync(file, 'utf8').split('\n')
+    const [first = '', ...rest] = readFileSync(file, 'utf8').split('\n')
     const entry = plan().parse(JSON.parse(first))
-    return { ...entry, made: parsedIds(second), removed: new Set(rest.filter((line) => line !== '').map(Number)) }
+    // What ends without a line end was cut off.
+    const lines = rest.slice(0, -1).map(parsedLine)
+    return {
+      ...entry,
+      made: lines.find((line) => Array.isArray(line)) ?? null,
+      moved: new Set(lines.filter((line) => typeof line === 'number')),
+      directories: lines.filter((line) => typeof line === 'string'),
+    }
   } catch {
     return null
   }
 }
 
-/** A line that was cut off was not yet relied on. */
-function parsedIds(line: string | undefined): readonly (string | null)[] | null {
+/** null for one that was cut off: nothing was done on it yet. */
+function parsedLine(line: string): z.infer<ReturnType<typeof note>> | null {
   try {
-    return ids().parse(JSON.parse(line ?? ''))
+    return note().parse(JSON.parse(line))
   } catch {
     return null
   }
 }
 
 async function takeBack(kit: Kit, entry: Journal): Promise<Repaired> {
-  const { root, made, removed } = entry
-  const restored: string[] = []
-  const left: string[] = []
+  const { root } = entry
   const files = openWorkspace(root)
   try {
-    const isKept = await isKeptSince(kit, entry)
-    for (const folder of new Set(entry.files.map(({ path }) => dirname(path)))) ignoring(() => files.sweep(folder === '.' ? '' : folder))
-    for (const [index, { path, before, after }] of entry.files.entries()) {
-      const found = ignoring(() => (files.exists(path) ? files.read(path) : null))
-      const now = found ? sha256(found.bytes) : null
-      if (made === null || (found !== undefined && isAsBefore(before, found, now))) continue
-      const isOurs = found ? found.id === made[index] : found === null && after === null && removed.has(index)
-      const isBack = isOurs && !(await isKept(path, found ?? null)) && ignoring(() => files.writeAll([changeTo(kit, path, { before, now })]))
-      ;(isBack ? restored : left).push(path)
-    }
+    for (const folder of foldersOf(entry)) ignoring(() => files.sweep(folder))
+    const { changes, left } = await ownChanges(kit, entry, files)
+    const folders = madeFolders(entry, files)
+    if (ignoring(() => files.writeAll([...changes, ...folders]))) return { root, restored: changes.map(({ path }) => path), left }
+    // Something is in the way of one: it holds up no other.
+    const isBack = changes.map((change) => ignoring(() => files.writeAll([change])) !== undefined)
+    for (const folder of folders) ignoring(() => files.writeAll([folder]))
+    const paths = (wanted: boolean) => changes.flatMap(({ path }, index) => (isBack[index] === wanted ? path : []))
+    return { root, restored: paths(true), left: [...left, ...paths(false)] }
   } finally {
     files.close()
   }
-  return { root, restored, left }
 }
 
-function isAsBefore(before: Planned['before'], found: FileBytes | null, now: string | null): boolean {
-  return before === null ? found === null : found !== null && now === before.sha && found.mode === before.mode
+/** What puts back each entry that is as this write left it; the others are left. */
+async function ownChanges(kit: Kit, entry: Journal, files: Workspace): Promise<{ changes: FileChange[]; left: string[] }> {
+  const { made, moved } = entry
+  const changes: FileChange[] = []
+  const left: string[] = []
+  if (made === null) return { changes, left }
+  const isKept = await isKeptSince(kit, entry)
+  for (const [index, { path, before }] of entry.files.entries()) {
+    const found = ignoring(() => files.look(path))
+    const now = found ? entryState(found) : null
+    if (found !== undefined && before?.sha === now?.sha && before?.mode === now?.mode) continue
+    const isOurs = found && typeOf(found.mode) !== DIRECTORY ? found.id === made[index] : found !== undefined && moved.has(index)
+    const isBack = isOurs && !(await isKept(path, found ?? null))
+    const change = isBack && ignoring(() => changeBack(path, { before, bytes: before && bytesOf(kit, before), now }))
+    if (change) changes.push(change)
+    else left.push(path)
+  }
+  return { changes, left }
 }
 
-function changeTo(kit: Kit, path: string, { before, now }: { before: Planned['before']; now: string | null }): FileChange {
-  return { path, bytes: before === null ? null : readBlob(kit, before.sha), expectSha: now, ...(before === null ? {} : { mode: before.mode }) }
+/** The removal of directories that this write made, where nothing is in them by then. */
+function madeFolders({ files: entries, directories }: Journal, files: Workspace): FileChange[] {
+  const named = new Set(entries.map(({ path }) => path))
+  return directories.flatMap((path) => {
+    const found = named.has(path) ? null : ignoring(() => files.look(path))
+    return found && typeOf(found.mode) === DIRECTORY ? changeBack(path, { before: null, bytes: null, now: entryState(found) }) : []
+  })
+}
+
+/** Every folder on the way: what is new may have waited in any of them. */
+function foldersOf({ files }: Plan): Set<string> {
+  const folders = new Set([''])
+  for (const { path } of files) for (let at = dirname(path); at !== '.'; at = dirname(at)) folders.add(at)
+  return folders
+}
+
+function bytesOf(kit: Kit, { sha, mode }: FileState): Buffer {
+  return typeOf(mode) === DIRECTORY ? Buffer.alloc(0) : readBlob(kit, sha)
 }
 
 /** undefined where the file or the folder is none of ours any more. */

@@ -14,6 +14,7 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
+  readlinkSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -21,7 +22,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { isVpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
-import { openWorkspace } from './files.ts'
+import { DIRECTORY, LINK, openWorkspace, type FileChange } from './files.ts'
 import { LINUX } from '../../test/fixtures/open-without-links.ts'
 import { chooseOpener, openat2Opener, passesSelfTest, walkOpener, type Opener } from './open-beneath.ts'
 import { linklessOpener } from './open-without-links.ts'
@@ -209,6 +210,44 @@ for (const opener of openers)
       assert.equal(statSync(join(root, 'new/deep/x')).mode & 0o777, 0o755)
       ws.writeAll([{ path: 'run.sh', bytes: null }])
       assert.equal(existsSync(join(root, 'run.sh')), false)
+      noTemps(root)
+      ws.close()
+    })
+
+    test('what goes makes room for what comes, and a failure at the end takes all of it back', () => {
+      const { root, ws } = fresh(opener)
+      symlinkSync('../canary', join(root, 'link'))
+      const picture = () => ws.list('', { depth: 9, maxEntries: 99 }).map(({ path, kind }) => `${path} ${kind}`)
+      const swaps: FileChange[] = [
+        { path: 'run.sh', bytes: null },
+        { path: 'run.sh/deep/in', bytes: Buffer.from('in') },
+        { path: 'src', bytes: Buffer.from('src'), replaces: DIRECTORY, mode: 0o755 },
+        { path: 'src/a.ts', bytes: null },
+        { path: 'link', bytes: Buffer.alloc(0), mode: DIRECTORY | 0o700, replaces: LINK, expectSha: sha256('../canary') },
+        { path: 'link/other', bytes: Buffer.from('../../canary'), mode: LINK },
+      ]
+      const before = picture()
+      for (const bad of [
+        { path: 'nope', bytes: null },
+        { path: 'link/x', bytes: Buffer.from('x'), expectSha: sha256('other') },
+        { path: 'src/b.ts/c', bytes: Buffer.from('x') },
+      ]) {
+        assert.notEqual(
+          codeOf(() => ws.writeAll([...swaps, bad])),
+          'ok',
+          bad.path,
+        )
+        assert.deepEqual(picture(), before, bad.path)
+        assert.deepEqual([readFileSync(join(root, 'src/a.ts'), 'utf8'), readlinkSync(join(root, 'link'))], ['const a = 1\r\n', '../canary'], bad.path)
+        assert.equal(statSync(join(root, 'run.sh')).mode & 0o777, 0o755)
+        noTemps(root)
+      }
+      const written = ws.writeAll(swaps)
+      assert.deepEqual(picture(), ['link dir', 'link/other symlink', 'run.sh dir', 'run.sh/deep dir', 'run.sh/deep/in file', 'src file'])
+      assert.equal(statSync(join(root, 'link')).mode & 0o777, 0o700)
+      assert.deepEqual(written[4], { path: 'link', before: { sha: sha256('../canary'), mode: LINK | 0o777 }, after: { sha: '', mode: DIRECTORY | 0o700 } })
+      assert.deepEqual(ws.look('link/other'), { bytes: Buffer.from('../../canary'), mode: LINK | 0o777, id: ws.look('link/other')?.id })
+      assert.equal(ws.look('src/a.ts'), null)
       noTemps(root)
       ws.close()
     })

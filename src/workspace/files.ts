@@ -5,11 +5,25 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, readdirSync, statSync, type Stats } from 'node:fs'
 import { VpError } from '../core/errors.ts'
+import { sha256 } from '../core/json.ts'
 import { chooseOpener, O_PATH, type Opener } from './open-beneath.ts'
 import { quote, splitPath } from './path-rules.ts'
-import { isPresent, openIn, readBounded, refusalError, regular, type Root } from './root.ts'
-import { fileId, sweepLeftovers, writeAll, type FileChange, type FileWritten, type Witness } from './write-all.ts'
+import { isDirectoryAt, isPresent, openIn, readBounded, refusalError, regular, type Root } from './root.ts'
+import {
+  DIRECTORY,
+  fileId,
+  LINK,
+  lookAt,
+  sweepLeftovers,
+  typeOf,
+  writeAll,
+  type FileChange,
+  type FileState,
+  type FileWritten,
+  type Witness,
+} from './write-all.ts'
 
+export { DIRECTORY, LINK, typeOf }
 export type { FileChange, FileState, FileWritten, Witness } from './write-all.ts'
 export type EntryKind = 'file' | 'dir' | 'symlink' | 'other'
 
@@ -41,12 +55,20 @@ export interface Workspace {
   readonly carrier: Opener['name']
   /** A regular file with one link. Throws `path.*`. */
   read(path: string, options?: { readonly maxBytes?: number }): FileBytes
+  /**
+   * What stands there whatever it is, null for nothing: a link's bytes are its target, a directory has none, a file may have
+   * other names. `mode` is that of a `FileChange`. Of a pipe or the like, and where the way is refused: throws `path.*`.
+   */
+  look(path: string, options?: { readonly maxBytes?: number }): FileBytes | null
   /** A final symlink is described, not followed. Throws `path.*`. */
   stat(path: string): { readonly kind: EntryKind; readonly size: number; readonly mode: number }
   /** True also for a symlink; decided by the parent's entries. Throws `path.*` when the way there is refused. */
   exists(path: string): boolean
-  /** Throws `path.*` where `writeAll` would for the name and the folders on the way: said before anything else is tried. */
-  requireWritable(path: string): void
+  /**
+   * Throws `path.*` where `writeAll` would for the name and the folders on the way: said before anything else is tried.
+   * What `isGoing` names makes room first.
+   */
+  requireWritable(path: string, isGoing?: (path: string) => boolean): void
   /** At most `maxEntries`, sorted by code unit; ask for one more to see whether there are more. Denied names are left out. */
   list(path: string, options: ListOptions): readonly Entry[]
   /** All or nothing. Throws `patch.stale`, `store.full`, `path.*`; then nothing was changed. */
@@ -91,9 +113,10 @@ export function openWorkspace(root: string, options: WorkspaceOptions = {}): Wor
     root,
     carrier: opener.name,
     read: (path, { maxBytes = DEFAULT_MAX_BYTES } = {}) => readFile(parts, path, maxBytes),
+    look: (path, { maxBytes = DEFAULT_MAX_BYTES } = {}) => look(parts, path, maxBytes),
     stat: (path) => statPath(parts, path),
     exists: (path) => isPresent(parts, parts.check(path, 'read', { allowRoot: true })),
-    requireWritable: (path) => requireWritable(parts, path),
+    requireWritable: (path, isGoing = () => false) => requireWritable(parts, path, isGoing),
     list: (path, options) => listTree(parts, path, options),
     writeAll: (changes, witness) => writeAll(parts, changes, witness),
     sweep: (folder) => sweepLeftovers(parts, splitPath(folder, { allowRoot: true })),
@@ -126,6 +149,42 @@ function readFile(root: Root, path: string, maxBytes: number): FileBytes {
   }
 }
 
+function look(root: Root, path: string, maxBytes: number): FileBytes | null {
+  const names = root.check(path, 'read')
+  if (!isDirectoryAt(root, names.slice(0, -1))) return null
+  const { found, target } = lookAt(root, names)
+  if (!found) return null
+  if (target) return { bytes: target, mode: LINK | 0o777, id: fileId(found) }
+  if (found.isDirectory()) return { bytes: Buffer.alloc(0), mode: DIRECTORY | (found.mode & 0o777), id: fileId(found) }
+  const fd = openIn(root, names, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+  try {
+    const file = regular(fstatSync(fd), names)
+    return { bytes: readBounded(fd, file.size, maxBytes, path), mode: file.mode & 0o777, id: fileId(file) }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** What `look` found, as a write tells it. */
+export function entryState({ bytes, mode }: Pick<FileBytes, 'bytes' | 'mode'>): FileState {
+  return { sha: typeOf(mode) === DIRECTORY ? '' : sha256(bytes), mode }
+}
+
+/** The change that puts `before` in the place of `now`; `bytes` are those of `before`. */
+export function changeBack(
+  path: string,
+  { before, bytes, now }: { readonly before: FileState | null; readonly bytes: Uint8Array | null; readonly now: FileState | null },
+): FileChange {
+  const type = now === null ? 0 : typeOf(now.mode)
+  return {
+    path,
+    bytes: before && bytes,
+    expectSha: now?.sha ?? null,
+    ...(before ? { mode: before.mode } : {}),
+    ...(type === 0 ? {} : { replaces: type }),
+  }
+}
+
 function statPath(root: Root, path: string) {
   const names = root.check(path, 'read', { allowRoot: true })
   const fd = openIn(root, names.slice(0, -1), O_PATH | O_DIRECTORY)
@@ -141,10 +200,13 @@ function statPath(root: Root, path: string) {
   }
 }
 
-function requireWritable(root: Root, path: string): void {
+function requireWritable(root: Root, path: string, isGoing: (path: string) => boolean): void {
   const names = root.check(path, 'write')
-  for (let length = 1; length < names.length && isPresent(root, names.slice(0, length)); length++)
-    closeSync(openIn(root, names.slice(0, length), O_PATH | O_DIRECTORY))
+  for (let length = 1; length < names.length; length++) {
+    const above = names.slice(0, length)
+    if (isGoing(above.join('/')) || !isPresent(root, above)) return
+    closeSync(openIn(root, above, O_PATH | O_DIRECTORY))
+  }
 }
 
 function kindOf(found: Stats): EntryKind {

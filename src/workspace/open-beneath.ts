@@ -4,7 +4,7 @@
  * first is final; the second only says why, because errno read by a second foreign call is not to be trusted.
  * macOS has neither: its carrier is in `open-without-links.ts`.
  */
-import { closeSync, constants, fstatSync, linkSync, lstatSync, mkdirSync, openSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fstatSync, linkSync, lstatSync, mkdirSync, openSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { linklessOpener } from './open-without-links.ts'
 
@@ -30,9 +30,10 @@ export interface Opener {
 export interface Changes {
   /** A new file to write, of mode 0600. */
   create(dirFd: number, name: string): number
-  /** A second name for a file. */
-  link(dirFd: number, name: string, second: string): void
-  rename(dirFd: number, name: string, to: string): void
+  /** A second name for a file or a link, also in another directory. */
+  link(dirFd: number, name: string, toFd: number, second: string): void
+  symlink(dirFd: number, name: string, target: Buffer): void
+  rename(dirFd: number, name: string, toFd: number, to: string): void
   unlink(dirFd: number, name: string): void
   makeDirectory(dirFd: number, name: string): void
   removeDirectory(dirFd: number, name: string): void
@@ -48,8 +49,9 @@ const byProc: Omit<Opener, 'name' | 'open'> = {
   childPath: procPath,
   change: {
     create: (dirFd, name) => openSync(procPath(dirFd, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
-    link: (dirFd, name, second) => linkSync(procPath(dirFd, name), procPath(dirFd, second)),
-    rename: (dirFd, name, to) => renameSync(procPath(dirFd, name), procPath(dirFd, to)),
+    link: (dirFd, name, toFd, second) => linkSync(procPath(dirFd, name), procPath(toFd, second)),
+    symlink: (dirFd, name, target) => symlinkSync(target, procPath(dirFd, name)),
+    rename: (dirFd, name, toFd, to) => renameSync(procPath(dirFd, name), procPath(toFd, to)),
     unlink: (dirFd, name) => unlinkSync(procPath(dirFd, name)),
     makeDirectory: (dirFd, name) => mkdirSync(procPath(dirFd, name), 0o755),
     removeDirectory: (dirFd, name) => rmdirSync(procPath(dirFd, name)),

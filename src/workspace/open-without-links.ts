@@ -4,7 +4,7 @@
  * directory (renameat and its like) through node:ffi. Never run on a Mac: the tests drive it on Linux, where an open
  * that refuses links in the same way stands in for the flag. Leaves out: what only looks (listings, lstat) goes by the
  * path, after a check that it still leads to the open directory; who exchanges a folder in between learns names and
- * sizes from outside, nothing more. Source: open(2), renameat(2), linkat(2), unlinkat(2), mkdirat(2) of macOS 11 and later.
+ * sizes from outside, nothing more. Source: open(2), renameat(2), linkat(2), symlinkat(2), unlinkat(2), mkdirat(2) of macOS 11 and later.
  */
 import { constants, fstatSync, lstatSync, openSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -89,12 +89,14 @@ function loadCalls({ libc, errno, removeDirectoryFlag }: LinklessParts): Omit<Ch
     }
     const renameat = load('renameat', ['int32', 'buffer', 'int32', 'buffer'])
     const linkat = load('linkat', ['int32', 'buffer', 'int32', 'buffer', 'int32'])
+    const symlinkat = load('symlinkat', ['buffer', 'int32', 'buffer'])
     const unlinkat = load('unlinkat', ['int32', 'buffer', 'int32'])
     const mkdirat = load('mkdirat', ['int32', 'buffer', 'uint32'])
     const text = (name: string) => Buffer.from(`${name}\0`)
     return {
-      link: (dirFd, name, second) => orThrow('linkat', linkat(dirFd, text(name), dirFd, text(second), 0)),
-      rename: (dirFd, name, to) => orThrow('renameat', renameat(dirFd, text(name), dirFd, text(to))),
+      link: (dirFd, name, toFd, second) => orThrow('linkat', linkat(dirFd, text(name), toFd, text(second), 0)),
+      symlink: (dirFd, name, target) => orThrow('symlinkat', symlinkat(Buffer.concat([target, Buffer.alloc(1)]), dirFd, text(name))),
+      rename: (dirFd, name, toFd, to) => orThrow('renameat', renameat(dirFd, text(name), toFd, text(to))),
       unlink: (dirFd, name) => orThrow('unlinkat', unlinkat(dirFd, text(name), 0)),
       makeDirectory: (dirFd, name) => orThrow('mkdirat', mkdirat(dirFd, text(name), 0o755)),
       removeDirectory: (dirFd, name) => orThrow('unlinkat', unlinkat(dirFd, text(name), removeDirectoryFlag)),

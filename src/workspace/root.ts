@@ -77,6 +77,14 @@ export function isPresent(root: Root, names: readonly string[]): boolean {
   }
 }
 
+/** Whether `names` is a directory that can be entered. What stands there instead, a link too, has nothing below it. */
+export function isDirectoryAt(root: Root, names: readonly string[]): boolean {
+  const result = root.opener.open(root.fd(), names, O_PATH | O_DIRECTORY)
+  if ('fd' in result) closeSync(result.fd)
+  else if (!['absent', 'not_directory', 'symlink'].includes(result.refused)) throw refusalError(result.refused, result.at)
+  return 'fd' in result
+}
+
 /** By its name where that can be asked, so that a thousand files of one directory do not read it a thousand times; else by its entries. */
 function hasEntry({ childPath }: Opener, dirFd: number, name: string): boolean {
   try {

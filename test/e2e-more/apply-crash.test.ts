@@ -172,6 +172,24 @@ test('a file that the cut write removed comes back, one that a person removed do
   assert.equal(existsSync(join(place.repository, 'a.txt')), false)
 })
 
+for (const label of ['files.prepared', 'files.written'])
+  test(`a file that became a directory is a file again, and no folder is left: killed at ${label}`, async (t) => {
+    const place = makePlace(t, { del: 'old\n' })
+    const diff = join(place.root, 'turn.diff')
+    const added = ['del/in/deep', 'new/deep/f'].map((path) => `--- /dev/null\n+++ b/${path}\n@@ -0,0 +1 @@\n+new\n`).join('')
+    writeFileSync(diff, `--- a/del\n+++ /dev/null\n@@ -1 +0,0 @@\n-old\n${added}`)
+    const killed = await vp(place, ['fs', 'patch', diff, '--apply'], { env: { VP_TEST_KILL_AT: label } })
+    assert.equal(killed.signal, 'SIGKILL')
+    const { doc } = await vpJson(place, ['doctor'])
+    assert.match(
+      String(checksOf(doc).find(({ name }) => name === 'writes')?.detail),
+      label === 'files.written' ? /: 3 of its files put back$/ : /: 0 of its files put back$/,
+    )
+    assert.equal(readFileSync(join(place.repository, 'del'), 'utf8'), 'old\n')
+    assert.equal(existsSync(join(place.repository, 'new')), false)
+    assert.deepEqual(leftovers(place), [])
+  })
+
 test('a name that cannot be made leaves every file as it was', async (t) => {
   const { place, diff } = patched(t)
   writeFileSync(join(place.repository, 'new'), 'a file where a folder should be')

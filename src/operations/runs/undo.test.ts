@@ -7,7 +7,7 @@ import { openRealKit } from '../../../test/real-kit.ts'
 import { scopesOf } from '../../policy/scopes.ts'
 import { recordImages } from '../before-images.ts'
 import { keepBlob } from '../blobs.ts'
-import { fsWrite } from '../fs.ts'
+import { fsPatch, fsWrite } from '../fs.ts'
 import { invoke } from '../invoke.ts'
 import type { Caller, Operation } from '../operation.ts'
 import { runUndo } from '../runs.ts'
@@ -86,4 +86,28 @@ test('undo of more than is read tells the hunks that fit, whole files of them, a
     assert.deepEqual([done.files[index]?.add, done.files[index]?.del], [2500, 2500], name)
     assert.equal(readFileSync(join(tree.root, name), 'utf8'), `first\n${body('old')}`)
   }
+})
+
+test('a patch that removes a file and makes a directory of its name, and its undo', async (t) => {
+  const { kit, tree } = openRealKit(t, { del: 'old\n', 'b.txt': '' })
+  const patch = '--- a/del\n+++ /dev/null\n@@ -1 +0,0 @@\n-old\n--- /dev/null\n+++ b/del/in/deep\n@@ -0,0 +1 @@\n+new\n'
+  const made = await invoke(kit, fsPatch, { unified_diff: patch, apply: true }, HUMAN, tree)
+  assert.ok(made.ok, JSON.stringify(made))
+  assert.equal(readFileSync(join(tree.root, 'del/in/deep'), 'utf8'), 'new\n')
+  const undone = await invoke(kit, runUndo, { id: made.receipt, apply: true }, HUMAN, tree)
+  assert.ok(undone.ok)
+  assert.deepEqual([(undone.result as Undone).restored, readFileSync(join(tree.root, 'del'), 'utf8')], [2, 'old\n'])
+})
+
+test('folders that a patch made go with its undo, unless somebody put something in', async (t) => {
+  const { kit, tree } = openRealKit(t, { 'b.txt': '' })
+  const patch = ['gone/deep', 'stays/deep'].map((path) => `--- /dev/null\n+++ b/${path}/f\n@@ -0,0 +1 @@\n+new\n`).join('')
+  const made = await invoke(kit, fsPatch, { unified_diff: patch, apply: true }, HUMAN, tree)
+  assert.ok(made.ok)
+  writeFileSync(join(tree.root, 'stays/mine'), '')
+  await invoke(kit, runUndo, { id: made.receipt, apply: true }, HUMAN, tree)
+  assert.deepEqual(
+    ['gone', 'stays', 'stays/deep', 'stays/mine'].map((path) => existsSync(join(tree.root, path))),
+    [false, true, false, true],
+  )
 })

@@ -2,27 +2,28 @@
  * `vp undo`: gives back the bytes from before a receipt, a task or a run. Shows first, restores exactly, leaves
  * what changed since, touches neither branch nor index nor stash, and can itself be undone.
  */
-import { accessSync, constants, lstatSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { isVpError, VpError } from '../../core/errors.ts'
+import { VpError } from '../../core/errors.ts'
 import { namesReceipt } from '../../core/ids.ts'
-import { sha256 } from '../../core/json.ts'
 import { countChanges } from '../../patch/make.ts'
 import { decode, isBinary } from '../../patch/text-file.ts'
 import type { Tx } from '../../store/contract.ts'
-import { openWorkspace, type FileChange, type Workspace } from '../../workspace/files.ts'
+import {
+  changeBack,
+  DIRECTORY,
+  entryState,
+  LINK,
+  openWorkspace,
+  typeOf,
+  type FileBytes,
+  type FileChange,
+  type FileState,
+  type Workspace,
+} from '../../workspace/files.ts'
 import { writeFiles } from '../before-images.ts'
 import { readBlob } from '../blobs.ts'
 import { diffOf } from '../fs.ts'
 import type { Scene } from '../operation.ts'
-
-interface ImageRow {
-  readonly path: string
-  readonly before_sha: string | null
-  readonly before_mode: number | null
-  readonly after_sha: string | null
-  readonly after_mode: number | null
-}
+import { isShown, planUndo, type Image } from './undo-plan.ts'
 
 export interface UndoFile {
   readonly path: string
@@ -59,44 +60,28 @@ export async function undo(scene: Scene, id: string | null, apply: boolean): Pro
 }
 
 async function undoIn(scene: Scene, workspace: Workspace, { id, apply }: { readonly id: string | null; readonly apply: boolean }): Promise<Undone> {
-  const { kit, tree } = scene
+  const { kit } = scene
   const receipt = await findChange(scene, id)
-  const rows = await kit.store.read((tx) =>
-    tx.all<ImageRow>(
-      'SELECT path, before_sha, before_mode, after_sha, after_mode FROM before_images WHERE receipt_id = ? AND root = ? ORDER BY path',
-      receipt,
-      tree.root,
-    ),
-  )
-  const files: UndoFile[] = []
-  const changes: FileChange[] = []
+  const rows = await imagesOf(scene, receipt)
+  const plan = planUndo(workspace, rows)
   const diffs = createDiffs()
-  for (const row of rows) {
-    const found = safeRead(workspace, row.path)
-    const stuck = whyStuck(workspace, row.path)
-    const now = found === 'refused' ? found : (found?.bytes ?? null)
-    const isNow = now === 'refused' ? 'refused' : now ? sha256(now) : null
-    const hasMode = found === 'refused' || found === null || row.before_mode === null || (found.mode & 0o777) === (row.before_mode & 0o777)
-    if (isNow === row.before_sha && hasMode) files.push({ path: row.path, outcome: 'unchanged', reason: null, add: 0, del: 0 })
-    else if (isNow !== row.after_sha) files.push({ path: row.path, outcome: 'refused', reason: 'changed since', add: null, del: null })
-    else if (stuck !== null) files.push({ path: row.path, outcome: 'refused', reason: stuck, add: null, del: null })
-    else {
-      const bytes = row.before_sha === null ? null : readBlob(kit, row.before_sha)
-      const current = now === 'refused' ? null : now
-      files.push({ path: row.path, outcome: apply ? 'restored' : 'would_restore', reason: null, ...diffs.add(row.path, current, bytes) })
-      changes.push({
-        path: row.path,
-        bytes,
-        expectSha: row.after_sha,
-        ...(row.before_mode === null ? {} : { mode: row.before_mode }),
-      })
-    }
-  }
+  const changes = plan.flatMap(({ row, verdict, now }): FileChange[] => {
+    if (verdict !== 'restore') return []
+    return [changeBack(row.path, { before: row.before, bytes: row.before && bytesOf(kit, row.before), now: now && entryState(now) })]
+  })
+  const files = plan.filter(isShown).map(({ row, verdict, now }): UndoFile => {
+    if (verdict === 'unchanged') return { path: row.path, outcome: 'unchanged', reason: null, add: 0, del: 0 }
+    if (verdict !== 'restore') return { path: row.path, outcome: 'refused', reason: verdict.refused, add: null, del: null }
+    const isPlain = [row.before, now].every((state) => state === null || typeOf(state.mode) === 0)
+    const counted = isPlain ? diffs.add(row.path, now?.bytes ?? null, row.before && bytesOf(kit, row.before)) : diffs.say(row.path, turnWords(row.before, now))
+    return { path: row.path, outcome: apply ? 'restored' : 'would_restore', reason: null, ...counted }
+  })
+  for (const path of await notKept(scene, receipt)) files.push({ path, outcome: 'refused', reason: NO_COPY, add: null, del: null })
   if (apply && changes.length > 0) await writeFiles(scene, changes, workspace)
   return {
     id: receipt,
     files,
-    restored: changes.length,
+    restored: files.filter(({ outcome }) => outcome === 'restored' || outcome === 'would_restore').length,
     refused: files.filter((file) => file.outcome === 'refused').length,
     applied: apply && changes.length > 0,
     ...diffs.told(),
@@ -108,47 +93,35 @@ function createDiffs() {
   const parts: string[] = []
   let length = 0
   let omitted = 0
+  const tell = (diff: string | null) => {
+    if (diff === null || length + diff.length > MAX_DIFF) omitted++
+    else {
+      parts.push(diff)
+      length += diff.length
+    }
+  }
   return {
     add(path: string, before: Buffer | null, after: Buffer | null): Pick<UndoFile, 'add' | 'del'> {
       const isText = !isBinary(before ?? EMPTY) && !isBinary(after ?? EMPTY)
       const diff = omitted === 0 ? diffOf(path, before, after) : null
-      if (diff === null || length + diff.length > MAX_DIFF) omitted++
-      else {
-        parts.push(diff)
-        length += diff.length
-      }
+      tell(diff)
       if (!isText) return { add: null, del: null }
       return diff === null ? countChanges(before && decode(before), after && decode(after)) : countLines(diff)
+    },
+    /** What has no lines. */
+    say(path: string, words: string): Pick<UndoFile, 'add' | 'del'> {
+      tell(`${path}: ${words}\n`)
+      return { add: null, del: null }
     },
     told: () => ({ diff: parts.join(''), diff_omitted: omitted }),
   }
 }
 
-/** The file's bytes; what is no plain file counts as changed. */
-function safeRead(files: Workspace, path: string): { bytes: Buffer; mode: number } | null | 'refused' {
-  try {
-    const at = lstatSync(join(files.root, path), { throwIfNoEntry: false })
-    if (at && !at.isFile()) return 'refused'
-    return files.exists(path) ? files.read(path, { maxBytes: MAX_BYTES }) : null
-  } catch (error) {
-    if (isVpError(error) || (error as NodeJS.ErrnoException).code === 'ENOTDIR') return 'refused'
-    throw error
-  }
+function turnWords(before: FileState | null, now: FileBytes | null): string {
+  const word = (mode: number | undefined) =>
+    mode === undefined ? 'nothing' : ({ [LINK]: 'a symlink', [DIRECTORY]: 'a directory', 0: 'a file' }[typeOf(mode)] ?? 'a file')
+  return `${word(now?.mode)} now, ${word(before?.mode)} again`
 }
-
-/** What stands against writing there, known before the first file is touched: one file holds up no other. */
-function whyStuck(files: Workspace, path: string): string | null {
-  try {
-    files.requireWritable(path)
-    const folder = dirname(join(files.root, path))
-    if (lstatSync(folder, { throwIfNoEntry: false })) accessSync(folder, constants.W_OK)
-    return null
-  } catch (error) {
-    return isVpError(error) ? error.message : `this user may not write there (${(error as NodeJS.ErrnoException).code})`
-  }
-}
-
-const MAX_BYTES = 1024 * 1024 * 1024
 
 const EMPTY = Buffer.alloc(0)
 
@@ -157,6 +130,27 @@ function countLines(diff: string): { add: number; del: number } {
   const hunks = diff.indexOf('\n@@ ')
   const lines = hunks < 0 ? [] : diff.slice(hunks + 1).split('\n')
   return { add: lines.filter((line) => line.startsWith('+')).length, del: lines.filter((line) => line.startsWith('-')).length }
+}
+
+const NO_COPY = 'vp kept no copy of what was there: it was too large, a pipe or a socket, or a file with another name'
+
+/** What a command wrote without a copy; of a whole receipt alone. */
+async function notKept({ kit }: Scene, receipt: string): Promise<string[]> {
+  const sql = `SELECT json_extract(body, '$.detail.not_kept') AS paths FROM receipts WHERE id = ?`
+  const row = await kit.store.read((tx) => tx.get<{ paths: string | null }>(sql, receipt))
+  return row?.paths ? (JSON.parse(row.paths) as string[]) : []
+}
+
+async function imagesOf({ kit, tree }: Scene, receipt: string): Promise<Image[]> {
+  const sql = 'SELECT path, before_sha, before_mode, after_sha, after_mode FROM before_images WHERE receipt_id = ? AND root = ? ORDER BY path'
+  type Row = { path: string; before_sha: string | null; before_mode: number | null; after_sha: string | null; after_mode: number | null }
+  const rows = await kit.store.read((tx) => tx.all<Row>(sql, receipt, tree.root))
+  const state = (sha: string | null, mode: number | null): FileState | null => (mode === null ? null : { sha: sha ?? '', mode })
+  return rows.map((row) => ({ path: row.path, before: state(row.before_sha, row.before_mode), after: state(row.after_sha, row.after_mode) }))
+}
+
+function bytesOf(kit: Scene['kit'], { sha, mode }: FileState): Buffer {
+  return typeOf(mode) === DIRECTORY ? EMPTY : readBlob(kit, sha)
 }
 
 /** Whether anything of a run has reached the checkout at `root`, so that `vp undo` of it finds something. */
@@ -183,8 +177,14 @@ async function findChange(scene: Scene, id: string | null): Promise<string> {
     return task.id
   }
   const found = all.find((row) => row.id === id) ?? whole.find((row) => namesReceipt(row.id, id) || row.run_id.includes(id))
-  if (!found) throw (await elsewhere(scene, id)) ?? none()
+  if (!found) throw (await notKeptAtAll(scene, id)) ?? (await elsewhere(scene, id)) ?? none()
   return found.id
+}
+
+async function notKeptAtAll({ kit }: Scene, id: string): Promise<VpError | null> {
+  const sql = `SELECT id FROM receipts WHERE instr(id, ?) > 0 AND json_extract(body, '$.detail.not_kept') IS NOT NULL LIMIT 50`
+  const rows = await kit.store.read((tx) => tx.all<{ id: string }>(sql, id.replace(/^r_/i, '').toUpperCase()))
+  return rows.some((row) => namesReceipt(row.id, id)) ? new VpError('undo.not_found', `${id} cannot be given back: ${NO_COPY}`) : null
 }
 
 /** A change of another checkout, or a receipt of something that a task did in a tree of its own: only what came of it reached this checkout. */
