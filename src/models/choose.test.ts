@@ -1,7 +1,7 @@
 /** Which model is taken, and which addresses count as this machine: for all others code needs a person's yes to leave. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chooseModel, endpointOf, offeredModels, type ModelSpec } from './choose.ts'
+import { chooseModel, endpointOf, inTier, offeredModels, staysHere, type ModelSpec } from './choose.ts'
 
 const addresses: [url: string, isLoopback: boolean][] = [
   ['http://127.0.0.1:11434/v1', true],
@@ -59,4 +59,28 @@ for (const [setting, baseUrl, want] of wires)
   test(`${setting}${baseUrl === undefined ? '' : ` at ${baseUrl}`} is spoken to as ${want[0]}`, () => {
     const { spec } = chooseModel({ VP_MODEL: setting, VP_MODEL_BASE_URL: baseUrl }, null)
     assert.deepEqual([spec.provider, spec.baseUrl, spec.endpoint.loopback], [...want, true])
+  })
+
+const places: [title: string, endpoint: ModelSpec['endpoint'], stays: boolean][] = [
+  ['a server of this machine', chooseModel({ VP_MODEL: 'openai_compatible:x', VP_MODEL_BASE_URL: 'http://127.0.0.1:8080/v1' }, null).spec.endpoint, true],
+  [
+    'a vendor behind an address of this machine',
+    chooseModel({ VP_MODEL: 'openai:gpt-4o', VP_MODEL_BASE_URL: 'http://127.0.0.1:8080/v1' }, null).spec.endpoint,
+    false,
+  ],
+  ['a file in this process', chooseModel({ VP_MODEL: 'llama_cpp:/a.gguf' }, null).spec.endpoint, true],
+]
+for (const [title, endpoint, stays] of places) test(`${title} ${stays ? 'stays here' : 'is elsewhere'}`, () => assert.equal(staysHere(endpoint), stays))
+
+const tiers: [title: string, setting: string, tier: Parameters<typeof inTier>[1], stays: boolean][] = [
+  ['a tier without network', 'openai_compatible:x', { network: 'none', device: 'gpu' }, true],
+  ['a tier that reaches out', 'openai_compatible:x', { network: 'outbound' }, false],
+  ['a tier whose device is remote', 'openai_compatible:x', { network: 'none', device: 'remote' }, false],
+  ['a vendor, whatever its tier', 'openai:x', { network: 'none' }, false],
+  ['a file in this process, whatever its tier', 'llama_cpp:/a.gguf', { network: 'outbound' }, true],
+]
+for (const [title, setting, tier, stays] of tiers)
+  test(`at an address of this machine, ${title}: ${stays ? 'free' : 'a gateway'}`, () => {
+    const address = setting.startsWith('llama_cpp') ? {} : { VP_MODEL_BASE_URL: 'http://127.0.0.1:8080/v1' }
+    assert.equal(staysHere(inTier(chooseModel({ VP_MODEL: setting, ...address }, null).spec, tier).endpoint), stays)
   })

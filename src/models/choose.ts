@@ -5,7 +5,7 @@
 import { VpError } from '../core/errors.ts'
 import type { Endpoint } from './contract.ts'
 import { presetOf } from './policy/presets.ts'
-import type { NamedModel } from './policy/schema.ts'
+import type { NamedModel, Tier } from './policy/schema.ts'
 
 export type ProviderName = 'ollama' | 'llama_cpp' | 'openai_compatible' | 'openai' | 'anthropic' | 'google' | 'bedrock' | 'vertex' | 'azure'
 
@@ -29,7 +29,7 @@ export interface ModelSpec {
 
 export type Choice =
   | { readonly kind: 'chosen'; readonly spec: ModelSpec; readonly consent: 'not_needed' | 'given' }
-  | { readonly kind: 'offered'; readonly spec: ModelSpec; readonly variable: string }
+  | { readonly kind: 'offered'; readonly spec: ModelSpec; readonly because: string }
 
 export const OLLAMA_URL = 'http://127.0.0.1:11434'
 /** The source of what nobody chose. */
@@ -93,7 +93,7 @@ export function chooseModel(env: Environment, configured: ModelSpec | null): Cho
   return {
     kind: 'chosen',
     spec: configured ?? first,
-    consent: configured && !configured.endpoint.loopback ? 'given' : 'not_needed',
+    consent: configured && !staysHere(configured.endpoint) ? 'given' : 'not_needed',
   }
 }
 
@@ -103,7 +103,7 @@ export function offeredModels(env: Environment): Choice[] {
     const variable = vendor.variables.find((name) => env[name])
     if (!variable) return []
     const spec = specFor(vendor.provider, vendor.model, vendor.baseUrl, env[variable] ?? null, `${variable} in the environment`)
-    return [{ kind: 'offered' as const, spec, variable }]
+    return [{ kind: 'offered' as const, spec, because: `${variable} is in the environment` }]
   })
 }
 
@@ -178,16 +178,29 @@ function cloudSpec(
 }
 
 function specFor(provider: ProviderName, model: string, baseUrl: string, apiKey: string | null, source: string): ModelSpec {
-  const endpoint = endpointOf(baseUrl)
+  const at = endpointOf(baseUrl)
+  const endpoint = at.loopback && !RUNS_HERE.has(provider) ? { ...at, gateway: true as const } : at
   return {
     provider,
     model,
     baseUrl: provider === 'ollama' ? baseUrl.replace(/(?:\/(?:v1|api))?\/*$/, '') : baseUrl.replace(/\/+$/, ''),
     apiKey,
     endpoint,
-    tier: endpoint.loopback ? (presetOf(model)?.tier ?? 'Local-Small') : 'API-Premium',
+    tier: staysHere(endpoint) ? (presetOf(model)?.tier ?? 'Local-Small') : 'API-Premium',
     source,
   }
+}
+
+/** Behind an address of this machine these are its own models; a vendor's are the vendor's behind any address. */
+const RUNS_HERE: ReadonlySet<ProviderName> = new Set(['ollama', 'llama_cpp', 'openai_compatible'])
+
+/** Nothing leaves this machine and nobody sends a bill. */
+export const staysHere = ({ loopback, gateway }: Endpoint): boolean => loopback && gateway !== true
+
+/** In a tier of the policy: one that reaches out, or whose device is remote, has gateways at addresses of this machine. */
+export function inTier(spec: ModelSpec, { network, device }: Pick<Tier, 'network' | 'device'>): ModelSpec {
+  const reachesOut = network === 'outbound' || device === 'remote'
+  return reachesOut && spec.endpoint.loopback && spec.provider !== 'llama_cpp' ? { ...spec, endpoint: { ...spec.endpoint, gateway: true } } : spec
 }
 
 /** Host and port, and whether it is this machine: 127.0.0.0/8, ::1 or the very name localhost. Throws `usage.flag`. */

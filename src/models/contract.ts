@@ -75,6 +75,8 @@ export interface CallPlace {
 export interface Endpoint {
   readonly host: string
   readonly loopback: boolean
+  /** What answers there is a gateway: the model itself is elsewhere, and so go the code and the bill. */
+  readonly gateway?: true
 }
 
 export interface Provider {

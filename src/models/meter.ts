@@ -5,6 +5,7 @@
  */
 import { asVpError, VpError } from '../core/errors.ts'
 import type { Usage } from '../core/usage.ts'
+import { staysHere } from './choose.ts'
 import type { CallPlace, Message, ModelAnswer, ModelRequest, ModelUsage, Provider, SpentByFailure } from './contract.ts'
 import { carbonOf, energyOf, type Drawn, type Metered } from './energy.ts'
 import { costMicroUsd, estimateTokens, type Price } from './prices.ts'
@@ -97,7 +98,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
       const worst = worstCase(outbound, options.price, provider.marksCache === true)
       let hold: string | null = await ports.hold(worst, signal)
       const startedAt = ports.monotonic()
-      const reading = provider.endpoint.loopback ? ports.power?.() : undefined
+      const reading = staysHere(provider.endpoint) ? ports.power?.() : undefined
       const cost = (usage: ModelUsage, ms: number, metered: Metered | null) => priced(usage, provider, options, ms, metered)
       const done = async (answer: ModelAnswer | null, error: VpError | null) => {
         const duration_ms = Math.round(ports.monotonic() - startedAt)
@@ -163,7 +164,7 @@ function spentBy(error: VpError | null, worst: WorstCase): { readonly usage: Mod
 }
 
 function priced(usage: ModelUsage, { model, endpoint }: Provider, options: MeterOptions, durationMs: number, metered: Metered | null): Usage {
-  const energy_kwh = energyOf({ tier: options.tier, local: endpoint.loopback, model, ...options.energy }, durationMs, usage, metered)
+  const energy_kwh = energyOf({ tier: options.tier, local: staysHere(endpoint), model, ...options.energy }, durationMs, usage, metered)
   return {
     ...usage,
     cost_micro_usd: usage === NOTHING ? 0 : costMicroUsd(options.price, usage),

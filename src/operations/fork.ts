@@ -127,12 +127,12 @@ async function openNamed({ kit, tree, caller }: Scene, { model, tier }: Pick<Par
   if (model !== undefined) return openModel({ ...kit, env: environmentFor(kit.env, model) }, tree.root, caller)
   if (tier === undefined) return openModel(kit, tree.root, caller)
   const { tiers = {} } = policyInForce(kit).policy
-  const named = Object.hasOwn(tiers, tier) ? tiers[tier]?.models[0] : undefined
-  if (!named)
+  const limits = Object.hasOwn(tiers, tier) ? tiers[tier] : undefined
+  if (!limits)
     throw new VpError('model.none', `the policy has no tier ${JSON.stringify(tier)}`, {
       next: ['vp model list', 'vp replay RUN --from TURN --model PROVIDER:NAME'],
     })
-  return openOfTier(kit, tree.root, caller, tier, named)
+  return openOfTier(kit, tree.root, caller, tier, limits)
 }
 
 const providerIn = (setting: string | undefined): string | undefined => setting?.split(/[:/]/, 1)[0]

@@ -3,8 +3,8 @@ import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { isoUtc } from '../core/ports.ts'
-import { specOf, type ModelSpec } from '../models/choose.ts'
-import { isLocal, testsOf, tiersOf } from '../models/policy/load.ts'
+import { inTier, specOf, staysHere, type ModelSpec } from '../models/choose.ts'
+import { testsOf, tiersOf } from '../models/policy/load.ts'
 import { LOCAL_MODELS, presetOf } from '../models/policy/presets.ts'
 import { breaker, health, latency, type CallSeen } from '../models/broker/windows.ts'
 import type { PolicyFile, Tier, TierModel } from '../models/policy/schema.ts'
@@ -75,7 +75,7 @@ interface KnownModel {
 function knownModels(kit: Kit, { policy }: PolicyInForce): KnownModel[] {
   const tiers = tiersOf(policy)
   return Object.entries(tiers).flatMap(([tier, limits]) =>
-    limits.models.map((named) => ({ tier, limits, named, spec: specOf(named, tier, kit.env, 'policy') })),
+    limits.models.map((named) => ({ tier, limits, named, spec: inTier(specOf(named, tier, kit.env, 'policy'), limits) })),
   )
 }
 
@@ -111,7 +111,7 @@ async function rowOf(kit: Kit, known: KnownModel, policy: PolicyFile, seen: Seen
 }
 
 function priceOfKnown(kit: Kit, { named, spec }: KnownModel): Promise<{ price: Price | null; from: PriceFrom }> {
-  return priceOfModel(kit, { provider: spec.provider, model: named.model, loopback: spec.endpoint.loopback }, named.price)
+  return priceOfModel(kit, { ...spec, model: named.model }, named.price)
 }
 
 /** As `vp model probe` measured it, else what is said of the model and of its tier. */
@@ -187,7 +187,7 @@ export const modelShow = operation({
     return {
       model: `${named.provider}:${named.model}`,
       tier,
-      local: isLocal(named),
+      local: staysHere(spec.endpoint),
       endpoint: spec.endpoint.host,
       price: found,
       price_from: from,

@@ -1,4 +1,6 @@
 /** What a model costs and who says so: the policy, the person's configuration, this machine, or the dated table. */
+import { staysHere } from '../models/choose.ts'
+import type { Endpoint } from '../models/contract.ts'
 import type { TierModel } from '../models/policy/schema.ts'
 import { FREE, PRICES_OF, tablePrice, type Price } from '../models/prices.ts'
 import type { Kit } from './kit.ts'
@@ -8,19 +10,19 @@ export type PriceFrom = 'policy' | 'configuration' | 'this machine' | `table of 
 export interface PricedModel {
   readonly provider: string
   readonly model: string
-  readonly loopback: boolean
+  readonly endpoint: Endpoint
 }
 
 /** null is unknown, which is not zero. What the policy says of a model holds before all else. */
 export async function priceOfModel(
   kit: Pick<Kit, 'config'>,
-  { provider, model, loopback }: PricedModel,
+  { provider, model, endpoint }: PricedModel,
   named?: TierModel['price'],
 ): Promise<{ price: Price | null; from: PriceFrom }> {
   if (named) return { price: priceOfPolicy(named), from: 'policy' }
   const configured = kit.config.prices[model]
   if (configured) return { price: configured, from: 'configuration' }
-  if (loopback) return { price: FREE, from: 'this machine' }
+  if (staysHere(endpoint)) return { price: FREE, from: 'this machine' }
   const price = await tablePrice(provider, model)
   return { price, from: price ? `table of ${PRICES_OF}` : 'unknown' }
 }

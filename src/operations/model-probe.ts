@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
-import { chooseModel, type ModelSpec } from '../models/choose.ts'
+import { chooseModel, staysHere, type ModelSpec } from '../models/choose.ts'
 import type { ModelAnswer, ModelRequest, Provider } from '../models/contract.ts'
 import { measureCalls } from '../models/probe/calls.ts'
 import { measureWindow, MARKERS, type AskedWindow, type MeasuredWindow } from '../models/probe/window.ts'
@@ -138,7 +138,7 @@ function specOf(kit: Kit, model: string | undefined, base_url: string | undefine
         next: ['vp model list', 'vp model probe ollama:qwen2.5-coder:7b'],
       },
     )
-  if (kit.offline && !spec.endpoint.loopback)
+  if (kit.offline && !staysHere(spec.endpoint))
     throw new VpError('model.offline', `--offline, and ${spec.endpoint.host} is not this machine`, { next: ['vp model list'] })
   return spec
 }

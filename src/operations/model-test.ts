@@ -1,6 +1,7 @@
 /** model.test: what a model can do, tried for real in a scratch repository; kept by its digest and the policy's version. */
 import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
+import { staysHere } from '../models/choose.ts'
 import { testsOf } from '../models/policy/load.ts'
 import { ratesOf } from './broker/candidates.ts'
 import { measureCapabilities } from './capability/measure.ts'
@@ -39,7 +40,7 @@ export const modelTest = operation({
   // Nothing of a repository is sent, but money may be spent.
   decide: ({ model }, { kit, caller }) => {
     const { spec } = findModel(kit, policyInForce(kit), model)
-    return caller.surface === 'cli' || caller.scopes.has('projects.approve') || spec.endpoint.loopback
+    return caller.surface === 'cli' || caller.scopes.has('projects.approve') || staysHere(spec.endpoint)
       ? { effect: 'allow', rule: 'scope/projects.start', reason: 'a person typed it, or it costs nothing' }
       : { effect: 'ask', rule: 'global/unapproved-run', reason: 'a test of a model elsewhere costs money that nobody approved' }
   },
@@ -53,7 +54,7 @@ export const modelTest = operation({
   async handler({ model, tests: wanted, budget_usd }, { kit, tree, signal }): Promise<ModelTested> {
     const inForce = policyInForce(kit)
     const { named, tier, limits, spec } = findModel(kit, inForce, model)
-    const { price } = await priceOfModel(kit, { provider: spec.provider, model: spec.model, loopback: spec.endpoint.loopback }, named.price)
+    const { price } = await priceOfModel(kit, spec, named.price)
     const tests = testsOf(inForce.policy)
     const { results, facts, spent_micro_usd } = await measureCapabilities(
       kit,

@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
-import { chooseModel, endpointOf, offeredModels, OLLAMA_URL, PRESET, specOf, type Choice, type ModelSpec } from '../models/choose.ts'
+import { chooseModel, endpointOf, inTier, offeredModels, OLLAMA_URL, PRESET, specOf, staysHere, type Choice, type ModelSpec } from '../models/choose.ts'
 import { DEFAULT_PARAMETERS, type Provider } from '../models/contract.ts'
 import { NO_FACTS } from '../models/facts.ts'
 import { isLocal } from '../models/policy/load.ts'
-import type { TierModel } from '../models/policy/schema.ts'
-import { FREE, tablePrice, type Price } from '../models/prices.ts'
+import type { Tier, TierModel } from '../models/policy/schema.ts'
+import { FREE, type Price } from '../models/prices.ts'
 import { openProvider, type ProviderOptions } from '../models/providers/index.ts'
 import { parseRecording, recordedProvider } from '../models/recorded.ts'
 import type { Broker, Wanted } from './broker/broker.ts'
@@ -52,9 +52,19 @@ export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'co
   return openChosen(kit, root, caller, await reachable(kit, choice))
 }
 
-/** The model of a tier that a person named: at its own place, with its own key and price. Throws as `openModel`. */
-export function openOfTier(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>, tier: string, named: TierModel): Promise<OpenModel> {
-  return openChosen(kit, root, caller, { kind: 'chosen', spec: specOf(named, tier, kit.env, `tier ${tier}`), consent: 'given' }, named)
+/**
+ * The first model of a tier that a person named: at its own place, with its own key and price. Whoever set the policy agreed to
+ * its hosts; of the one that vp comes with only the tier's name was typed, so its hosts need a yes. Throws as `openModel`.
+ */
+export async function openOfTier(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>, tier: string, limits: Tier): Promise<OpenModel> {
+  const [named] = limits.models
+  if (!named) throw new VpError('internal', `tier ${tier} has no model`)
+  const spec = inTier(specOf(named, tier, kit.env, `tier ${tier}`), limits)
+  const choice: Choice =
+    policyInForce(kit).file === null && !staysHere(spec.endpoint)
+      ? { kind: 'offered', spec, because: `${tier} is a tier of the policy that vp comes with` }
+      : { kind: 'chosen', spec, consent: 'given' }
+  return openChosen(kit, root, caller, choice, named)
 }
 
 async function openChosen(
@@ -64,13 +74,13 @@ async function openChosen(
   choice: Choice,
   named?: Pick<TierModel, 'price' | 'api_key_command'>,
 ): Promise<OpenModel> {
-  const spec = await consented(kit, root, caller, choice)
-  if (kit.offline && !spec.endpoint.loopback)
+  const spec = await consented(kit, root, caller, choice, named?.price)
+  if (kit.offline && !staysHere(spec.endpoint))
     throw new VpError('model.offline', `--offline, and ${spec.endpoint.host} is not this machine`, {
       next: ['vp without --offline', 'vp model list'],
     })
   const provider = await openKeyed(kit, root, spec, named?.api_key_command ?? configuredCommand(kit, spec))
-  const { price } = await priceOfModel(kit, { provider: spec.provider, model: spec.model, loopback: spec.endpoint.loopback }, named?.price)
+  const { price } = await priceOfModel(kit, spec, named?.price)
   return {
     provider,
     tier: spec.tier,
@@ -109,7 +119,7 @@ async function openByPolicy(kit: Kit, root: string, caller: Pick<Caller, 'surfac
   const broker = openBroker(kit, inForce, root, {
     open: async (spec, named) => {
       // A person set the policy that names it: that is their yes, which is written down for this repository.
-      if (!spec.endpoint.loopback) await recordConsent(kit, root, caller, spec, 'policy')
+      if (!staysHere(spec.endpoint)) await recordConsent(kit, root, caller, spec, 'policy')
       return openKeyed(kit, root, spec, named.api_key_command)
     },
   })
@@ -191,14 +201,14 @@ async function reachable(kit: Kit, choice: Choice): Promise<Choice> {
   })
 }
 
-async function consented(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>, choice: Choice): Promise<ModelSpec> {
+async function consented(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>, choice: Choice, named?: TierModel['price']): Promise<ModelSpec> {
   const { spec } = choice
-  if (spec.endpoint.loopback) return spec
+  if (staysHere(spec.endpoint)) return spec
   const subject = `model:${spec.endpoint.host}`
   const known = await kit.store.read((tx) => tx.get('SELECT given_at FROM consents WHERE repository = ? AND subject = ?', root, subject))
   if (known) return spec
   if (choice.kind === 'offered') {
-    const price = await tablePrice(spec.provider, spec.model)
+    const { price } = await priceOfModel(kit, spec, named)
     const words = price ? `$${price.in_per_million_usd.toFixed(2)} in, $${price.out_per_million_usd.toFixed(2)} out per million tokens` : 'price unknown'
     const ask = {
       wants: `send files of this repository that a task needs to ${spec.endpoint.host} (${spec.model}, ${words})`,
@@ -210,11 +220,11 @@ async function consented(kit: Kit, root: string, caller: Pick<Caller, 'confirm' 
     const decision = {
       effect: 'ask' as const,
       rule: 'global/code-leaves-the-machine',
-      reason: `${choice.variable} is in the environment, but nobody chose this model`,
+      reason: `${choice.because}, but nobody chose this model`,
     }
     const answer = caller.confirm ? await caller.confirm({ ask, decision, approval: '' }) : 'later'
     if (answer === 'later' || answer === 'deny')
-      throw new VpError('model.consent', `${choice.variable} is in the environment, but code leaves this machine only after a yes`, {
+      throw new VpError('model.consent', `${choice.because}, but code leaves this machine only after a yes`, {
         why: `${spec.model} at ${spec.endpoint.host} would see files of this repository; ${words}`,
         next: [`export VP_MODEL=${spec.provider}:${spec.model}`, 'the same command in a terminal, and answer a or p'],
       })

@@ -271,3 +271,25 @@ test('an unknown price under a budget: not asked, and what to write is said', as
   assert.match(stderr, /far@\S+ its price is unknown, and there is a budget/)
   assert.match(stderr, /give openai_compatible:far a price in the policy, or allow_unknown_price: docs\/models\.md/)
 })
+
+test('a vendor behind a gateway of this machine costs what it costs, and the cap holds', async (t) => {
+  const gateway = await serve(t, (request) => ({ ...mends(request), usage: { in: 400, out: 20 } }))
+  const place = makePlace(t, FILES, undefined, { OPENAI_API_KEY: `sk-${'a'.repeat(40)}` })
+  const tiers = { API: { ...LIMITS, network: 'outbound', device: 'remote', models: [{ provider: 'openai', model: 'gpt-4o', endpoint: gateway.baseUrl }] } }
+  policyAt(place, { cost_optimization: { budget_cap_usd: 0.01 }, tiers })
+  const { code, doc } = await vpJson(place, ['do', 'make add add'])
+  assert.deepEqual([code, doc.error?.code], [8, 'model.no_eligible_tier'])
+  assert.match(JSON.stringify(doc.error), /gpt-4o@127\.0\.0\.1:\d+ would cost \$0\.\d+, \$0\.01 is left/)
+  policyAt(place, { cost_optimization: { budget_cap_usd: 1 }, tiers })
+  const offline = await vpJson(place, ['do', 'make add add', '--offline'])
+  assert.deepEqual([offline.doc.error?.code, gateway.requests.length], ['model.no_eligible_tier', 0])
+  assert.match(JSON.stringify(offline.doc.error), /nothing may leave it/)
+  const done = await vpJson(place, ['do', 'make add add'])
+  assert.equal(done.code, 0, JSON.stringify(done.doc))
+  assert.ok(Number(done.doc.result?.['cost_usd']) > 0, JSON.stringify(done.doc.result))
+  const receipts = await receiptsOf(place)
+  assert.ok(
+    receipts.some(({ op }) => op === 'model.consent'),
+    'code left this machine',
+  )
+})

@@ -109,6 +109,17 @@ test('where the turns before are not the recorded ones, no model is asked', asyn
   assert.equal(server.requests.length, asked)
 })
 
+test('a fork on a tier of the policy that vp comes with: no code leaves without a yes', async (t) => {
+  const server = await startScriptedServer((request): ScriptedAnswer => [READ, EDIT, SUBMIT][turnOf(request).turn - 1] ?? SUBMIT)
+  t.after(() => server.close())
+  const place = makePlace(t, FILES, server)
+  assert.equal((await vpJson(place, ['do', 'fix add'])).code, 0)
+  const { code, doc } = await vpJson(place, ['replay', '--from', '2', '--tier', 'API-Premium'], { env: { ANTHROPIC_API_KEY: `sk-ant-${'a'.repeat(40)}` } })
+  assert.deepEqual([code, doc.error?.code], [5, 'model.consent'], JSON.stringify(doc))
+  assert.match(JSON.stringify(doc.error), /api\.anthropic\.com would see files of this repository; \$\d+\.\d\d in/)
+  assert.equal((await receiptsOf(place)).filter(({ op }) => op === 'model.consent').length, 0)
+})
+
 test('a fork with a tier: at its place and for its price', async (t) => {
   const server = await startScriptedServer((request): ScriptedAnswer => [READ, EDIT, SUBMIT][turnOf(request).turn - 1] ?? SUBMIT)
   const big = await startScriptedServer((request): ScriptedAnswer => [READ, EDIT, SUBMIT][turnOf(request).turn - 1] ?? SUBMIT)

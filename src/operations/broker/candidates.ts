@@ -1,5 +1,5 @@
 /** The policy's models with all that is known of them now: price, key, yes, health, tests, what the minute has left. */
-import { specOf, type ModelSpec } from '../../models/choose.ts'
+import { inTier, specOf, staysHere, type ModelSpec } from '../../models/choose.ts'
 import type { Barred, Candidate, CandidateTier } from '../../models/broker/select.ts'
 import { breaker, health, latency, rollingUse, type CallSeen } from '../../models/broker/windows.ts'
 import { DEFAULT_TIERS } from '../../models/policy/default.ts'
@@ -47,22 +47,19 @@ export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Su
     return asked
   }
   const candidate = async (tier: string, limits: Tier, named: TierModel): Promise<Candidate> => {
-    const spec = specOf(named, tier, kit.env, 'policy')
+    const spec = inTier(specOf(named, tier, kit.env, 'policy'), limits)
     const key = keyOf(spec)
     ways.set(key, { spec, named })
     const seen = latency(calls, key)
     const own = presetOf(named.model)?.window_tokens ?? Infinity
     const barred = ailing(calls, key, now) ?? (await forbidden(spec, isSet || hosts.has(`model:${spec.endpoint.host}`), named, reaches))
     // What cannot be called has no price to look up: the table of prices is large, and most days nothing remote is asked.
-    const { price } =
-      barred?.kind === 'forbidden'
-        ? { price: null }
-        : await priceOfModel(kit, { provider: spec.provider, model: named.model, loopback: spec.endpoint.loopback }, named.price)
+    const { price } = barred?.kind === 'forbidden' ? { price: null } : await priceOfModel(kit, spec, named.price)
     return {
       key,
       tier,
       price,
-      local: spec.endpoint.loopback,
+      local: staysHere(spec.endpoint),
       tools: limits.tools,
       window_tokens: Math.min(own, limits.context_limit_tokens),
       p50_ms: seen?.p50 ?? limits.expected_latency_ms.p50,
@@ -110,8 +107,16 @@ function ailing(calls: readonly CallSeen[], key: string, now: number): Barred | 
 const KEYLESS: ReadonlySet<string> = new Set(['openai_compatible', 'bedrock', 'vertex'])
 
 async function forbidden(spec: ModelSpec, isAllowed: boolean, named: NamedModel, reaches: (baseUrl: string) => Promise<boolean>): Promise<Barred | null> {
-  if (spec.endpoint.loopback) return (await reaches(spec.baseUrl)) ? null : { kind: 'unhealthy', reason: `nothing answers at ${spec.endpoint.host}` }
-  if (spec.apiKey === null && !KEYLESS.has(spec.provider) && named.api_key_command === undefined && (await keyringKey(spec)) === null)
+  if (spec.endpoint.loopback && !(await reaches(spec.baseUrl))) return { kind: 'unhealthy', reason: `nothing answers at ${spec.endpoint.host}` }
+  if (staysHere(spec.endpoint)) return null
+  // A gateway of this machine has the vendor's key itself, if it wants one.
+  if (
+    !spec.endpoint.loopback &&
+    spec.apiKey === null &&
+    !KEYLESS.has(spec.provider) &&
+    named.api_key_command === undefined &&
+    (await keyringKey(spec)) === null
+  )
     return { kind: 'forbidden', reason: 'has no key: none in the environment, the keyring or a key command' }
   return isAllowed ? null : { kind: 'forbidden', reason: `nobody has agreed to send code of this repository to ${spec.endpoint.host}` }
 }

@@ -8,6 +8,7 @@ import type { Band, PlanEstimate, PlanTask, ProjectFile } from '../../plms/contr
 import { estimatePlan, type Prior, type TaskModel } from '../../plms/embedded/estimate.ts'
 import { transition } from '../../plms/embedded/lifecycle.ts'
 import { taskKindOf } from '../../models/broker/task-kind.ts'
+import { staysHere } from '../../models/choose.ts'
 import { powerOf } from '../../models/energy.ts'
 import { leafTasks, planShape } from '../../plms/embedded/plan.ts'
 import { chooseSample, extrapolate, riskLevel, variation, type Risk } from '../../plms/embedded/simulate.ts'
@@ -85,7 +86,7 @@ export async function estimateWith(kit: Kit, plan: Pick<StoredPlan, 'tasks'>, mo
 const namedModel = ({ provider, price, tier }: OpenModel): TaskModel => ({
   provider: `${provider.name}:${provider.model}`,
   price,
-  power_kw: provider.endpoint.loopback ? powerOf(tier) : null,
+  power_kw: staysHere(provider.endpoint) ? powerOf(tier) : null,
 })
 
 /** By number of the task: the one that a person named, or what the policy would choose for each lane and kind. */

@@ -189,7 +189,7 @@ async function modelCheck(context: CommandContext): Promise<DoctorCheck> {
       fix: [],
     }
   const offered = offeredModels(context.env)[0]
-  const detail = `nothing answers at ${choice.spec.endpoint.host}${offered?.kind === 'offered' ? `; ${offered.variable} is there, and is used after a yes` : ', no API key in the environment'}`
+  const detail = `nothing answers at ${choice.spec.endpoint.host}${offered?.kind === 'offered' ? `; ${offered.because}, and is used after a yes` : ', no API key in the environment'}`
   return {
     name: 'model',
     status: offered ? 'weak' : 'missing',
