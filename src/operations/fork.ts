@@ -7,6 +7,8 @@ import { VpError } from '../core/errors.ts'
 import type { RunState } from '../pas/embedded/reducer/state.ts'
 import type { ProjectFile } from '../plms/contract/types.ts'
 import type { Kit } from './kit.ts'
+import { modelKey } from './broker/calls.ts'
+import { refuseDrift } from './broker/drift.ts'
 import { policyInForce } from './model-policy.ts'
 import { openModel, openOfTier, type OpenModel } from './models.ts'
 import { operation, type Scene } from './operation.ts'
@@ -33,6 +35,8 @@ interface Params {
   readonly task?: string | undefined
   readonly model?: string | undefined
   readonly tier?: string | undefined
+  /** Also with a model that is no longer the one of the recording, under the same name. */
+  readonly allow_drift?: boolean | undefined
   readonly budget_usd?: number | undefined
   readonly budget_tokens?: number | undefined
 }
@@ -47,6 +51,7 @@ export const runFork = operation<Params, Forked>({
       task: z.optional(z.string().check(z.regex(/^T?\d{1,6}$/i))),
       model: z.optional(z.string().check(z.minLength(3), z.maxLength(200))),
       tier: z.optional(z.string().check(z.minLength(1), z.maxLength(60))),
+      allow_drift: z.optional(z.boolean()),
       budget_usd: z.optional(z.number().check(z.nonnegative())),
       budget_tokens: z.optional(z.int().check(z.nonnegative())),
     }) as never,
@@ -69,6 +74,7 @@ export const runFork = operation<Params, Forked>({
     const { state, project } = await ownRun(scene, params.run)
     const point = await forkPoint(kit, state, params.from, params.task)
     const model = await openNamed(scene, params)
+    if (params.allow_drift !== true) await requireSameModel(scene, state.run_id, params, model)
     const source = await openRunScene(kit, state, project)
     const plan = await kit.store.read((tx) => loadPlan(tx, state.project_id, state.plan_version))
     if (!plan) throw new VpError('plan.none', `plan v${state.plan_version} of run ${state.run_id} is gone`, { next: ['vp verify'] })
@@ -90,6 +96,14 @@ export const runFork = operation<Params, Forked>({
   },
   say: (params, result) => `from turn ${params.from} of ${result.fork?.run_id ?? 'a run'}: ${result.status}`,
 })
+
+/** The turns before were one model's; the same name with other bytes behind it goes on only where a person says so. Throws `replay.drift`. */
+async function requireSameModel({ kit, signal }: Scene, run: string, { from }: Params, { provider }: OpenModel): Promise<void> {
+  const receipts = await kit.store.read((tx) =>
+    tx.all<{ op: string; body: string }>("SELECT op, body FROM receipts WHERE run_id = ? AND op = 'model.call' ORDER BY seq", run),
+  )
+  await refuseDrift(kit, receipts, { command: `vp replay ${run} --from ${from}`, only: modelKey(provider), signal })
+}
 
 /** A fork that was paused or killed goes on as one: under its own caps. */
 export async function resumeFork(scene: Scene, state: RunState, project: ProjectFile, caps?: RunState['caps']): Promise<Forked> {

@@ -252,6 +252,7 @@ export const results = once(() => {
       z.object({ task_id: z.string(), turn: z.nullable(count), field: z.string(), was: z.string(), is: z.string(), unequal_inputs: z.array(z.string()) }),
     ),
     duration_ms: z.number(),
+    unasked: z.array(z.string()),
   })
 
   const runStatusResult = z.looseObject({

@@ -298,7 +298,10 @@ export const runExport = operation<RunParam & { out?: string | undefined }, { pa
   },
 })
 
-export const runReplay = operation<{ run?: string | undefined; allow_drift?: boolean | undefined }, Replayed>({
+/** `unasked`: models whose server could not be asked whether they are still the ones of the recording. */
+export type ReplayedNow = Replayed & { readonly unasked: readonly string[] }
+
+export const runReplay = operation<{ run?: string | undefined; allow_drift?: boolean | undefined }, ReplayedNow>({
   name: 'run.replay',
   summary: 'run it again from its recording, offline',
   effect: 'execute',
@@ -307,7 +310,8 @@ export const runReplay = operation<{ run?: string | undefined; allow_drift?: boo
   params: () => z.strictObject({ ...runParam, allow_drift: z.optional(z.boolean()) }) as never,
   async handler(params, scene) {
     const { kit, tree } = scene
-    const requireSame = (replayed: Bundle) => (params.allow_drift ? undefined : refuseDrift(kit, replayed.receipts))
+    const requireSame = async (replayed: Bundle, run: string) =>
+      params.allow_drift ? [] : refuseDrift(kit, replayed.receipts, { command: `vp replay ${run}`, signal: scene.signal })
     const bundle = namedBundle(scene, params.run)
     if (bundle) {
       const proof = await proofOf(scene, bundle)
@@ -315,14 +319,14 @@ export const runReplay = operation<{ run?: string | undefined; allow_drift?: boo
         throw new VpError('ledger.altered', proof.problems.map(problemWords)[0] ?? 'the bundle is not as it was exported', {
           next: [`vp verify ${params.run}`],
         })
-      await requireSame(bundle)
-      return replayBundle(scene, bundle, tree.root)
+      const unasked = await requireSame(bundle, params.run ?? bundle.run_id)
+      return { ...(await replayBundle(scene, bundle, tree.root)), unasked }
     }
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(kit, state, project)
     const collected = await collectBundle(kit, run, state, prdContext(scene, run.human.root))
-    await requireSame(collected)
-    return replayBundle(scene, collected, run.human.root)
+    const unasked = await requireSame(collected, state.run_id)
+    return { ...(await replayBundle(scene, collected, run.human.root)), unasked }
   },
   say: (_params, { equal, trees, divergence }) =>
     equal ? `equal, ${trees.length} trees` : divergence === null ? 'nothing to compare' : `differs at ${divergence.task_id}`,

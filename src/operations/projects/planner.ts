@@ -30,10 +30,14 @@ export async function openPlanner(scene: Scene, project: ProjectFile, usage: { t
 async function planningProvider({ kit, tree, caller }: Scene, { project_id }: ProjectFile, model: OpenModel): Promise<Provider> {
   const purse = { kind: 'project', project_id, cap_micro_usd: Math.round(kit.config.before_approval_usd * 1e6) } as const
   const mask = tree.masking()
+  const onSwitch = (words: string) => caller.live?.watcher.onSwitch?.(words, null)
   const meter = (chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'energy'> & Pick<OpenModel, 'snapshot'>, allowUnknownPrice: boolean) =>
     meteredProvider(
-      meterPorts(kit, purse, { provider: chosen.provider, mask, asker: caller, project: project_id, rates: chosen.rates, source: chosen.snapshot }, (retry) =>
-        caller.live?.watcher.onRetry?.(retry, null),
+      meterPorts(
+        kit,
+        purse,
+        { provider: chosen.provider, mask, asker: caller, onDrift: onSwitch, project: project_id, rates: chosen.rates, source: chosen.snapshot },
+        (retry) => caller.live?.watcher.onRetry?.(retry, null),
       ),
       chosen.provider,
       { price: chosen.price, tier: chosen.tier, energy: chosen.energy, allowUnknownPrice },
@@ -48,7 +52,7 @@ async function planningProvider({ kit, tree, caller }: Scene, { project_id }: Pr
     {
       wanted: () => Promise.resolve(PLANNING),
       meter: (chosen) => meter({ ...chosen, snapshot: chosen.source }, broker.allowUnknownPrice),
-      onSwitch: (words) => caller.live?.watcher.onSwitch?.(words, null),
+      onSwitch,
     },
   )
 }

@@ -39,7 +39,7 @@ export async function attemptProvider(
       meterPorts(
         kit,
         withCap(purse, chosen.task_cap, kit.clock.monotonic()),
-        { provider: chosen.provider, mask, rates: chosen.rates, source: chosen.source, asker: how.asker, project: project_id },
+        { provider: chosen.provider, mask, rates: chosen.rates, source: chosen.source, asker: how.asker, onDrift: how.onSwitch, project: project_id },
         onRetry,
       ),
       chosen.provider,

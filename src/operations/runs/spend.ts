@@ -43,6 +43,8 @@ export type Purse =
 export interface MeterOutlet extends Pick<Outlet, 'provider' | 'mask' | 'rates' | 'source'> {
   /** Who is asked where a request may not leave without a yes. */
   readonly asker: Asker
+  /** Told when the model behind the name is another than before. */
+  readonly onDrift?: ((words: string) => void) | undefined
   readonly project: number | null
 }
 
@@ -83,14 +85,15 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
     settle: async (hold, settlement) => {
       // Who has not said by now what the model is, is not waited for.
       const facts = source === null ? null : await factsByNow(kit, source)
-      await kit.store.transaction(async (tx) => {
+      const drift = await kit.store.transaction(async (tx) => {
         kit.point('model.settle')
         if (hold !== null) {
           await tx.run('DELETE FROM holds WHERE id = ?', hold)
           await endCall(tx, hold, { ...callUse(settlement.usage), ms: settlement.duration_ms, error: settlement.error })
         }
-        await writeSettlement(tx, kit, { purse, scope, provider, mask, rates, source }, settlement, facts)
+        return writeSettlement(tx, kit, { purse, scope, provider, mask, rates, source }, settlement, facts)
       })
+      if (drift !== null) outlet.onDrift?.(drift)
     },
     failedTry: async (hold, failed) => {
       onRetry?.({ code: failed.error.code, host: provider.endpoint.host, wait_ms: failed.delay_ms, next: failed.attempt + 1, of: MAX_TRIES })
@@ -178,13 +181,14 @@ interface Outlet {
   readonly source: SnapshotSource | null
 }
 
+/** Returns the words of a drift that was noticed with it, or null. */
 async function writeSettlement(
   tx: Tx,
   kit: Kit,
   { purse, scope, provider, mask, rates, source }: Outlet,
   settlement: Settlement,
   facts: ModelFacts | null,
-): Promise<void> {
+): Promise<string | null> {
   const { place, answer, error, usage } = settlement
   // What left is kept also where no answer came: `vp egress show`. Nobody recalls null.
   await tx.run(
@@ -203,7 +207,7 @@ async function writeSettlement(
     await addPolicySpend(tx, rates, usage.cost_micro_usd ?? 0)
   }
   const before = facts === null ? null : await keepFacts(tx, modelKey(provider), facts, kit.clock.now())
-  if (before !== null && facts !== null) await writeDrift(tx, kit, { purse, provider }, place, { was: before, is: facts.digest ?? '' })
+  const drift = before !== null && facts !== null ? await writeDrift(tx, kit, { purse, provider }, place, { was: before, is: facts.digest ?? '' }) : null
   const left = answer?.not_as_asked ?? []
   const asked = { temperature: left.includes('temperature') ? null : settlement.request.temperature, max_tokens: settlement.request.max_tokens }
   const detail: Json = {
@@ -235,25 +239,28 @@ async function writeSettlement(
     summary: error ? `${provider.model} · ${error.code}` : `${provider.model} · ${usage.tokens_in + usage.tokens_out + usage.tokens_think} tok`,
     detail,
   })
+  return drift
 }
 
-/** The name stayed and the model did not: told once, where it was noticed. */
+/** The name stayed and the model did not: told once, where it was noticed, and returned in words. */
 async function writeDrift(
   tx: Tx,
   kit: Kit,
   { purse, provider }: Pick<Outlet, 'purse' | 'provider'>,
   place: CallPlace,
   digests: { readonly was: string; readonly is: string },
-): Promise<void> {
+): Promise<string> {
+  const summary = `${provider.model} is another model than before: ${digests.was.slice(0, 12)} → ${digests.is.slice(0, 12)}`
   await appendReceipt(tx, kit, {
     ...receiptPlace(purse, place),
     op: 'model.drift',
     actor: 'operator',
     surface: 'engine',
     outcome: 'drift',
-    summary: `${provider.model} is another model than before: ${digests.was.slice(0, 12)} → ${digests.is.slice(0, 12)}`,
+    summary,
     detail: { model: modelKey(provider), ...digests },
   })
+  return summary
 }
 
 async function writeSpent(tx: Tx, kit: Kit, purse: Purse, usage: Usage): Promise<void> {

@@ -3,7 +3,7 @@ import { VpError } from '../../../core/errors.ts'
 import { shortReceipt } from '../../../core/ids.ts'
 import { ledgerAccept, runComplete, runExport, runReplay, runUndo, runValidate, runVerify, type ValidateResult } from '../../../operations/runs.ts'
 import type { Completed } from '../../../operations/runs/complete.ts'
-import type { Replayed } from '../../../operations/runs/replay.ts'
+import type { ReplayedNow } from '../../../operations/runs.ts'
 import type { Undone } from '../../../operations/runs/undo.ts'
 import { verifyError, type VerifyResult } from '../../../operations/runs/verify.ts'
 import { breachError } from '../../../pas/embedded/reducer/gates.ts'
@@ -156,11 +156,12 @@ export const replayCommand: Command = {
   },
   needsKit: true,
   exits: [0, 2, 3, 4, 5, 6, 8, 130],
-  json: 'equal, trees[]{task_id,tree,equal}, operations, divergence{task_id,turn,field,was,is}; a fork: as vp start, and fork{run_id,task,attempt,turn}',
+  json: 'equal, trees[]{task_id,tree,equal}, operations, unasked[], divergence{task_id,turn,field,was,is}; a fork: as vp start, and fork{run_id,task,attempt,turn}',
   async run(context) {
     if (context.flags['from'] !== undefined) return forkOutcome(context)
     const answer = await context.call(runReplay, { ...one(context), ...(context.flags['allow-drift'] === true ? { allow_drift: true } : {}) })
-    const result = answer.result as Replayed
+    const result = answer.result as ReplayedNow
+    for (const model of result.unasked) context.talk(`note  the server of ${model} could not be asked whether it is still the model of the recording`)
     const view = {
       ...result,
       elapsed_ms: result.duration_ms,
@@ -182,7 +183,7 @@ export const replayCommand: Command = {
   },
 }
 
-function notEqual({ divergence }: Replayed): VpError {
+function notEqual({ divergence }: ReplayedNow): VpError {
   if (divergence === null) return new VpError('replay.nothing', 'no attempt of this run came to its end, so no tree is compared')
   return new VpError('replay.differs', `${divergence.task_id}, ${divergence.field}`)
 }
@@ -199,6 +200,7 @@ async function forkOutcome(context: CommandContext): Promise<Outcome> {
       ...(task ? { task } : {}),
       ...(tier ? { tier } : {}),
       ...(model ? { model } : {}),
+      ...(flags['allow-drift'] === true ? { allow_drift: true } : {}),
       ...budgetFlags(context),
     }
     const answer = await context.call(runFork, params, { live: watch.live })
