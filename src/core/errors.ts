@@ -168,7 +168,7 @@ const NEXT: Partial<Record<ErrorCode, readonly string[]>> = {
   'gate.unmeasured': ['add --test COMMAND'],
   'patch.parse': ['write a unified diff: --- a/PATH, +++ b/PATH, @@, and lines that begin with a blank, - or +'],
   'patch.rejected': ['read the file again and rebuild the patch'],
-  'model.no_eligible_tier': ['vp model list', 'vp model test MODEL'],
+  'model.no_eligible_tier': ['vp model list', 'vp model test'],
   'model.quota': ['look at the plan and the billing of this key', 'vp model list'],
   'model.not_found': ['vp model list', 'check VP_MODEL and VP_MODEL_BASE_URL'],
   'model.too_large': ['choose a model with a larger window', 'split the task'],

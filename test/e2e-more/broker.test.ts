@@ -293,3 +293,39 @@ test('a vendor behind a gateway of this machine costs what it costs, and the cap
     'code left this machine',
   )
 })
+
+test('an escalation that the budget forbids: the small one goes on, and the screen and the receipt say why', async (t) => {
+  const small = await serve(t, (request) => mends(request, 'a * b'))
+  const big = await serve(t, (request) => mends(request))
+  const place = makePlace(t, FILES)
+  policyAt(place, {
+    tiers: {
+      'Local-Small': { ...LIMITS, network: 'none', models: [local(small, 'small')] },
+      'API-Premium': { ...LIMITS, network: 'outbound', models: [local(big, 'big', { price: { in_per_1k_usd: 0.01, out_per_1k_usd: 0.03 } })] },
+    },
+  })
+  const done = await vp(place, ['do', 'make add add', '--budget-usd', '0.01'])
+  assert.equal(big.requests.length, 0)
+  const why = /Local-Small failed its gates, and API-Premium openai_compatible:big@127\.0\.0\.1:\d+ would cost \$0\.\d+, \$0\.01 is left/
+  assert.match(done.stderr, why)
+  const last = (await receiptsOf(place)).findLast(({ op }) => op === 'model.select')
+  const detail = last?.detail as unknown as { why: string; dropped: { tier: string }[] } | undefined
+  assert.match(detail?.why ?? '', why)
+  assert.deepEqual(
+    detail?.dropped.map(({ tier }) => tier),
+    ['API-Premium'],
+  )
+})
+
+test('once there is a run, what no tier may answer has its reasons on every surface', async (t) => {
+  const place = makePlace(t, FILES, undefined, { OPENAI_API_KEY: `sk-${'a'.repeat(48)}` })
+  policyAt(place, { tiers: { 'API-X': { ...LIMITS, network: 'outbound', models: [{ provider: 'openai', model: 'gpt-nonsense-9' }] } } })
+  const { code, doc } = await vpJson(place, ['do', 'make add add'])
+  const why = /API-X openai:gpt-nonsense-9@api\.openai\.com its price is unknown, and there is a budget/
+  assert.deepEqual([code, doc.error?.code], [8, 'model.no_eligible_tier'])
+  assert.match(doc.error?.message ?? '', why)
+  assert.match((await vp(place, ['logs'])).stdout, why)
+  assert.match((await vp(place, ['status'])).stdout, why)
+  const refused = (await receiptsOf(place)).find(({ op, outcome }) => op === 'model.select' && outcome === 'refused')
+  assert.match(JSON.stringify(refused?.detail), /"dropped":\[\{[^\]]*its price is unknown/)
+})

@@ -41,6 +41,8 @@ export interface Chosen {
   readonly kind: string
   readonly expected_micro_usd: number | null
   readonly dropped: readonly Drop[]
+  /** Where gates have failed often enough: why each model of a higher tier is not taken either. */
+  readonly not_higher: readonly Drop[]
   readonly tests: Readonly<Record<string, boolean>>
   /** What the lane allows one task. */
   readonly task_cap: { readonly micro_usd?: number; readonly tokens?: number; readonly ms?: number }
@@ -79,7 +81,7 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
   const decide = async (
     wanted: Wanted,
     look: (known: Known) => Known = (known) => known,
-  ): Promise<{ known: Known; taken: Taken; dropped: readonly Drop[] }> => {
+  ): Promise<{ known: Known; taken: Taken; dropped: readonly Drop[]; not_higher: readonly Drop[] }> => {
     const known = look(await knownNow(kit, policy, { root, isSet }))
     // Without a policy of their own nobody has said where code may go when what is here fails.
     const mayLeave = !kit.offline && (isSet || (wanted.tried === undefined && wanted.before === undefined))
@@ -89,7 +91,7 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
     const mayDefault = policy.on_no_eligible_tier === 'default_provider' && !wanted.tried
     const taken = selection.kind === 'selected' ? selection : mayDefault ? byDefault(asked, await known.candidateFor(policy.default_provider)) : null
     if (taken === null) throw noEligibleTier(policy, taskKindOf(wanted), selection.dropped)
-    return { known, taken, dropped: selection.dropped }
+    return { known, taken, dropped: selection.dropped, not_higher: higher?.kind === 'no_eligible_tier' ? higher.dropped : [] }
   }
   return {
     policy_version: policy.version,
@@ -98,7 +100,7 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
     parameters: parametersOf(policy, null),
     lane_parameters: laneParameters(policy),
     async choose(wanted) {
-      const { known, taken, dropped } = await decide(wanted)
+      const { known, taken, dropped, not_higher } = await decide(wanted)
       const { candidate, by, expected_micro_usd } = taken
       return {
         ...chosenOf(policy, candidate, wanted.lane, await openOnce(opened, known, candidate.key, ports)),
@@ -106,6 +108,7 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
         kind: taskKindOf(wanted),
         expected_micro_usd,
         dropped,
+        not_higher,
       }
     },
     async expect(wanted) {
@@ -183,7 +186,7 @@ function chosenOf(
   candidate: Candidate,
   laneName: string | null,
   { provider, facts }: Opened,
-): Omit<Chosen, 'by' | 'kind' | 'expected_micro_usd' | 'dropped'> {
+): Omit<Chosen, 'by' | 'kind' | 'expected_micro_usd' | 'dropped' | 'not_higher'> {
   const { tier, price, limits, tests } = candidate
   const cap = policy.cost_optimization?.budget_cap_usd
   const { max_cost_per_task_usd: usd, max_tokens_per_task: tokens, timeout_seconds: seconds } = overrideOf(policy, laneName)?.constraints ?? {}

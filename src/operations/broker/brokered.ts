@@ -21,8 +21,11 @@ export interface BrokeredPorts {
 /** Throws `model.no_eligible_tier`. */
 export async function brokeredProvider(kit: Kit, broker: Broker, at: Choice, { wanted, meter, onSwitch }: BrokeredPorts): Promise<Provider> {
   const asked = await wanted()
-  const first = await broker.choose(asked)
-  const why = whyNotTheCheapest(first, asked)
+  const first = await broker.choose(asked).catch(async (thrown: unknown) => {
+    if (isVpError(thrown) && thrown.code === 'model.no_eligible_tier') await recordRefusal(kit, at, thrown, broker.policy_version)
+    throw thrown
+  })
+  const why = whyNotTheCheapest(first, asked) ?? whyNotHigher(first)
   await recordChoice(kit, at, first, broker.policy_version, { key: null, why })
   if (why !== null) onSwitch?.(`${first.provider.model} at ${first.provider.endpoint.host} is taken: ${why}`)
   return switchingProvider({
@@ -46,6 +49,11 @@ export async function brokeredProvider(kit: Kit, broker: Broker, at: Choice, { w
 function whyNotTheCheapest({ tier, dropped: [passed] }: Chosen, { before }: Wanted): string | null {
   if (passed) return `${passed.model} ${passed.reason}`
   return before?.escalate === true && tier !== before.tier ? `${before.tier} failed its gates` : null
+}
+
+/** An escalation that was due and that nothing higher may or can answer. */
+function whyNotHigher({ tier, not_higher: [refused] }: Chosen): string | null {
+  return refused ? `${tier} failed its gates, and ${refused.tier} ${refused.model} ${refused.reason}` : null
 }
 
 /** For an attempt of a run's task, or for the planning of a project. */
@@ -73,7 +81,7 @@ async function recordChoice(
     kind: chosen.kind,
     expected_micro_usd: chosen.expected_micro_usd,
     policy_version: policyVersion,
-    dropped: chosen.dropped.map((one) => ({ ...one })),
+    dropped: [...chosen.not_higher, ...chosen.dropped].map((one) => ({ ...one })),
     ...(from.key === null ? {} : { from: from.key }),
     ...(from.why === null ? {} : { why: from.why }),
   }
@@ -86,6 +94,23 @@ async function recordChoice(
       outcome: 'ok',
       summary: `${from.key === null ? '' : `${from.key} → `}${[chosen.key, ...(from.key === null ? [`${chosen.tier}, ${chosen.by.replaceAll('_', ' ')}`] : []), ...(from.why === null ? [] : [kit.redactText(from.why)])].join(' · ')}`,
       detail,
+    }),
+  )
+}
+
+/** Nothing was chosen: the reason of each model of each tier. */
+async function recordRefusal(kit: Kit, { project, ...at }: Choice, { code, message, details }: VpError, policyVersion: string): Promise<void> {
+  const { kind = null, dropped = [] } = (details.data ?? {}) as { kind?: Json; dropped?: Json }
+  await kit.store.transaction((tx) =>
+    appendReceipt(tx, kit, {
+      op: 'model.select',
+      actor: 'operator',
+      surface: 'engine',
+      ...at,
+      outcome: 'refused',
+      error: { code, message },
+      summary: kit.redactText(details.why ?? message),
+      detail: { ...(project === undefined ? {} : { project }), kind, policy_version: policyVersion, dropped },
     }),
   )
 }

@@ -76,7 +76,7 @@ async function wantedFor(kit: Kit, runId: RunState['run_id'], task: TaskState, b
   const { state, last } = await kit.store.read(async (tx) => ({
     state: await requireRun(tx, runId),
     last: await tx.get<{ body: string }>(
-      "SELECT body FROM receipts WHERE run_id = ? AND task_id = ? AND op IN ('model.select', 'model.switch') ORDER BY seq DESC LIMIT 1",
+      "SELECT body FROM receipts WHERE run_id = ? AND task_id = ? AND op IN ('model.select', 'model.switch') AND outcome = 'ok' ORDER BY seq DESC LIMIT 1",
       runId,
       task.task_id,
     ),

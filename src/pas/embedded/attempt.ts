@@ -142,7 +142,7 @@ async function settleStopped<Tree extends WorkTree>(
   if (RELEASE.has(outcome.reason)) return settle(ports, lease, 'released', outcome.message, [], [{ type: 'lease_lost', task_id, attempt }])
   if (PAUSE.has(outcome.reason)) {
     // The model or the money is gone for every task alike: stop here, lose nothing, go on with `vp resume`.
-    const reason = outcome.error ? `${outcome.error.code}: ${outcome.error.message}` : outcome.message
+    const reason = outcome.error ? reasonOf(outcome.error) : outcome.message
     return settle(
       ports,
       lease,
@@ -183,7 +183,7 @@ async function settleStopped<Tree extends WorkTree>(
 async function settleError<Tree extends WorkTree>(ports: AttemptPorts<Tree>, lease: Lease, error: VpError, signal: AbortSignal): Promise<void> {
   const { task_id, attempt } = lease
   if (signal.aborted || error.code === 'cancelled') return settle(ports, lease, 'released', 'cancelled', [], [{ type: 'lease_lost', task_id, attempt }])
-  const reason = `${error.code}: ${error.message}`
+  const reason = reasonOf(error)
   await settle(
     ports,
     lease,
@@ -195,6 +195,12 @@ async function settleError<Tree extends WorkTree>(ports: AttemptPorts<Tree>, lea
       { type: 'paused', reason },
     ],
   )
+}
+
+/** As a run keeps it. Why no tier could be asked is true of that moment alone, so it is kept too. */
+function reasonOf({ code, message, details }: VpError): string {
+  const why = code === 'model.no_eligible_tier' && details.why ? `: ${details.why}` : ''
+  return `${code}: ${message}${why}`
 }
 
 function shortfallOf(error: VpError | null): { readonly shortfall?: Shortfall } {
