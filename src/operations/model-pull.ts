@@ -10,6 +10,7 @@ import { VpError } from '../core/errors.ts'
 import { wordsOfIssue } from '../core/schema-issue.ts'
 import { chooseModel, endpointOf } from '../models/choose.ts'
 import { readGgufHead } from '../models/gguf.ts'
+import { presetOf } from '../models/policy/presets.ts'
 import { download, hashed } from '../models/pull/download.ts'
 import { pullFromOllama } from '../models/pull/ollama.ts'
 import { atPath } from '../store/directory.ts'
@@ -83,7 +84,7 @@ function sourceOf(kit: Kit, model: string, sha256: string | undefined, index: st
   const wrong = (message: string) =>
     new VpError('usage.params', message, { next: ['vp model pull ollama:qwen2.5-coder:7b', 'vp model pull https://HOST/MODEL.gguf --sha256 HEX'] })
   const prefixed = /^(?:ollama|local_llama):(.+)$/.exec(model)?.[1]
-  if (prefixed !== undefined) return { kind: 'ollama', name: prefixed }
+  if (prefixed !== undefined) return { kind: 'ollama', name: tagOf(prefixed) }
   if (/^https?:\/\//i.test(model)) return { kind: 'address', ...address(model, sha256 ?? null, wrong), name: null }
   if (index !== undefined) {
     const entry = indexed(index, model)
@@ -91,7 +92,13 @@ function sourceOf(kit: Kit, model: string, sha256: string | undefined, index: st
   }
   if (/^[a-z_]+:\/\//i.test(model)) throw wrong(`${model.slice(0, 80)} is no https address`)
   if (chosenModel(kit).spec.provider !== 'ollama') throw wrong(`where ${model.slice(0, 80)} comes from is not said: ollama:NAME, an address, or --index FILE`)
-  return { kind: 'ollama', name: model }
+  return { kind: 'ollama', name: tagOf(model) }
+}
+
+/** Ollama knows tags, not the names that vp has for its presets. */
+function tagOf(name: string): string {
+  const preset = presetOf(name)
+  return preset?.name === name ? preset.tag : name
 }
 
 /** A hash may stand behind the address: `#sha256=…`. Without TLS only on this machine. */

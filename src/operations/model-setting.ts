@@ -10,6 +10,7 @@ import { atPath } from '../store/directory.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import type { Kit } from './kit.ts'
 import { writePolicy } from './model-policy.ts'
+import { inProcessFault } from './models.ts'
 import { operation } from './operation.ts'
 
 export const modelSet = operation({
@@ -41,14 +42,15 @@ export const modelSet = operation({
     fullyUndoable: false,
     maxExtent: 'call',
   }),
-  handler({ model, base_url, policy }, { kit }) {
-    if (model === undefined) return Promise.resolve(setPolicy(kit, policy))
+  async handler({ model, base_url, policy }, { kit }) {
+    if (model === undefined) return setPolicy(kit, policy)
     // A key is never part of it: keys stay in the environment.
     const { spec } = chooseModel({ VP_MODEL: model, ...(base_url === undefined ? {} : { VP_MODEL_BASE_URL: base_url }) }, null)
     const entry = { provider: model.slice(0, model.search(/[:/]/)), model: spec.model, ...(base_url === undefined ? {} : { base_url }) }
     const file = kit.paths.configFile
     writeConfig(kit, file, { ...readConfig(kit, file), model: entry })
-    return Promise.resolve({ model, file, warnings: [] })
+    const fault = await inProcessFault(kit, spec)
+    return { model, file, warnings: fault ? [[fault.message, ...(fault.details.next ?? []).slice(0, 1)].join(': ')] : [] }
   },
   say: ({ model, policy }) => model ?? `policy ${policy?.version ?? ''}`,
 })

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../config/config.ts'
-import { VpError } from '../core/errors.ts'
+import { asVpError, VpError } from '../core/errors.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
 import { chooseModel, endpointOf, inTier, offeredModels, OLLAMA_URL, PRESET, specOf, staysHere, type Choice, type ModelSpec } from '../models/choose.ts'
 import { DEFAULT_PARAMETERS, type Provider } from '../models/contract.ts'
@@ -92,8 +92,28 @@ async function openChosen(
   }
 }
 
-/** With its key, through the person's proxy. Throws `model.auth`. */
+/** Why a model of this process could not be called, or null. Nothing is loaded. */
+export async function inProcessFault(kit: Pick<Kit, 'env' | 'paths'>, spec: Pick<ModelSpec, 'provider' | 'model'>): Promise<VpError | null> {
+  if (spec.provider !== 'llama_cpp') return null
+  const { requireInProcess } = await import('../models/providers/llama-cpp.ts')
+  try {
+    requireInProcess(modelFile(kit, spec.model), llamaDirectories(kit))
+    return null
+  } catch (thrown) {
+    return asVpError(thrown)
+  }
+}
+
+/** Where `node-llama-cpp` may be installed besides beside vp. */
+function llamaDirectories({ env, paths }: Pick<Kit, 'env' | 'paths'>): readonly string[] {
+  const own = env['VP_LLAMA_CPP']
+  return [...(own ? [own] : []), join(paths.cache, 'llama-cpp')]
+}
+
+/** With its key, through the person's proxy. Throws `model.auth`; of a model in this process what `inProcessFault` finds. */
 export async function openKeyed(kit: Kit, root: string, spec: ModelSpec, command: readonly string[] | undefined): Promise<Provider> {
+  const fault = await inProcessFault(kit, spec)
+  if (fault) throw fault
   const keyed = spec.endpoint.loopback && command === undefined ? spec : await withKey(kit, spec, command, root, new AbortController().signal)
   return openProvider(keyed, providerOptions(kit, keyed))
 }
@@ -133,10 +153,9 @@ const OLLAMA_STALL_SECONDS = 600
 /** What every provider is opened with, and llama.cpp in this process besides. */
 export function providerOptions(kit: Pick<Kit, 'env' | 'paths' | 'config' | 'store'>, spec: ModelSpec): ProviderOptions {
   const threads = Number(kit.env['VP_LLAMA_THREADS'] ?? 0)
-  const own = kit.env['VP_LLAMA_CPP']
   const inProcess = {
     file: modelFile(kit, spec.model),
-    directories: [...(own ? [own] : []), join(kit.paths.cache, 'llama-cpp')],
+    directories: llamaDirectories(kit),
     threads: Number.isSafeInteger(threads) && threads > 0 ? threads : null,
     grammar: 'repair' as const,
     digest: (file: string) => fileDigest(kit, file),

@@ -9,7 +9,7 @@ import { AGENT_TOOLS } from '../../src/agent/tools.ts'
 import { chooseModel } from '../../src/models/choose.ts'
 import type { ModelRequest, Provider } from '../../src/models/contract.ts'
 import { openProvider } from '../../src/models/providers/index.ts'
-import { makePlace, receiptsOf, vpJson } from '../e2e/kit.ts'
+import { makePlace, receiptsOf, vp, vpJson } from '../e2e/kit.ts'
 import { writeRandomGguf, writeScriptedGguf } from '../fixtures/gguf.ts'
 import { LLAMA_DIRECTORY, modelDirectory, noLlama } from '../fixtures/llama.ts'
 
@@ -112,6 +112,39 @@ const FILES = {
   'add.test.js':
     "import assert from 'node:assert/strict'\nimport { test } from 'node:test'\nimport { add } from './add.js'\n\ntest('adds two', () => assert.equal(add(2, 3), 5))\n",
 }
+
+test('without node-llama-cpp, or without a whole file, nothing begins: the install command is told by vp do, doctor and set', async (t) => {
+  const directory = modelDirectory(t)
+  const file = join(directory, 'a.gguf')
+  writeScriptedGguf(file, { 2: 'ok' })
+  const place = makePlace(t, FILES, undefined, { VP_MODEL: `llama_cpp:${file}` })
+  const install = /^npm install --prefix \S+ node-llama-cpp@/
+  const done = await vpJson(place, ['do', 'fix add'])
+  assert.deepEqual([done.code, done.doc.error?.code], [8, 'model.none'])
+  assert.match(done.doc.error?.next[0]?.join(' ') ?? '', install)
+  assert.equal((await receiptsOf(place)).filter(({ op }) => op === 'run.start').length, 0, 'no run, no tokens')
+  const doctor = await vp(place, ['doctor'])
+  assert.match(doctor.stdout, /^x model .*needs node-llama-cpp/m)
+  assert.match(doctor.stderr, /npm install --prefix/)
+  const broken = join(directory, 'b.gguf')
+  writeFileSync(broken, 'GGUF and nothing')
+  assert.match((await vp(place, ['doctor'], { env: { VP_MODEL: `llama_cpp:${broken}` } })).stdout, /^x model .*is no whole GGUF/m)
+  const set = await vp(place, ['model', 'set', 'llama_cpp:/nonexistent.gguf'])
+  assert.match(set.stderr, /there is no model file \/nonexistent\.gguf/)
+})
+
+test('a tier of a policy whose model runs in process, and cannot: its reason, not a crash', async (t) => {
+  const place = makePlace(t, FILES)
+  const tier = { max_cost_per_min_usd: 0, max_tokens_per_min: 90_000, expected_latency_ms: { p50: 1, p95: 9 }, context_limit_tokens: 32_768 }
+  const named = { provider: 'llama_cpp', model: '/nonexistent.gguf' }
+  const file = join(place.root, 'policy.json')
+  const tiers = { 'Local-Small': { ...tier, tools: ['code-edit'], network: 'none', models: [named] } }
+  writeFileSync(file, JSON.stringify({ version: '2026-11-29-801', default_provider: named, lane_overrides: {}, tiers }))
+  assert.equal((await vpJson(place, ['model', 'set', file])).code, 0)
+  const { doc } = await vpJson(place, ['do', 'fix add'])
+  assert.equal(doc.error?.code, 'model.no_eligible_tier', JSON.stringify(doc))
+  assert.match(JSON.stringify(doc.error), /there is no model file \/nonexistent\.gguf/)
+})
 
 test('vp do with a model in its own process, which is counted, committed and ends', options, async (t) => {
   const file = join(modelDirectory(t), 'a.gguf')

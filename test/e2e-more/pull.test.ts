@@ -37,7 +37,7 @@ test('a GGUF from an address, its connection cut once: verified, in its place, k
   const again = await vpJson(place, ['model', 'pull', url, '--sha256', sha256])
   assert.deepEqual([again.code, server.came.length], [0, before], 'nothing is asked again')
   const doctor = await vpJson(place, ['doctor'], { env: { VP_MODEL: 'llama_cpp:tiny' } })
-  assert.match(JSON.stringify(doctor.doc.result), /llama_cpp:tiny at this process/)
+  assert.match(JSON.stringify(doctor.doc.result), /llama_cpp:tiny at this process|needs node-llama-cpp/)
 })
 
 test('a wrong hash, a file that is no model, no hash at all', async (t) => {
@@ -91,6 +91,7 @@ test('from an Ollama: its progress, a connection that breaks, a name it does not
   assert.match(done.stdout, /ollama:phi4:14b \| digest dddddddddddd \| trained for 32,768 tokens/)
   assert.match(done.stderr, /pulling b+ \| \d+ % \| .* of 9 GB/)
   assert.equal(server.came.filter(({ path }) => path === '/api/pull').length, 2)
+  assert.equal((await vpJson(place, ['model', 'pull', 'phi-4'])).doc.result?.['model'], 'ollama:phi4:14b', 'by the name of the preset')
   assert.deepEqual(
     [(await vpJson(place, ['model', 'pull', 'ollama:nobody'])).doc.error?.code, (await vpJson(place, ['model', 'pull', 'big:70b'])).doc.error?.code],
     ['model.not_found', 'store.full'],

@@ -10,10 +10,19 @@ import type { Endpoint, Message, ModelRequest, Provider } from '../contract.ts'
 import { callGrammar } from '../dialects/call-grammar.ts'
 import { toolsInWords } from '../dialects/offered.ts'
 import { factsOfFile, type ModelFacts } from '../facts.ts'
-import { readGgufHead } from '../gguf.ts'
+import { readGgufHead, type GgufHead } from '../gguf.ts'
 import { answerOf, usageOf, type Collected } from './answer.ts'
 import type { ProviderOptions } from './index.ts'
-import { loadLlamaModule, type ChatWrapper, type Llama, type LlamaModel, type LlamaModule, type LlamaSequence, type Token } from './llama-module.ts'
+import {
+  findLlamaModule,
+  loadLlamaModule,
+  type ChatWrapper,
+  type Llama,
+  type LlamaModel,
+  type LlamaModule,
+  type LlamaSequence,
+  type Token,
+} from './llama-module.ts'
 import { ORDINARY_TOKENS } from './ollama-server.ts'
 
 export interface InProcess {
@@ -117,10 +126,19 @@ function hasFailed(text: string, calls: readonly { readonly arguments: unknown }
   return calls.length === 0 && /<\|?tool_?calls?|<function\s*=|"(?:name|tool)"\s*:\s*"\w+"\s*,\s*"(?:arguments|parameters)"/i.test(text)
 }
 
+/** Whether a call could be made at all: a whole GGUF, and llama.cpp to run it. Nothing is loaded. Throws `model.not_found`, `model.request`, `model.none`. */
+export function requireInProcess(file: string, directories: readonly string[]): void {
+  requireGguf(file)
+  findLlamaModule(directories)
+}
+
+function requireGguf(file: string): GgufHead {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return readGgufHead(file)
+  throw new VpError('model.not_found', `there is no model file ${file}`, { next: ['vp model pull URL', 'vp model list'], data: { spent: 'nothing' } })
+}
+
 async function openModel(file: string, inProcess: InProcess, wanted: () => Promise<number | 'stock' | null | undefined>): Promise<Open> {
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile())
-    throw new VpError('model.not_found', `there is no model file ${file}`, { next: ['vp model pull URL', 'vp model list'], data: { spent: 'nothing' } })
-  const head = readGgufHead(file)
+  const head = requireGguf(file)
   // Read beside llama.cpp, which reads all of it too; a file that cannot be read is its error to tell.
   const digest = inProcess.digest?.(file).catch(() => null) ?? null
   const { directories, threads } = inProcess

@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { VpError } from '../../core/errors.ts'
+import { isVpError, VpError } from '../../core/errors.ts'
 
 export const LLAMA_CPP_VERSION = '3.22.1'
 
@@ -50,37 +50,36 @@ export interface ChatWrapper {
   }
 }
 
-/** `directories`: of `node_modules`, the first that has it wins. Throws `model.none` with the command that installs it. */
-export async function loadLlamaModule(directories: readonly string[]): Promise<LlamaModule> {
-  for (const directory of directories) {
-    let file: string
+/**
+ * Where it lies, without loading it. `directories`: of `node_modules`, the first that has it wins, then what is beside vp. Throws
+ * `model.none` with the command that installs it.
+ */
+export function findLlamaModule(directories: readonly string[]): string {
+  for (const place of [...directories.map((directory) => join(directory, 'package.json')), import.meta.url])
     try {
-      file = createRequire(join(directory, 'package.json')).resolve('node-llama-cpp')
+      return createRequire(place).resolve('node-llama-cpp')
     } catch {
       continue // not here
     }
-    return loaded(file)
-  }
-  try {
-    // Not a literal, so that nothing wants it at build time.
-    return (await import(['node', 'llama', 'cpp'].join('-'))) as LlamaModule
-  } catch (cause) {
-    if ((cause as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw broken(cause)
-    throw new VpError('model.none', 'llama.cpp in process needs node-llama-cpp, which is not installed', {
-      why: 'it is 85 to 716 MB, so vp does without it until somebody wants it',
-      next: [`npm install --prefix ${directories[0] ?? '.'} node-llama-cpp@${LLAMA_CPP_VERSION}`, 'vp model set ollama:qwen2.5-coder:7b'],
-    })
-  }
+  throw new VpError('model.none', 'llama.cpp in process needs node-llama-cpp, which is not installed', {
+    why: 'it is 85 to 716 MB, so vp does without it until somebody wants it',
+    next: [`npm install --prefix ${directories[0] ?? '.'} node-llama-cpp@${LLAMA_CPP_VERSION}`, 'vp model set ollama:qwen2.5-coder:7b'],
+    data: { spent: 'nothing' },
+  })
 }
 
-async function loaded(file: string): Promise<LlamaModule> {
+/** Throws as `findLlamaModule`, and `model.none` where it is broken. */
+export async function loadLlamaModule(directories: readonly string[]): Promise<LlamaModule> {
   try {
-    return (await import(pathToFileURL(file).href)) as LlamaModule
+    return (await import(pathToFileURL(findLlamaModule(directories)).href)) as LlamaModule
   } catch (cause) {
-    throw broken(cause)
+    throw isVpError(cause) ? cause : broken(cause)
   }
 }
 
 function broken(cause: unknown): VpError {
-  return new VpError('model.none', `node-llama-cpp cannot be loaded: ${((cause as Error).message ?? String(cause)).split('\n')[0] ?? ''}`, { cause })
+  return new VpError('model.none', `node-llama-cpp cannot be loaded: ${((cause as Error).message ?? String(cause)).split('\n')[0] ?? ''}`, {
+    cause,
+    data: { spent: 'nothing' },
+  })
 }

@@ -9,6 +9,7 @@ import type { NamedModel, PolicyFile, Tier, TierModel } from '../../models/polic
 import type { Kit } from '../kit.ts'
 import { priceOfModel } from '../model-price.ts'
 import { keyringKey } from '../model-key.ts'
+import { inProcessFault } from '../models.ts'
 import { answers } from '../reach.ts'
 import { callsSeen, modelKey } from './calls.ts'
 import { freshResults } from './results.ts'
@@ -52,7 +53,7 @@ export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Su
     ways.set(key, { spec, named })
     const seen = latency(calls, key)
     const own = presetOf(named.model)?.window_tokens ?? Infinity
-    const barred = ailing(calls, key, now) ?? (await forbidden(spec, isSet || hosts.has(`model:${spec.endpoint.host}`), named, reaches))
+    const barred = ailing(calls, key, now) ?? (await forbidden(kit, spec, isSet || hosts.has(`model:${spec.endpoint.host}`), { named, reaches }))
     // What cannot be called has no price to look up: the table of prices is large, and most days nothing remote is asked.
     const { price } = barred?.kind === 'forbidden' ? { price: null } : await priceOfModel(kit, spec, named.price)
     return {
@@ -106,8 +107,16 @@ function ailing(calls: readonly CallSeen[], key: string, now: number): Barred | 
 
 const KEYLESS: ReadonlySet<string> = new Set(['openai_compatible', 'bedrock', 'vertex'])
 
-async function forbidden(spec: ModelSpec, isAllowed: boolean, named: NamedModel, reaches: (baseUrl: string) => Promise<boolean>): Promise<Barred | null> {
-  if (spec.endpoint.loopback && !(await reaches(spec.baseUrl))) return { kind: 'unhealthy', reason: `nothing answers at ${spec.endpoint.host}` }
+async function forbidden(
+  kit: Kit,
+  spec: ModelSpec,
+  isAllowed: boolean,
+  { named, reaches }: { readonly named: NamedModel; readonly reaches: (baseUrl: string) => Promise<boolean> },
+): Promise<Barred | null> {
+  const fault = await inProcessFault(kit, spec)
+  if (fault) return { kind: 'unhealthy', reason: [fault.message, ...(fault.details.next ?? []).slice(0, 1)].join(': ') }
+  if (spec.provider !== 'llama_cpp' && spec.endpoint.loopback && !(await reaches(spec.baseUrl)))
+    return { kind: 'unhealthy', reason: `nothing answers at ${spec.endpoint.host}` }
   if (staysHere(spec.endpoint)) return null
   // A gateway of this machine has the vendor's key itself, if it wants one.
   if (

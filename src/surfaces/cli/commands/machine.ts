@@ -1,10 +1,10 @@
 /** `vp doctor`, `config show`: the machine and what is set on it. */
-import { existsSync, statfsSync, statSync } from 'node:fs'
+import { statfsSync, statSync } from 'node:fs'
 import { loadConfig } from '../../../config/config.ts'
 import { pathsFrom } from '../../../config/paths.ts'
 import { asVpError, CODES, nextSteps, VpError } from '../../../core/errors.ts'
 import { offeredModels } from '../../../models/choose.ts'
-import { chosenModel, modelFile } from '../../../operations/models.ts'
+import { chosenModel, inProcessFault } from '../../../operations/models.ts'
 import { answers } from '../../../operations/reach.ts'
 import { signingOf } from '../../../operations/signing.ts'
 import type { OpenKit } from '../../../operations/kit.ts'
@@ -178,10 +178,9 @@ async function sandboxCheck(context: CommandContext): Promise<DoctorCheck> {
 async function modelCheck(context: CommandContext): Promise<DoctorCheck> {
   if (context.env['VP_MODEL']?.startsWith('recorded:')) return { name: 'model', status: 'ok', detail: 'recorded', fix: [] }
   const choice = chosenModel(context.kit())
-  const file = choice.spec.provider === 'llama_cpp' ? modelFile(context.kit(), choice.spec.model) : null
-  const up = file === null ? await answers(choice.spec.baseUrl) : existsSync(file)
-  if (file !== null && !up) return { name: 'model', status: 'missing', detail: `there is no model file ${file}`, fix: ['vp model pull URL'] }
-  if (up)
+  const fault = await inProcessFault(context.kit(), choice.spec)
+  if (fault) return { name: 'model', status: 'missing', detail: fault.message, fix: [...(fault.details.next ?? [])] }
+  if (choice.spec.provider === 'llama_cpp' || (await answers(choice.spec.baseUrl)))
     return {
       name: 'model',
       status: 'ok',
