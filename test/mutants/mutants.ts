@@ -673,8 +673,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'the policy is asked before the scope',
     file: 'src/operations/invoke.ts',
-    from: 'const STEPS = [validate, idempotency, scope, policy, approval, handle]',
-    to: 'const STEPS = [validate, idempotency, policy, scope, approval, handle]',
+    from: 'const STEPS = [validate, idempotency, scope, policy, approval, settle, handle]',
+    to: 'const STEPS = [validate, idempotency, policy, scope, approval, settle, handle]',
     test: at('src/operations/wrapper/wrapper.test.ts', 'scope: whoever does not hold it is refused, before anything else is asked'),
   },
   {
