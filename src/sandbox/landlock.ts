@@ -12,7 +12,7 @@ import { buildEnvironment, MARKER_NAME } from './environment.ts'
 import { ETC_NETWORK, ETC_PATHS } from './etc.ts'
 import { limitArgv } from './limits.ts'
 import { SUPERVISE, type LandlockOrders, type LandlockRule } from './orders.ts'
-import { killLeftovers, markedProcesses, threadsOf } from './processes.ts'
+import { killLeftovers, threadsOf } from './processes.ts'
 import { seccompFilter, type FilterArch } from './seccomp.ts'
 import { realPaths, type RealPaths } from './real-paths.ts'
 import { backendOf, type Prepared, type PreparingBackend } from './supervise.ts'
@@ -66,8 +66,9 @@ export function prepareLandlock(parts: LandlockParts, request: SandboxRequest): 
     endsOnHangUp: true,
     setUpFailure: launchFailure,
     watch: watchProc,
-    strays: () => markedProcesses(request.marker),
+    strays: () => [],
     cleanUp() {
+      // Should the supervisor itself have been killed.
       killLeftovers(request.marker)
       paths.cleanUp()
     },

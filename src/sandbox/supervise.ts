@@ -70,8 +70,8 @@ export async function supervise(prepared: Prepared, request: SandboxRequest, wat
   const started = watching.clock.monotonic()
   if (watching.signal?.aborted) throw new VpError('cancelled', 'cancelled before the command started')
   const uncap = prepared.capsProcesses ? await capTasks(request.limits.tasks + BESIDE) : null
-  const oomBefore = oomKills()
   const child = start(prepared, request)
+  const oomBefore = oomKills()
   const said = { orders: '', status: '' }
   collect(child.stdio[3], (text) => (said.orders = (said.orders + text).slice(-TAIL_OF_SAID)))
   collect(child.stdio[4], (text) => (said.status = (said.status + text).slice(-TAIL_OF_SAID)))
