@@ -2,7 +2,7 @@
  * The process that becomes the command on box and landlock. Started by vp itself on the pinned Node; its orders come
  * as JSON on descriptor 3, where a failure is reported too. Built-ins only; it never returns on success.
  */
-import { closeSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { enterBox } from './launcher-box.ts'
 import { confine } from './launcher-landlock.ts'
 import { loadLibc } from './launcher-libc.ts'
@@ -21,7 +21,11 @@ export function launcherMain(): void {
     if (orders.kind === 'box') {
       closeSync(STATUS_FD)
       enterBox(libc, orders)
-    } else libc.dieWithParent()
+    } else {
+      libc.dieWithParent()
+      // Want of memory takes what the command started, never what stands above it; there the command may not write this.
+      writeFileSync('/proc/self/oom_score_adj', '500')
+    }
     process.chdir(orders.cwd)
     libc.dropCapabilities()
     libc.noNewPrivileges()

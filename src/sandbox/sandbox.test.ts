@@ -118,6 +118,12 @@ print "held\n"'`,
 cp -a src/.. "$TMPDIR/all" && cp -p file "$TMPDIR/copy" && install -m 640 file i4 && touch -d 2001-01-01 i4 && [ "$(stat -c %a i4)" = 640 ] && echo held`,
     all,
   ],
+  [
+    'is the first to go for want of memory, and cannot change that',
+    () =>
+      '(echo 0 > /proc/self/oom_score_adj) && echo LOST; (echo 0 > /proc/$PPID/oom_score_adj) && echo LOST; [ "$(cat /proc/self/oom_score_adj)" = 500 ] && echo held',
+    ['landlock'],
+  ],
   ['writes only where it may', () => 'touch /x || touch /usr/x || touch /etc/x || echo held', all],
 ]
 
