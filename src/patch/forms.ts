@@ -4,6 +4,9 @@
  */
 export type Form = 'v4a' | 'blocks' | 'unified'
 
+/** Of one patch, in any form. */
+export const MAX_HUNKS = 200_000
+
 export const TWO_FORMS = 'another form of patch begins here: send one form at a time'
 
 const V4A = /^\*\*\* (?:Begin Patch|(?:Update|Add|Delete) File: )/

@@ -3,7 +3,7 @@
  * Lines that both halves share at their edges become context; an empty search half creates the file. A block that can
  * be divided at several lines keeps every reading: only the file can tell which is meant.
  */
-import { opensAnother, TWO_FORMS } from './forms.ts'
+import { MAX_HUNKS, opensAnother, TWO_FORMS } from './forms.ts'
 import type { FilePatch, Hunk, ParseResult, PatchLine } from './types.ts'
 
 const OPENS = /^<{5,9} ?SEARCH\s*$/
@@ -18,16 +18,19 @@ function opensBlock(line: string): boolean {
 export function parseBlocks(lines: readonly string[], defaultPath?: string): ParseResult {
   const files: FilePatch[] = []
   let path = defaultPath ?? null
+  let blocks = 0
   for (let index = 0; index < lines.length; index++) {
     if (opensAnother('blocks', lines[index] ?? '')) return malformed(index, TWO_FORMS)
     if (CLOSES.test(lines[index] ?? '')) return malformed(index, `a REPLACE line without its SEARCH. ${MARKERS_WITHIN}`)
     if (!opensBlock(lines[index] ?? '')) continue
     path = pathAbove(lines, index) ?? path
-    const end = lines.findIndex((line, at) => at > index && (opensBlock(line) || CLOSES.test(line)))
+    if (++blocks > MAX_HUNKS) return { ok: false, reason: 'too_large', message: `more than ${MAX_HUNKS} blocks`, line: index + 1 }
+    let end = index + 1
+    while (end < lines.length && !opensBlock(lines[end] ?? '') && !CLOSES.test(lines[end] ?? '')) end++
     if (opensBlock(lines[end] ?? '')) return malformed(end, `a SEARCH line within a block. ${MARKERS_WITHIN}`)
     const body = lines.slice(index + 1, end)
     const dividers = body.flatMap((line, at) => (DIVIDES.test(line) ? [at] : []))
-    if (end < 0 || dividers.length === 0) return malformed(index, 'a SEARCH block without ======= or REPLACE')
+    if (end >= lines.length || dividers.length === 0) return malformed(index, 'a SEARCH block without ======= or REPLACE')
     if (path === null) return { ok: false, reason: 'no_path', message: 'put the path on the line above <<<<<<< SEARCH', line: index + 1 }
     const file = blockPatch(path, body.map(clean), dividers, index + 1)
     if (file === 'unclear') return malformed(index, `the block can be divided at several ======= lines. ${MARKERS_WITHIN}`)

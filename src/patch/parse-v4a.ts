@@ -2,13 +2,14 @@
  * V4A patches (`*** Begin Patch`): update with `@@` anchor lines, add, delete, move. No line numbers anywhere.
  * A line outside the grammar is an error, as a dropped one would write half an edit; so every envelope is read.
  */
-import { opensAnother, TWO_FORMS } from './forms.ts'
+import { MAX_HUNKS, opensAnother, TWO_FORMS } from './forms.ts'
 import { readHunkHeader } from './parse-body.ts'
 import type { FilePatch, Hunk, ParseResult, PatchLine } from './types.ts'
 
 export function parseV4a(lines: readonly string[]): ParseResult {
   const files: FilePatch[] = []
   let isInside = false
+  let hunkCount = 0
   for (let index = 0; index < lines.length;) {
     const line = clean(lines[index] ?? '')
     const head = /^\*\*\* (Update|Add|Delete) File: (.+)$/.exec(line)
@@ -25,6 +26,8 @@ export function parseV4a(lines: readonly string[]): ParseResult {
     if (typeof section === 'number') return malformed(section, 'a line starts with neither a blank, -, + nor @@')
     const made = filePatch(head[1] ?? '', (head[2] ?? '').trim(), section)
     if (made === null) return malformed(index, 'an added file has only + lines, a deleted one none, an updated one at least one hunk')
+    hunkCount += section.hunks.length
+    if (hunkCount > MAX_HUNKS) return { ok: false, reason: 'too_large', message: `more than ${MAX_HUNKS} hunks`, line: index + 1 }
     files.push(made)
     index = section.next
   }

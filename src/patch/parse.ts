@@ -2,7 +2,7 @@
  * Any text with an edit in it to `FilePatch`es: unified diffs in any state of repair, search/replace blocks, V4A.
  * Lenient in form, never in meaning: binary, links, copies and odd modes are refused, and no success is empty.
  */
-import { formOf, opensAnother, TWO_FORMS } from './forms.ts'
+import { formOf, MAX_HUNKS, opensAnother, TWO_FORMS } from './forms.ts'
 import { EITHER, readBody, readHunkHeader, type FoundBody, type HunkHeader } from './parse-body.ts'
 import { isMode, readGitNames, readMode, readName, stripPrefixes } from './parse-headers.ts'
 import { parseBlocks } from './parse-blocks.ts'
@@ -11,7 +11,6 @@ import { isFileHeader, isSignature, strayKind } from './prose.ts'
 import type { FileMode, FilePatch, Hunk, ParseReason, ParseResult, PatchLine } from './types.ts'
 
 const MAX_PATCH_CHARS = 64 * 1024 * 1024
-const MAX_HUNKS = 200_000
 
 export interface ParseOptions {
   /** The file meant by hunks that come without any header. */
@@ -228,18 +227,19 @@ function linesOnly(draft: Draft, kind: '+' | '-'): boolean {
 function finish(parsed: ParseResult): ParseResult {
   if (!parsed.ok) return parsed
   const files: FilePatch[] = []
-  const modified = new Map<string, number>()
+  const modified = new Map<string, { at: number; hunks: Hunk[] }>()
   for (const file of parsed.files) {
     const key = file.kind === 'modify' ? file.newPath : null
-    const at = key === null ? undefined : modified.get(key)
-    const earlier = at === undefined ? undefined : files[at]
-    if (earlier !== undefined && at !== undefined) {
-      const { oldBlob: _old, newBlob: _new, ...rest } = earlier
-      files[at] = { ...rest, hunks: [...earlier.hunks, ...file.hunks] }
+    const earlier = key === null ? undefined : modified.get(key)
+    if (earlier !== undefined) {
+      for (const hunk of file.hunks) earlier.hunks.push(hunk)
+      const { oldBlob: _old, newBlob: _new, ...rest } = files[earlier.at] ?? file
+      files[earlier.at] = { ...rest, hunks: earlier.hunks }
       continue
     }
-    if (key !== null) modified.set(key, files.length)
-    files.push(file)
+    const hunks = [...file.hunks]
+    if (key !== null) modified.set(key, { at: files.length, hunks })
+    files.push({ ...file, hunks })
   }
   if (files.length === 0) return failed('no_hunks', 'no hunk found: the text holds no diff that changes anything', 1)
   return { ok: true, files }

@@ -294,6 +294,15 @@ test('work is bounded on hostile patches', () => {
   const far = parsePatch(`--- a/f\n+++ b/f\n${'@@ @@\n a\n a\n-x\n'.repeat(50_000)}`)
   assert.ok(far.ok)
   assert.equal(applyToText(source, far.files[0] as FilePatch).ok, false)
+  const some = Array.from({ length: 60_000 }, (_, at) => `line number ${at}`)
+  const blocks = parsePatch(some.map((line) => `f\n<<<<<<< SEARCH\n${line}\n=======\n${line}y\n>>>>>>> REPLACE\n`).join(''))
+  assert.ok(blocks.ok)
+  assert.equal(applyToText(decode(Buffer.from(some.join('\n'))), blocks.files[0] as FilePatch).ok, true)
+  const tooMany: [string, string][] = [
+    ['blocks', 'f\n<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n'.repeat(200_001)],
+    ['V4A', `*** Begin Patch\n*** Update File: f\n${'@@\n-a\n+b\n'.repeat(200_001)}*** End Patch\n`],
+  ]
+  for (const [form, patch] of tooMany) assert.partialDeepStrictEqual(parsePatch(patch), { ok: false, reason: 'too_large' }, form)
   const wide = 'y'.repeat(10_000_000)
   const long = parsePatch(`--- a/f\n+++ b/f\n@@ -1 +1 @@\n-${wide}\n+${wide}z\n`)
   assert.ok(long.ok)
