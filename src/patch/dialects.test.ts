@@ -169,7 +169,17 @@ const INDENTED: readonly Row[] = [
   ['sent again after it was indented', block('    if (isOpen) {\n      first()\n', '    if (isOpen) {\n      first()\n      q()\n'), DEEPER, DEEPER],
 ]
 
+/** Little to recognise a place by. */
+const SHORT: readonly Row[] = [
+  ['one short line goes, and stands once', `${HEAD}@@\n-one\n+11\n`, '11\ntwo\nthree\n', 'one\ntwo\nthree\n'],
+  ['one short line in a block', block('two\n', '2\n'), 'one\n2\nthree\n', 'one\ntwo\nthree\n'],
+  ['one short line that stands twice', `${HEAD}@@\n-one\n+11\n`, null, 'one\ntwo\none\n'],
+  ['one short line, and a stated one that is not it', `${HEAD}@@ -9 +9 @@\n-two\n+2\n`, null, 'one\ntwo\nthree\n'],
+  ['a brace goes, and stands once', `${HEAD}@@\n-}\n+};\n`, null, 'one\n}\nthree\n'],
+]
+
 const rows: readonly Row[] = [
+  ...SHORT,
   ...LOOKALIKES,
   ...INDENTED,
   ['a well-formed diff', `${HEAD}@@ -5,3 +5,3 @@\n${EXACT}`, WANT],
@@ -400,6 +410,12 @@ const told: readonly (readonly [title: string, patch: string, source: string | B
     block(SEARCHED, SEARCHED.replace('first()\n', 'first()\n        q()\n')).replace('src/t.ts', 'x'),
     NESTED,
     /another indentation, and how far the added lines are to be indented there is in doubt[^]* {2}5\| {17}first\(\)/,
+  ],
+  [
+    'too short',
+    '--- a/x\n+++ b/x\n@@\n-}\n+};\n',
+    'one\n}\nthree\n',
+    /stands at line 2 only, but it is too short to tell that place from another. Add unchanged lines/,
   ],
   ['its own result', '--- a/x\n+++ b/x\n@@ -2 +1,0 @@\n-foo();\n', 'foo();\nfoo();\n', /Once applied it would fit again/],
 ]

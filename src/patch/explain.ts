@@ -58,6 +58,7 @@ const STATES: Readonly<Record<Found, string>> = {
   other_lines: 'it has other lines than the patch takes away',
   'utf-16': 'it is UTF-16',
   no_place: 'no place is named',
+  too_short: 'too little of the place is named',
 }
 
 type Rejected = Extract<HunkOutcome, { kind: 'rejected' }>
@@ -65,6 +66,8 @@ type Rejected = Extract<HunkOutcome, { kind: 'rejected' }>
 function missing({ found, anchor, isIndentInDoubt, nearest = [] }: Rejected): string {
   if (found === 'no_file') return 'There is no such file: check the path, or send it as a new file.'
   if (found === 'no_place') return 'It only adds lines and names no place: put an unchanged line of the file above or below them.'
+  if (found === 'too_short' && nearest[0])
+    return `The text stands at line ${nearest[0].line} only, but it is too short to tell that place from another. Add unchanged lines above and below.`
   const shown = anchor === undefined ? '' : JSON.stringify(anchor.text.slice(0, MAX_QUOTED_CHARS))
   if (anchor?.line === null)
     return `No line of the file reads like the anchor ${shown}, below those before it. Copy a line that stands above the place, or leave the @@ bare.`

@@ -167,9 +167,14 @@ function locateExact(index: LinesIndex, hunk: Hunk, sides: Sides, stated: number
   if (place === null) return rejected(index, sides, 'ambiguous', places)
   // The stated line nearly fits as well: two readings, so none.
   if (stated !== null && index.fits(sides.before, stated, 2)) return rejected(index, sides, 'ambiguous', [stated, place])
-  const isNamed = enough(sides.before, ENOUGH_EXACT) || sides.before.length === index.lines.length
-  if (!isNamed && (hunk.anchors === undefined || inAnchors(index, hunk.anchors, [place]).length === 0)) return rejected(index, sides, 'not_found')
-  return place
+  const isNamed = enough(sides.before, ENOUGH_EXACT) || sides.before.length === index.lines.length || isWordTaken(hunk)
+  if (isNamed || (hunk.anchors !== undefined && inAnchors(index, hunk.anchors, [place]).length > 0)) return place
+  return { kind: 'rejected', reason: 'not_found', found: 'too_short', nearest: quote(index.lines, place, Math.min(sides.before.length, MAX_QUOTED)) }
+}
+
+/** A removed line is not there by chance if it holds a word, however short, and no stated line speaks against its place. */
+function isWordTaken({ oldStart, lines }: Hunk): boolean {
+  return oldStart === null && lines.some((line) => line.kind === '-' && wordChars(line.text, 1) > 0)
 }
 
 interface Found {

@@ -50,8 +50,8 @@ export interface FilePatch {
 
 export type RejectReason = 'not_found' | 'ambiguous' | 'overlap' | 'stale' | 'binary' | 'encoding' | 'limit'
 
-/** What was found instead: no such file, one where none should be, other content; or a hunk that names no place at all. */
-export type Found = 'no_file' | 'file' | 'other_lines' | 'utf-16' | 'no_place'
+/** What was found instead: no such file, one where none should be, other content; or a hunk that names no place, or too little of one. */
+export type Found = 'no_file' | 'file' | 'other_lines' | 'utf-16' | 'no_place' | 'too_short'
 
 export interface QuotedLine {
   readonly line: number
