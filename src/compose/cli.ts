@@ -168,7 +168,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     readStdin: async () => {
       const parts: Buffer[] = []
       for await (const part of host.stdin) parts.push(part as Buffer)
-      return Buffer.concat(parts).toString('utf8')
+      return Buffer.concat(parts)
     },
     streams: {
       get stdin() {

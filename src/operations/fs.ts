@@ -112,12 +112,18 @@ export const fsList = operation({
 export const fsPatch = operation({
   name: 'fs.patch',
   summary: 'apply a unified diff; without apply only say what would happen',
-  params: () => z.strictObject({ unified_diff: z.string(), apply: z.optional(z.boolean()) }),
+  params: () =>
+    z.strictObject({
+      unified_diff: z.string(),
+      apply: z.optional(z.boolean()),
+      /** `latin-1`: the diff is no UTF-8, and each character stands for a byte. */
+      encoding: z.optional(z.enum(['latin-1'])),
+    }),
   result: () => patchResult(),
   effect: 'write',
   scope: 'fs.write',
   async handler(params, scene) {
-    const parsed = parsePatch(params.unified_diff)
+    const parsed = parsePatch(params.unified_diff, params.encoding === undefined ? {} : { encoding: params.encoding })
     if (!parsed.ok) {
       const unsupported = ['binary', 'symlink', 'gitlink', 'mode', 'copy'].includes(parsed.reason)
       // A person has the form of a diff as the next step.
@@ -150,6 +156,10 @@ export const fsWrite = operation({
     const before = readOrNull(files, params.path)
     if (params.base_sha !== undefined && params.base_sha !== (before ? sha256(before) : null))
       throw new VpError('patch.stale', `${params.path} is not what it was when you read it; read it again`)
+    if (!params.content.isWellFormed())
+      throw new VpError('patch.unsupported', 'the content has half a character (a lone surrogate), which no UTF-8 file can hold; write it as an escape', {
+        changed: 'nothing was written',
+      })
     const lines = before && !isBinary(before) ? decode(before).lines : []
     const bytes = Buffer.from(unmaskContent(params.content, lines, scene.kit.redactText), 'utf8')
     const diff = diffOf(params.path, before, bytes)

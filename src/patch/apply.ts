@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { indexLines } from './lines-index.ts'
 import { locate, type Identity, type Located, type Place } from './locate.ts'
-import { decode, dominantEnd, encode, fitsEncoding, isBinary, isUtf16, joinLines, splitLines, type TextFile } from './text-file.ts'
+import { asUtf8, decode, dominantEnd, encode, fitsEncoding, isBinary, isUtf16, joinLines, splitLines, type TextFile } from './text-file.ts'
 import type { FileMode, FilePatch, Found, Hunk, HunkOutcome, LineEnd, PatchLine, RejectReason } from './types.ts'
 
 /** Line comparisons per file before the rest is rejected with `limit`; a 10 MB file needs well under a tenth. */
@@ -70,11 +70,46 @@ function applyToBytes(read: (path: string) => Uint8Array | null, patch: FilePatc
   if (patch.kind === 'rename' && before === null && occupied !== null) return reapplied(occupied, patch)
   if (occupied !== null) return refused('stale', 'file')
   if (before !== null && isBinary(before) && patch.hunks.length > 0) return refused('binary', isUtf16(before) ? 'utf-16' : 'other_lines')
-  const source = before === null ? null : decode(before)
-  const result = applyToText(source, patch)
+  const decoded = before === null ? null : decode(before)
+  const inPlace = patch.isBytes ? inEncodingOf(patch, decoded) : { source: decoded, own: patch }
+  if (inPlace === null) return refused('encoding')
+  const { source, own } = inPlace
+  const result = applyToText(source, own)
   if (!result.ok) return { ok: false, hunks: result.hunks, changes: [] }
   const bytes = result.text === null ? null : result.text === source ? before : encode(result.text)
   return { ok: true, hunks: result.hunks, changes: changesOf(patch, from, to, before, bytes) }
+}
+
+/** A patch of bytes as the file reads them: an ASCII file may turn into either encoding, a new one is what its lines are. */
+function inEncodingOf(patch: FilePatch, source: TextFile | null): { source: TextFile | null; own: FilePatch } | null {
+  if (source?.encoding === 'latin-1') return { source, own: patch }
+  const hunks = patch.hunks.map(hunkAsUtf8)
+  if (hunks.every((hunk) => hunk !== null)) {
+    const { isBytes: _, ...rest } = patch
+    return { source, own: { ...rest, hunks } }
+  }
+  if (source === null) return { source, own: patch }
+  const isAscii = !source.bom && source.lines.every((line) => !/[^\0-\x7f]/.test(line))
+  return isAscii ? { source: { ...source, encoding: 'latin-1' }, own: patch } : null
+}
+
+function hunkAsUtf8(hunk: Hunk): Hunk | null {
+  const lines: PatchLine[] = []
+  for (const line of hunk.lines) {
+    const text = asUtf8(line.text)
+    if (text === null) return null
+    lines.push({ ...line, text })
+  }
+  const { otherwise, shorter, unread } = hunk
+  const others = (otherwise ?? []).map(hunkAsUtf8).filter((one) => one !== null)
+  const short = shorter === undefined ? null : hunkAsUtf8(shorter)
+  return {
+    ...hunk,
+    lines,
+    ...(unread === undefined ? {} : { unread: unread.map((text) => asUtf8(text) ?? text) }),
+    ...(otherwise === undefined ? {} : { otherwise: others }),
+    ...(short === null ? {} : { shorter: short }),
+  }
 }
 
 function changesOf(patch: FilePatch, from: string, to: string, before: Uint8Array | null, bytes: Uint8Array | null): FileChange[] {
@@ -134,12 +169,13 @@ export function applyToText(source: TextFile | null, patch: FilePatch): TextResu
 
 function applyCreate(source: TextFile | null, patch: FilePatch): TextResult {
   const lines = patch.hunks.flatMap((hunk) => hunk.lines)
-  if (lines.some((line) => !fitsEncoding(line.text, 'utf-8'))) return rejectAll(source, patch, 'encoding')
+  const encoding = patch.isBytes ? 'latin-1' : 'utf-8'
+  if (lines.some((line) => !fitsEncoding(line.text, encoding))) return rejectAll(source, patch, 'encoding')
   // A byte-order mark at the start of the first line is the file's, not the line's.
   const bom = lines[0]?.text.startsWith('\uFEFF') === true
   const texts = lines.map((line, at) => (bom && at === 0 ? line.text.slice(1) : line.text))
   const made: TextFile = {
-    encoding: 'utf-8',
+    encoding,
     bom,
     ...splitLines(texts.map((text, at) => text + (lines[at]?.end ?? '')).join('')),
   }

@@ -7,6 +7,7 @@ import { EITHER, readBody, readHunkHeader, type FoundBody, type HunkHeader } fro
 import { isMode, readGitNames, readMode, readName, stripPrefixes } from './parse-headers.ts'
 import { parseBlocks } from './parse-blocks.ts'
 import { parseV4a } from './parse-v4a.ts'
+import { asUtf8 } from './text-file.ts'
 import { isFileHeader, isSignature, strayKind } from './prose.ts'
 import type { FileMode, FilePatch, Hunk, ParseReason, ParseResult, PatchLine } from './types.ts'
 
@@ -15,6 +16,8 @@ const MAX_PATCH_CHARS = 64 * 1024 * 1024
 export interface ParseOptions {
   /** The file meant by hunks that come without any header. */
   readonly path?: string
+  /** Of a patch whose bytes are no UTF-8: each character is a byte. */
+  readonly encoding?: 'latin-1'
 }
 
 /** What the headers of one file have said so far. */
@@ -38,7 +41,14 @@ export function parsePatch(text: string, options: ParseOptions = {}): ParseResul
   if (text.trim() === '') return failed('empty', 'the patch is empty', 1)
   const lines = patchLines(text)
   const form = formOf(lines)
-  return finish(form === 'v4a' ? parseV4a(lines) : form === 'blocks' ? parseBlocks(lines, options.path) : parseUnified(lines, options))
+  const parsed = finish(form === 'v4a' ? parseV4a(lines) : form === 'blocks' ? parseBlocks(lines, options.path) : parseUnified(lines, options))
+  return parsed.ok && options.encoding === 'latin-1' ? { ok: true, files: parsed.files.map(asBytes) } : parsed
+}
+
+/** Names are UTF-8 where they can be: no file says otherwise of them. */
+function asBytes(file: FilePatch): FilePatch {
+  const name = (path: string | null): string | null => (path === null ? null : (asUtf8(path) ?? path))
+  return { ...file, oldPath: name(file.oldPath), newPath: name(file.newPath), isBytes: true }
 }
 
 /** A CR at the end of every line came with the transport and says nothing; on some lines only, it is content. */

@@ -11,7 +11,7 @@ import { test } from 'node:test'
 import { applyPatch, applyToText } from './apply.ts'
 import { makeFileDiff, makeUnifiedDiff, reverse } from './make.ts'
 import { parsePatch } from './parse.ts'
-import { decode, encode, splitLines, type TextFile } from './text-file.ts'
+import { decode, decodePatch, encode, splitLines, type TextFile } from './text-file.ts'
 import type { FilePatch, LineEnd } from './types.ts'
 
 function generator(seed: number): (below: number) => number {
@@ -226,6 +226,50 @@ test('git apply takes our diffs and gives the same bytes', () => {
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
+})
+
+const ENCODED: readonly (readonly [title: string, before: Buffer | null, after: Buffer])[] = [
+  ['a Latin-1 file', Buffer.from('caf\u00e9 one\ntwo\nna\u00efve\n', 'latin1'), Buffer.from('caf\u00e9 one\nd\u00fc\nna\u00efve\n', 'latin1')],
+  ['a file that becomes Latin-1', Buffer.from('alpha\nbeta\n'), Buffer.from('alpha\nb\u00eata\n', 'latin1')],
+  ['a new Latin-1 file', null, Buffer.from('caf\u00e9\n', 'latin1')],
+  ['a UTF-8 file beside them', Buffer.from('stra\u00dfe\nzwei\n'), Buffer.from('stra\u00dfe\nzw\u00f6lf\n')],
+  [
+    'a Latin-1 file that reads like UTF-8 in what changes',
+    Buffer.from('\u00e9\n\u00c3\u00a9 one\n', 'latin1'),
+    Buffer.from('\u00e9\n\u00c3\u00a8 one\n', 'latin1'),
+  ],
+]
+
+test('a diff by git of files in several encodings gives the same bytes', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'vp-patch-'))
+  const git = (...args: string[]): Buffer =>
+    execFileSync('git', ['-c', 'core.autocrlf=false', ...args], { cwd: dir, env: { PATH: process.env['PATH'] ?? '', GIT_CEILING_DIRECTORIES: dir } })
+  try {
+    git('init', '-q')
+    const name = (at: number): string => `f${at}`
+    for (const [at, [, before]] of ENCODED.entries()) if (before !== null) writeFileSync(join(dir, name(at)), before)
+    git('add', '.')
+    for (const [at, [, , after]] of ENCODED.entries()) writeFileSync(join(dir, name(at)), after)
+    git('add', '-N', '.')
+    const { text, encoding } = decodePatch(git('diff', '-a'))
+    assert.equal(encoding, 'latin-1')
+    const parsed = parsePatch(text, { encoding })
+    assert.ok(parsed.ok)
+    const result = applyPatch((path) => ENCODED[Number(path.slice(1))]?.[1] ?? null, parsed.files)
+    assert.ok(result.ok, JSON.stringify(result.files.map((one) => one.hunks)))
+    const got = new Map(result.changes.map((change) => [change.path, change.bytes]))
+    for (const [at, [title, , after]] of ENCODED.entries()) assert.deepEqual(Buffer.from(got.get(name(at)) ?? ''), after, title)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+})
+
+test('bytes that the file cannot hold are refused, and no text is half a character', () => {
+  const parsed = parsePatch('--- a/f\n+++ b/f\n@@ -2 +2 @@\n-zwei\n+zw\u00f6lf\n', { encoding: 'latin-1' })
+  assert.ok(parsed.ok)
+  const result = applyPatch(() => Buffer.from('stra\u00dfe\nzwei\n'), parsed.files)
+  assert.deepEqual([result.files[0]?.hunks, result.changes], [[{ kind: 'rejected', reason: 'encoding' }], []])
+  assert.throws(() => encode({ encoding: 'utf-8', bom: false, lines: ['\ud83d'], ends: ['\n'] }), /half a character/)
 })
 
 test('git apply takes created, deleted and mode-only files', () => {

@@ -33,6 +33,17 @@ export function decode(bytes: Uint8Array): TextFile {
   return { encoding: 'latin-1', bom: false, ...splitLines(Buffer.from(bytes).toString('latin1')) }
 }
 
+/** A patch as text: where its bytes are no UTF-8, each is one character (`encoding`), and the file says what they mean. */
+export function decodePatch(bytes: Uint8Array): { readonly text: string; readonly encoding?: 'latin-1' } {
+  const text = decodeUtf8(bytes)
+  return text === null ? { text: Buffer.from(bytes).toString('latin1'), encoding: 'latin-1' } : { text }
+}
+
+/** The characters that the bytes of a Latin-1 text are in UTF-8; null where they are none. */
+export function asUtf8(text: string): string | null {
+  return fitsLatin1(text) ? decodeUtf8(Buffer.from(text, 'latin1')) : null
+}
+
 /** Throws `patch.unsupported` when a line does not fit the file's encoding: nothing is ever replaced by `?`. */
 export function encode(file: TextFile): Buffer {
   const text = joinLines(file)
@@ -40,6 +51,7 @@ export function encode(file: TextFile): Buffer {
     if (!fitsLatin1(text)) throw new VpError('patch.unsupported', 'the text has characters that the file encoding, Latin-1, lacks')
     return Buffer.from(text, 'latin1')
   }
+  if (!text.isWellFormed()) throw new VpError('patch.unsupported', 'the text has half a character (a lone surrogate), which no UTF-8 file can hold')
   const body = Buffer.from(text, 'utf8')
   return file.bom ? Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), body]) : body
 }

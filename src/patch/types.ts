@@ -43,6 +43,8 @@ export interface FilePatch {
   /** Abbreviated git blob ids of the `index` header: they settle what text alone cannot. */
   readonly oldBlob?: string
   readonly newBlob?: string
+  /** Each character of its lines is a byte, to be read in the encoding of the file. */
+  readonly isBytes?: true
   /** A delete that does not list the removed lines (V4A). */
   readonly wholeFile?: true
   readonly hunks: readonly Hunk[]

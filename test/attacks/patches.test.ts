@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, linkSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fsPatch, type PatchAnswer } from '../../src/operations/fs.ts'
+import { fsEdit, fsPatch, fsWrite, type PatchAnswer } from '../../src/operations/fs.ts'
 import { invoke } from '../../src/operations/invoke.ts'
 import { scopesOf } from '../../src/policy/scopes.ts'
 import { openRealKit, type RealKit } from '../real-kit.ts'
@@ -80,6 +80,19 @@ for (const [title, patch, codes] of HOSTILE)
       if (!answer.ok) assert.ok(codes.includes(answer.error.code), `${answer.error.code}: ${answer.error.message}`)
       else assert.ok(!isReal && (answer.result as PatchAnswer).hunks.some((hunk) => hunk.outcome === 'rejected'), JSON.stringify(answer))
     }
+    assert.equal(world(), untouched)
+  })
+
+for (const [title, op, params] of [
+  ['written whole', fsWrite, { path: 'src/a.ts', content: 'export const one = "\ud83d"\n' }],
+  ['in place of a text', fsEdit, { path: 'src/a.ts', old: '= 1', new: '= "\ud83d"' }],
+  ['in a patch', fsPatch, { unified_diff: '--- a/src/a.ts\n+++ b/src/a.ts\n@@ -1 +1 @@\n-export const one = 1\n+export const one = "\ud83d"\n', apply: true }],
+] as const)
+  test(`refused: half a character, ${title}`, async () => {
+    reset()
+    const untouched = world()
+    const answer = await invoke(real.kit, op, params as never, { actor: 'agent', surface: 'agent', scopes: scopesOf('agent') }, real.tree)
+    assert.equal(answer.ok, false, JSON.stringify(answer))
     assert.equal(world(), untouched)
   })
 

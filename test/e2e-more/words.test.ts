@@ -147,6 +147,19 @@ test('what is read and written by hand is named for what it is', async (t) => {
   assert.deepEqual([code, message?.toString().includes('Send')], [2, false])
 })
 
+test('a diff of a Latin-1 file is read as git wrote it, from a file and from stdin', async (t) => {
+  const place = makePlace(t, FILES)
+  const file = join(place.repository, 'old.txt')
+  writeFileSync(file, Buffer.from('caf\u00e9 one\ntwo\nthree\n', 'latin1'))
+  const diff = (from: string, to: string): Buffer =>
+    Buffer.from(`--- a/old.txt\n+++ b/old.txt\n@@ -1,3 +1,3 @@\n caf\u00e9 one\n-${from}\n+${to}\n three\n`, 'latin1')
+  writeFileSync(join(place.root, 'l1.diff'), diff('two', 'd\u00fco'))
+  assert.equal((await vpJson(place, ['fs', 'patch', join(place.root, 'l1.diff'), '--apply'])).code, 0)
+  assert.deepEqual(readFileSync(file), Buffer.from('caf\u00e9 one\nd\u00fco\nthree\n', 'latin1'))
+  assert.equal((await vpJson(place, ['fs', 'patch', '-', '--apply'], { stdin: diff('d\u00fco', 'z\u00ebro') })).code, 0)
+  assert.deepEqual(readFileSync(file), Buffer.from('caf\u00e9 one\nz\u00ebro\nthree\n', 'latin1'))
+})
+
 test('what is not built yet is said to be, and is no word that was mistyped', async (t) => {
   const place = makePlace(t, FILES)
   for (const args of [['--serve', '127.0.0.1:0'], ['--serve=127.0.0.1:0'], ['serve', '--plms', '1'], ['mcp'], ['completion', 'bash']]) {

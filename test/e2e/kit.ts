@@ -87,7 +87,7 @@ export interface Ended {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
-  readonly stdin?: string
+  readonly stdin?: string | Buffer
   /** What starts `vp` in its place: the words before its arguments. */
   readonly launch?: readonly string[]
   readonly onSpawn?: (child: ChildProcess) => void

@@ -82,7 +82,7 @@ export interface CommandContext extends Edges {
   /** Straight to the streams, for what is shown while a command goes on. */
   write(text: string): void
   writeErr(text: string): void
-  readStdin(): Promise<string>
+  readStdin(): Promise<Buffer>
   readonly streams: { readonly stdin: NodeJS.ReadStream; readonly stdout: NodeJS.WriteStream }
 }
 

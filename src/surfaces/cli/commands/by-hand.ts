@@ -7,6 +7,7 @@ import { fsPatch, fsRead, type PatchAnswer } from '../../../operations/fs.ts'
 import { breachWords, type Breach } from '../../../operations/guarded.ts'
 import { runExec, runTest } from '../../../operations/run.ts'
 import { searchCode } from '../../../operations/search.ts'
+import { decodePatch } from '../../../patch/text-file.ts'
 import { explainCommand, type Explanation } from '../../../policy/explain.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { COUNT, numberFlag, textFlag } from '../parse.ts'
@@ -73,9 +74,9 @@ export const fsPatchCommand: Command = {
   async run(context) {
     const file = context.positionals[0]
     if (file === undefined) throw new VpError('usage.flag', 'vp fs patch takes a file with a diff, or -', { next: ['vp fs patch fix.diff'] })
-    const text = file === '-' ? await context.readStdin() : readDiff(file)
+    const { text, encoding } = decodePatch(file === '-' ? await context.readStdin() : readDiff(file))
     const apply = context.flags['apply'] === true
-    const answer = await context.call(fsPatch, { unified_diff: text, apply })
+    const answer = await context.call(fsPatch, { unified_diff: text, apply, ...(encoding === undefined ? {} : { encoding }) })
     const result = answer.result as PatchAnswer
     const rejected = result.hunks.some((hunk) => hunk.outcome === 'rejected')
     const view = {
@@ -109,9 +110,9 @@ export const fsPatchCommand: Command = {
   },
 }
 
-function readDiff(file: string): string {
+function readDiff(file: string): Buffer {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(file)
   } catch (cause) {
     throw new VpError('usage.flag', `${file} cannot be read`, { cause, next: ['vp fs patch fix.diff'] })
   }
