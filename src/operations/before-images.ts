@@ -5,27 +5,25 @@
  */
 import { VpError } from '../core/errors.ts'
 import { PLACEHOLDER } from '../policy/redact.ts'
-import { changeBack, DIRECTORY, entryState, typeOf, type FileChange, type FileWritten, type Workspace } from '../workspace/files.ts'
+import { changeBack, DIRECTORY, entryState, typeOf, type FileBytes, type FileChange, type FileWritten, type Workspace } from '../workspace/files.ts'
 import { keepBlobs } from './blobs.ts'
-import { openJournal, type Planned } from './write-journal.ts'
+import { openJournal } from './write-journal.ts'
 import type { Scene } from './operation.ts'
 
 /** The one way in which an operation writes files; answers those, not the directories made for them. Taken back when there is no room or no lock for the receipt. */
 export async function writeFiles(scene: Scene, changes: readonly FileChange[], files: Workspace = scene.tree.files()): Promise<readonly FileWritten[]> {
   const { tree, kit } = scene
   for (const change of changes) refusePlaceholders(files, change)
-  const before = new Map<string, Uint8Array>()
-  if (!tree.inAttempt)
-    for (const { path } of changes) {
-      const found = files.look(path)
-      if (found && typeOf(found.mode) !== DIRECTORY) before.set(path, found.bytes)
-    }
-  keepBlobs(kit, [...before.values()])
+  const before = new Map<string, FileBytes | null>(tree.inAttempt ? [] : changes.map(({ path }) => [path, files.look(path)]))
+  keepBlobs(
+    kit,
+    [...before.values()].flatMap((found) => (found && typeOf(found.mode) !== DIRECTORY ? found.bytes : [])),
+  )
   // A ledger that is locked or full says so before the first file is touched.
   if (!tree.inAttempt) await kit.store.transaction(async () => undefined)
   const journal = tree.inAttempt
     ? null
-    : openJournal(kit, { receipt: scene.receiptId, root: tree.root, files: changes.map((change) => plannedOf(files, change)) })
+    : openJournal(kit, { receipt: scene.receiptId, root: tree.root, files: [...before].map(([path, found]) => ({ path, before: found && entryState(found) })) })
   if (journal) scene.onEnd.push(journal.close)
   kit.point('files.planned')
   const written = files.writeAll(changes, journal?.witness)
@@ -44,15 +42,8 @@ export async function writeFiles(scene: Scene, changes: readonly FileChange[], f
   return told
 }
 
-function plannedOf(files: Workspace, { path }: FileChange): Planned {
-  const found = files.look(path)
-  return { path, before: found && entryState(found) }
-}
-
-const EMPTY = Buffer.alloc(0)
-
-function takeBack(files: Workspace, written: readonly FileWritten[], before: ReadonlyMap<string, Uint8Array>): void {
-  files.writeAll(written.map((one) => changeBack(one.path, { before: one.before, bytes: before.get(one.path) ?? EMPTY, now: one.after })))
+function takeBack(files: Workspace, written: readonly FileWritten[], before: ReadonlyMap<string, FileBytes | null>): void {
+  files.writeAll(written.map((one) => changeBack(one.path, { before: one.before, bytes: before.get(one.path)?.bytes ?? null, now: one.after })))
 }
 
 /** A mask that a reader was shown instead of a secret must never become the file's content. */

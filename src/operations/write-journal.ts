@@ -28,7 +28,6 @@ const plan = once(() =>
 )
 const note = once(() => z.union([z.array(z.nullable(z.string())), z.int(), z.string()]))
 type Plan = z.infer<ReturnType<typeof plan>>
-export type Planned = Plan['files'][number]
 
 /**
  * A line of JSON each: the plan, which files were made (absent: nothing was renamed yet), numbers of changes that began as

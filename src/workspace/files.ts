@@ -151,18 +151,27 @@ function readFile(root: Root, path: string, maxBytes: number): FileBytes {
 
 function look(root: Root, path: string, maxBytes: number): FileBytes | null {
   const names = root.check(path, 'read')
+  // Most are files: one open tells.
+  const opened = root.opener.open(root.fd(), names, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+  if ('refused' in opened) return lookBeside(root, names)
+  try {
+    const found = fstatSync(opened.fd)
+    if (found.isDirectory()) return { bytes: Buffer.alloc(0), mode: DIRECTORY | (found.mode & 0o777), id: fileId(found) }
+    return { bytes: readBounded(opened.fd, regular(found, names).size, maxBytes, path), mode: found.mode & 0o777, id: fileId(found) }
+  } finally {
+    closeSync(opened.fd)
+  }
+}
+
+/** What cannot be opened: a link, a directory that may not be read, or nothing. */
+function lookBeside(root: Root, names: readonly string[]): FileBytes | null {
   if (!isDirectoryAt(root, names.slice(0, -1))) return null
   const { found, target } = lookAt(root, names)
   if (!found) return null
   if (target) return { bytes: target, mode: LINK | 0o777, id: fileId(found) }
   if (found.isDirectory()) return { bytes: Buffer.alloc(0), mode: DIRECTORY | (found.mode & 0o777), id: fileId(found) }
-  const fd = openIn(root, names, O_RDONLY | O_NONBLOCK | O_NOCTTY)
-  try {
-    const file = regular(fstatSync(fd), names)
-    return { bytes: readBounded(fd, file.size, maxBytes, path), mode: file.mode & 0o777, id: fileId(file) }
-  } finally {
-    closeSync(fd)
-  }
+  regular(found, names)
+  throw refusalError('forbidden', names.join('/'))
 }
 
 /** What `look` found, as a write tells it. */

@@ -315,8 +315,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'no copy is kept of what was there',
     file: 'src/operations/before-images.ts',
-    from: 'if (found && typeOf(found.mode) !== DIRECTORY) before.set',
-    to: 'if (found && typeOf(found.mode) === DIRECTORY) before.set',
+    from: 'found && typeOf(found.mode) !== DIRECTORY ? found.bytes',
+    to: 'found && typeOf(found.mode) === DIRECTORY ? found.bytes',
     test: at('src/operations/runs/undo.test.ts', 'undo: nothing happened since'),
   },
   {
