@@ -351,3 +351,58 @@ test('a disk that fills up during a write: store.full, nothing changed, nothing 
   if (run.status !== 0 && /unshare|mount/.test(run.stderr)) return t.skip('no user namespaces for a small tmpfs')
   assert.equal(run.stdout, 'store.full\nold a\n', run.stderr)
 })
+
+test('what is mounted inside the workspace is neither read nor written; the workspace may be a mount itself', (t) => {
+  const place = mkdtempSync(join(base, 'mount-'))
+  for (const name of ['root', 'outside']) mkdirSync(join(place, name))
+  writeFileSync(join(place, 'outside/c'), 'secret')
+  const url = (path: string) => JSON.stringify(import.meta.resolve(path))
+  const script = `
+    import { openWorkspace } from ${url('./files.ts')}
+    import { openat2Opener, walkOpener } from ${url('./open-beneath.ts')}
+    import { linklessOpener } from ${url('./open-without-links.ts')}
+    import { LINUX } from ${url('../../test/fixtures/open-without-links.ts')}
+    const said = (body) => { try { return String(body()) } catch (error) { return error.code + ' ' + error.details?.rule } }
+    for (const opener of [openat2Opener(), walkOpener, linklessOpener(LINUX)]) {
+      const ws = openWorkspace('root', { opener })
+      const paths = ['src/a', 'mnt/c', 'file', 'p/version', 'p/self/environ', ...(opener.name === 'linkless' ? [] : ['same/a'])]
+      const read = paths.map((path) => said(() => ws.read(path).bytes))
+      const look = paths.map((path) => said(() => ws.look(path).bytes))
+      const write = ['src/b', 'mnt/c', 'mnt/new', 'mnt/d/new', 'file', 'mnt'].map((path) => said(() => ws.writeAll([{ path, bytes: Buffer.from('x') }]).length))
+      const change = [{ path: 'file', bytes: null }, { path: 'mnt', bytes: null, replaces: 16384 }].map((one) => said(() => ws.writeAll([one])))
+      const list = ws.list('', { depth: 9, maxEntries: 99 }).map(({ path }) => path).filter((path) => /^(mnt|p)\\//.test(path))
+      console.log(JSON.stringify([opener.name, read, look, write, change, list]))
+    }`
+  const mounts = [
+    'mount -t tmpfs tmpfs root && mkdir root/src root/mnt root/p root/same && echo -n a >root/src/a && touch root/file',
+    'mount --bind outside root/mnt && mount --bind outside/c root/file && mount --rbind /proc root/p && mount --bind root/src root/same',
+    'exec "$0" --input-type=module -e "$1"',
+  ].join(' && ')
+  const run = spawnSync('unshare', [...(process.getuid?.() === 0 ? [] : ['-U', '-r']), '-m', 'sh', '-c', mounts, process.execPath, script], {
+    encoding: 'utf8',
+    cwd: place,
+  })
+  if (run.status !== 0 && /unshare|mount/.test(run.stderr)) return t.skip('no namespaces to mount something in')
+  const no = 'path.denied no-mounts'
+  const answers = run.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown[])
+  assert.deepEqual(
+    answers.map(([name]) => name),
+    ['openat2', 'walk', 'linkless'],
+    run.stderr,
+  )
+  for (const [name, read, look, write, change, list] of answers) {
+    const refused = Array.from({ length: name === 'linkless' ? 4 : 5 }, () => no)
+    // What leads on by a link is refused as that.
+    const [first, ...rest] = read as string[]
+    assert.deepEqual([first, ...rest.map((one) => one.replace('no-symlinks', 'no-mounts'))], ['a', ...refused], String(name))
+    assert.equal((look as string[])[1], no, String(name))
+    assert.equal((look as string[])[2], no, String(name))
+    assert.deepEqual(write, ['1', no, no, no, no, no], String(name))
+    assert.deepEqual([change, list], [[no, no], []], String(name))
+  }
+  assert.deepEqual(readdirSync(join(place, 'outside')), ['c'])
+  assert.equal(readFileSync(join(place, 'outside/c'), 'utf8'), 'secret')
+})

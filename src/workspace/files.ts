@@ -153,7 +153,10 @@ function look(root: Root, path: string, maxBytes: number): FileBytes | null {
   const names = root.check(path, 'read')
   // Most are files: one open tells.
   const opened = root.opener.open(root.fd(), names, O_RDONLY | O_NONBLOCK | O_NOCTTY)
-  if ('refused' in opened) return lookBeside(root, names)
+  if ('refused' in opened) {
+    if (opened.refused === 'mount') throw refusalError(opened.refused, opened.at)
+    return lookBeside(root, names)
+  }
   try {
     const found = fstatSync(opened.fd)
     if (found.isDirectory()) return { bytes: Buffer.alloc(0), mode: DIRECTORY | (found.mode & 0o777), id: fileId(found) }

@@ -1,10 +1,24 @@
 /**
  * Opens a path below a directory descriptor and never outside it, whatever is renamed or linked meanwhile.
  * Two carriers: `openat2` through node:ffi, and a walk over `/proc/self/fd` in plain JavaScript. A refusal of the
- * first is final; the second only says why, because errno read by a second foreign call is not to be trusted.
+ * first is final; the second only says why, because errno read by a second foreign call is not to be trusted. What is
+ * mounted inside the root is outside of it; that the root itself is a mount, or lies in one, is nobody's business.
  * macOS has neither: its carrier is in `open-without-links.ts`.
  */
-import { closeSync, constants, fstatSync, linkSync, lstatSync, mkdirSync, openSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { linklessOpener } from './open-without-links.ts'
 
@@ -12,7 +26,7 @@ import { linklessOpener } from './open-without-links.ts'
 export const O_PATH = 0o10000000
 const { O_NOFOLLOW, O_DIRECTORY, O_RDONLY, O_WRONLY, O_CREAT, O_EXCL } = constants
 
-export type Refusal = 'absent' | 'symlink' | 'not_directory' | 'special' | 'forbidden' | 'moving'
+export type Refusal = 'absent' | 'symlink' | 'not_directory' | 'special' | 'forbidden' | 'mount' | 'moving'
 export type Opened = { readonly fd: number } | { readonly refused: Refusal; readonly at: string }
 
 export interface Opener {
@@ -68,7 +82,7 @@ function walk(rootFd: number, names: readonly string[], flags: number): Opened {
       const last = index === names.length - 1
       const next = step(dir, name, last ? flags | O_NOFOLLOW : O_PATH | O_NOFOLLOW | O_DIRECTORY)
       if ('refused' in next) return { ...next, at: names.slice(0, index + 1).join('/') }
-      if (last) return next
+      if (last) return isSameMount(rootFd, next.fd) ? next : (closeSync(next.fd), { refused: 'mount', at: names.join('/') })
       if (dir !== rootFd) closeSync(dir)
       dir = next.fd
     }
@@ -76,6 +90,13 @@ function walk(rootFd: number, names: readonly string[], flags: number): Opened {
   } finally {
     if (dir !== rootFd) closeSync(dir)
   }
+}
+
+/** By the number of the mount, since a directory of the same disk may be bound there. Source: proc_pid_fdinfo(5). */
+function isSameMount(rootFd: number, fd: number): boolean {
+  const mountOf = (one: number) => /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${one}`, 'latin1'))?.[1]
+  const mount = mountOf(rootFd)
+  return mount === undefined ? fstatSync(rootFd).dev === fstatSync(fd).dev : mount === mountOf(fd)
 }
 
 function step(dir: number, name: string, flags: number): Opened {
@@ -99,8 +120,8 @@ function refusalOf(error: unknown, dir: number, name: string): Refusal {
 }
 
 const SYS_OPENAT2 = 437n
-/** BENEATH, NO_SYMLINKS, NO_MAGICLINKS. Source: linux/openat2.h. */
-const RESOLVE = 8n | 4n | 2n
+/** BENEATH, NO_SYMLINKS, NO_MAGICLINKS, NO_XDEV. Source: linux/openat2.h. */
+const RESOLVE = 8n | 4n | 2n | 1n
 const O_CLOEXEC = 0o2000000
 const TRIES = 3
 
@@ -164,7 +185,8 @@ interface Ground {
 
 const PROC: Ground = {
   root: '/proc',
-  files: [['version'], ['sys', 'kernel', 'ostype']],
+  // Below no directory that a container mounts something over, as it does with `sys`.
+  files: [['version'], [String(process.pid), 'status']],
   refused: [['mounts'], ['self', 'status'], ['sys', '..', 'version'], ['..']],
 }
 /** `/etc` and `/var` are symlinks into `/private` there. Source: hier(7) of macOS. */

@@ -4,9 +4,9 @@
  * directory (renameat and its like) through node:ffi. Never run on a Mac: the tests drive it on Linux, where an open
  * that refuses links in the same way stands in for the flag. Leaves out: what only looks (listings, lstat) goes by the
  * path, after a check that it still leads to the open directory; who exchanges a folder in between learns names and
- * sizes from outside, nothing more. Source: open(2), renameat(2), linkat(2), symlinkat(2), unlinkat(2), mkdirat(2) of macOS 11 and later.
+ * sizes from outside, nothing more. A mount inside the root is told by its device alone. Source: open(2), renameat(2), linkat(2), symlinkat(2), unlinkat(2), mkdirat(2) of macOS 11 and later.
  */
-import { constants, fstatSync, lstatSync, openSync, realpathSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
@@ -61,9 +61,12 @@ export function linklessOpener(parts: LinklessParts = MACOS): Opener | null {
       if (names.some((name) => name === '..' || name === '.' || name === '')) return { refused: 'forbidden', at: names.join('/') }
       try {
         const path = join(pathOf(dirFd), ...names)
-        if (names.length === 0 || (flags & O_DIRECTORY) !== 0) return { fd: openDirectory(path) }
+        const isDirectory = names.length === 0 || (flags & O_DIRECTORY) !== 0
         // All that is ever opened is read; a pipe must not hold the open up.
-        return { fd: open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) }
+        const fd = isDirectory ? openDirectory(path) : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        if (fstatSync(fd).dev === fstatSync(dirFd).dev) return { fd }
+        closeSync(fd)
+        return { refused: 'mount', at: names.join('/') }
       } catch (error) {
         const refused = refusalOf((error as NodeJS.ErrnoException).code, pathOf(dirFd), names)
         if (refused) return refused

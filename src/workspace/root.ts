@@ -32,6 +32,8 @@ export function refusalError(refused: Refusal, at: string): VpError {
     not_directory: () => new VpError('path.not_found', `${where} is not a directory`),
     special: () => new VpError('path.not_regular', `${where} is not a regular file`),
     forbidden: () => new VpError('path.denied', `${where} may not be opened by this user`),
+    mount: () =>
+      new VpError('path.denied', `${where} is on something that is mounted inside the workspace; vp does not cross mount points`, { rule: 'no-mounts' }),
     moving: () => new VpError('path.denied', `${where} kept changing while it was opened`),
   }
   return says[refused]()

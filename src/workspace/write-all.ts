@@ -176,6 +176,7 @@ function translate(error: unknown): VpError {
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'EFBIG') return new VpError('store.full', 'the file is larger than this machine lets vp write', { cause: error })
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return new VpError('path.denied', `this user may not write there (${code})`, { cause: error })
+  if (code === 'EBUSY') return new VpError('path.denied', 'something is mounted there; vp does not cross mount points', { cause: error, rule: 'no-mounts' })
   if (code === 'EISDIR' || code === 'ENOTDIR' || code === 'ENOTEMPTY')
     return new VpError('path.not_regular', `a directory stands where a file should, or the other way round (${code})`, {
       cause: error,

@@ -45,7 +45,7 @@ export function isShown({ row: { before, after } }: Planned): boolean {
 
 function judge(workspace: Workspace, row: Image): Planned {
   const now = looked(workspace, row.path)
-  if (now === 'refused') return { row, now: null, verdict: { refused: 'changed since' } }
+  if (now !== null && 'refused' in now) return { row, now: null, verdict: now }
   const state = now && entryState(now)
   if (isSame(state, row.before) && (isDirectory(row.before) || isModeOf(state, row.before))) return { row, now, verdict: 'unchanged' }
   return { row, now, verdict: isSame(state, row.after) ? 'restore' : { refused: 'changed since' } }
@@ -59,11 +59,11 @@ function isModeOf(a: FileState | null, b: FileState | null): boolean {
   return ((a?.mode ?? 0) & 0o777) === ((b?.mode ?? 0) & 0o777)
 }
 
-function looked(workspace: Workspace, path: string): FileBytes | null | 'refused' {
+function looked(workspace: Workspace, path: string): FileBytes | null | { readonly refused: string } {
   try {
     return workspace.look(path, { maxBytes: MAX_BYTES })
   } catch (error) {
-    if (isVpError(error)) return 'refused'
+    if (isVpError(error)) return { refused: error.message }
     throw error
   }
 }
