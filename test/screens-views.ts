@@ -113,6 +113,10 @@ const UNDO: UndoView = {
   restored: 2,
   refused: 1,
   dry_run: true,
+  diff: ['--- a/src/cart/totals.ts', '+++ b/src/cart/totals.ts', '@@ -1,2 +1,2 @@', ' const one = 1', '-const two = 3 · off', '+const two = 2 · off', ''].join(
+    '\n',
+  ),
+  diff_omitted: 1,
 }
 
 const gate = (pass: boolean) => ({
@@ -817,7 +821,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
       stderr: [`${undoQuestion({ files: [...Array.from({ length: 60 }, () => UNDO.files[0]), UNDO.files[2]].filter((file) => file !== undefined) })}y`],
     }
   },
-  undone: (look) => undoneScreen({ ...UNDO, restored: 60, refused: 1, dry_run: false, receipt: 'r_01JE31' }, look),
+  undone: (look) => undoneScreen({ ...UNDO, diff: '', diff_omitted: 0, restored: 60, refused: 1, dry_run: false, receipt: 'r_01JE31' }, look),
   patch: (look) =>
     patchScreen(
       {

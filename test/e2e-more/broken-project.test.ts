@@ -39,7 +39,21 @@ test('undo that leaves a file says what it gave back', async (t) => {
   writeFileSync(join(place.repository, 'b.txt'), 'mine\n')
   const undone = await vp(place, ['undo', '--yes'])
   assert.equal(undone.code, 7)
-  assert.match(undone.stdout, /restored 1, refused 1/)
+  assert.match(undone.stdout, /^-new\n(?:.*\n)*\+old\n(?:.*\n)*\S b\.txt +stays: changed since\nrestored 1, refused 1/m)
   assert.match(undone.stderr, /undo\.refused: 1 file changed since, and stays[^]*1 file was given back/)
   assert.doesNotMatch(undone.stderr, /nothing was changed/)
+})
+
+test('undo shows its hunks before the question, long ones cut with a count', async (t) => {
+  const long = Array.from({ length: 300 }, (_, n) => `line ${n}\n`).join('')
+  const place = makePlace(t, {
+    'a.txt': 'old\n',
+    'b.txt': long,
+    'do.js': "for (const f of ['a.txt', 'b.txt']) require('node:fs').writeFileSync(f, 'new\\n')\n",
+  })
+  assert.equal((await vpJson(place, ['run', 'exec', '--', 'node', 'do.js'])).code, 0)
+  const shown = await vp(place, ['undo'])
+  assert.equal(shown.code, 5)
+  assert.match(shown.stdout, /^@@ -1 \+1 @@\n-new\n\+old\n(?:.*\n)*\+line 0\n(?:.*\n)*1\d\d more lines of hunks \S all with --json\n +a\.txt +\+1 +-1\n/m)
+  assert.equal(readFileSync(join(place.repository, 'a.txt'), 'utf8'), 'new\n')
 })

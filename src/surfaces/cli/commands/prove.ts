@@ -7,6 +7,7 @@ import type { ReplayedNow } from '../../../operations/runs.ts'
 import type { Undone } from '../../../operations/runs/undo.ts'
 import { verifyError, type VerifyResult } from '../../../operations/runs/verify.ts'
 import { breachError } from '../../../pas/embedded/reducer/gates.ts'
+import { findRepositoryRoot } from '../../../workspace/human-repository.ts'
 import type { Command, CommandContext, Outcome } from '../command.ts'
 import { foreignNote, noted, projectHere } from './ledger-reader.ts'
 import { COUNT, numberFlag, textFlag } from '../parse.ts'
@@ -237,8 +238,10 @@ export const exportCommand: Command = {
   },
 }
 
+const isRefused = ({ outcome }: Undone['files'][number]): boolean => outcome === 'refused'
+
 function refusedWords({ files, refused }: Undone): string {
-  const reason = files.find((file) => file.outcome === 'refused' && file.reason !== 'changed since')?.reason
+  const reason = files.find((file) => isRefused(file) && file.reason !== 'changed since')?.reason
   const stay = refused === 1 ? 'stays' : 'stay'
   return `${refused} ${refused === 1 ? 'file' : 'files'} ${reason ? `${stay} as ${refused === 1 ? 'it is' : 'they are'}: ${reason}` : `changed since, and ${stay}`}`
 }
@@ -256,6 +259,7 @@ export const undoCommand: Command = {
   json: 'files[]{path,outcome,reason,add,del}, restored, refused, diff, diff_omitted',
   async run(context) {
     const id = context.positionals[0] === undefined ? {} : { id: context.positionals[0] }
+    const yes = context.caller.yes === true || context.flags['apply'] === true
     const viewOf = (undone: Undone, dry: boolean, receipt: string | null) => ({
       files: undone.files
         .filter((file) => file.outcome !== 'unchanged')
@@ -269,11 +273,11 @@ export const undoCommand: Command = {
       restored: undone.restored,
       refused: undone.refused,
       dry_run: dry,
+      ...(dry || yes ? { diff: undone.diff, diff_omitted: undone.diff_omitted } : {}),
       receipt,
       next: receipt ? [`vp undo ${receipt}`] : [],
     })
-    const yes = context.caller.yes === true || context.flags['apply'] === true
-    // With a yes in advance nobody reads what would be done, and it need not be worked out twice.
+    // With a yes in advance nobody is asked, so the hunks are those of what was done: they need not be worked out twice.
     const preview = yes ? null : ((await context.call(runUndo, { ...id, apply: false })).result as Undone)
     if (preview && preview.restored > 0) {
       if (!context.interactive)
@@ -299,7 +303,7 @@ export const undoCommand: Command = {
         ? {
             exit: 7,
             error: new VpError('undo.refused', refusedWords(result), {
-              next: ['git diff'],
+              next: [findRepositoryRoot(context.cwd) === null ? `vp fs read ${result.files.find(isRefused)?.path}` : 'git diff'],
               ...(result.restored > 0 ? { changed: `${result.restored} ${result.restored === 1 ? 'file was' : 'files were'} given back` } : {}),
             }),
           }

@@ -3,7 +3,7 @@ import { fitWords } from '../../../patch/explain.ts'
 import type { Aside } from '../../../patch/types.ts'
 import { cells } from '../cells.ts'
 import { count as counted, grouped } from '../format.ts'
-import { renderer } from '../finish.ts'
+import { raw, renderer } from '../finish.ts'
 import { dots, nextLines } from '../layout.ts'
 import { bad, hang, isNarrow, strong, type Look } from '../style.ts'
 
@@ -23,11 +23,28 @@ export interface UndoView {
   readonly refused: number
   /** Nothing was written yet. */
   readonly dry_run: boolean
+  /** The hunks, as a unified diff; absent where they were shown already. */
+  readonly diff?: string
+  /** Files whose hunks are not in it. */
+  readonly diff_omitted?: number
   readonly receipt?: string | null
   readonly next?: readonly string[]
 }
 
 const SHOWN = 20
+const SHOWN_LINES = 200
+
+/** Never wrapped: who pipes it has a diff. */
+function hunkLines({ diff = '', diff_omitted: omitted = 0 }: UndoView, look: Look): string[] {
+  const lines = diff.split('\n').slice(0, -1)
+  const more = lines.length - SHOWN_LINES
+  return [
+    ...lines.slice(0, SHOWN_LINES).map((line) => raw(look, line)),
+    ...(more > 0 || omitted > 0
+      ? [dots(more > 0 && `${counted(more, 'more line')} of hunks`, omitted > 0 && `hunks of ${counted(omitted, 'more file')}`, 'all with --json')]
+      : []),
+  ]
+}
 
 /** What would happen; the question follows on stderr. */
 export const undoPreviewScreen = renderer<UndoView>((view, look) => ({ stdout: undoPreview(view, look) }))
@@ -40,6 +57,7 @@ function undoPreview(view: UndoView, look: Look): string[] {
   const more = restored.length > SHOWN ? [`  ${restored.length - SHOWN} more`] : []
   const lines = restored.reduce((sum, file) => sum + file.add + file.del, 0)
   return [
+    ...hunkLines(view, look),
     ...restored.slice(0, SHOWN).flatMap((file) => fileLine(file, width, look).split('\n')),
     ...more,
     ...refused.flatMap((file) => fileLine(file, width, look).split('\n')),
@@ -61,14 +79,24 @@ function fileLine(file: UndoFileView, width: number, look: Look): string {
   return hang(`${sign}${file.path}${' '.repeat(gap)}`, isNarrow(look) ? 4 : width + 4) + change
 }
 
+function refusedLines({ files }: UndoView, look: Look): string[] {
+  const refused = files.filter(isRefused)
+  const width = Math.min(40, Math.max(...refused.map((file) => cells(file.path)), 8))
+  return refused.flatMap((file) => fileLine(file, width, look).split('\n'))
+}
+
 /** `undo 60, leave 1? y/n [n] `. */
 export function undoQuestion(view: Pick<UndoView, 'files'>): string {
   const refused = view.files.filter(isRefused).length
   return `undo ${view.files.length - refused}${refused > 0 ? `, leave ${refused}` : ''}? y/n [n] `
 }
 
-export const undoneScreen = renderer<UndoView>((view) => ({
-  stdout: [`restored ${view.restored}, refused ${view.refused}${view.receipt ? `, receipt ${view.receipt}` : ''}`],
+export const undoneScreen = renderer<UndoView>((view, look) => ({
+  stdout: [
+    ...hunkLines(view, look),
+    ...refusedLines(view, look),
+    `restored ${view.restored}, refused ${view.refused}${view.receipt ? `, receipt ${view.receipt}` : ''}`,
+  ],
   stderr: view.receipt ? nextLines([`vp undo ${view.receipt}`]).map((line) => `${line} (takes this undo back)`) : nextLines(view.next ?? []),
 }))
 
