@@ -1,6 +1,7 @@
 /**
  * A command in a person's own checkout, with before-images of what it writes: the tree is copied before and compared
- * after, not guessed. Copies of what the command left alone are gone with it. In an attempt there is nothing to keep,
+ * after, not guessed. What vp itself wrote meanwhile is not counted to it; what a person or another program did is, since
+ * nothing here tells them apart. Copies of what the command left alone are gone with it. In an attempt there is nothing to keep,
  * since its tree is thrown away.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,6 +17,7 @@ import type { Breach } from './guarded.ts'
 import type { Kit } from './kit.ts'
 import type { Scene } from './operation.ts'
 import { makeScratch } from './scratch.ts'
+import { watchWrites, type Author } from './writes-meanwhile.ts'
 
 /** More than this is not copied; what a command then writes over cannot be given back, and is said. */
 const MAX_HELD_BYTES = 512 * 1024 * 1024
@@ -41,14 +43,19 @@ export async function executeHeld(scene: Scene, request: ExecutionRequest): Prom
   let held: Held | null = null
   try {
     const onBefore = tree.inAttempt ? {} : { onBefore: (before: Survey) => void (held = holdTree(kit, files, before)) }
+    const meanwhile = tree.inAttempt ? null : await watchWrites(kit, tree.root)
     const run = await execute(kit, tree, { ...request, ...onBefore }, signal)
-    const { writes, directories, isWhole, breaches } = run.settled
+    const { directories, isWhole, breaches } = run.settled
+    const authorOf = await meanwhile?.()
+    const authors = new Map([...run.settled.writes, ...directories].map((path) => [path, authorOf ? authorAt(files, path, authorOf) : 'other']))
+    const writes = run.settled.writes.filter((path) => authors.get(path) !== 'own')
     if (breaches.length > 0) scene.notes['breaches'] = breaches.map(({ path, kind, outcome }) => ({ path, kind, outcome }))
     const answer = { run, writes: writes.map(shownPath), isWhole, breaches }
     if (held === null) return { ...answer, isUndoable: true }
     const kept: Held = held
-    const paths = [...new Set([...writes, ...directories])]
-    const images = paths.map((path) => imageOf(scene, files, kept, path))
+    const paths = [...authors].flatMap(([path, author]) => (author === 'own' ? [] : path))
+    // Where vp wrote too, what was there just before the command's own write is not known.
+    const images = paths.map((path) => (authors.get(path) === 'both' ? null : imageOf(scene, files, kept, path)))
     const known = images.filter((image) => image !== null).filter(isChange)
     const lost = paths.filter((_, index) => images[index] === null)
     if (lost.length > 0) scene.notes['not_kept'] = lost.slice(0, MAX_TOLD).map(shownPath)
@@ -58,6 +65,12 @@ export async function executeHeld(scene: Scene, request: ExecutionRequest): Prom
     ;(held as Held | null)?.release()
     files.close()
   }
+}
+
+function authorAt(files: Workspace, path: string, authorOf: (path: string, now: FileBytes | null) => Author): Author {
+  const text = textPath(path)
+  const now = text === null ? 'unreadable' : looked(files, text)
+  return text === null || now === 'unreadable' ? 'other' : authorOf(text, now)
 }
 
 const isChange = ({ before, after }: FileWritten): boolean => before?.sha !== after?.sha || before?.mode !== after?.mode

@@ -208,6 +208,7 @@ export const results = once(() => {
     applied: z.boolean(),
     diff: z.string(),
     diff_omitted: count,
+    caveat: text,
   })
 
   const verdict = {

@@ -1,11 +1,12 @@
 /** What commands of a tree answer: what they wrote, whose limits held, and which results are kept. */
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, linkSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { openRealKit, type RealKit } from '../../test/real-kit.ts'
 import type { Files } from '../../test/e2e/kit.ts'
 import { scopesOf } from '../policy/scopes.ts'
+import { fsWrite } from './fs.ts'
 import { invoke } from './invoke.ts'
 import type { Caller, Operation } from './operation.ts'
 import { runExec, runLint, runTest } from './run.ts'
@@ -127,6 +128,43 @@ test('whatever a command makes of files, directories and links is undone exactly
     assert.deepEqual(picture(real.tree.root), after, `${title}: the undo is undone`)
     await call(real, runUndo, { id: receipt, apply: true })
     assert.deepEqual(picture(real.tree.root), before, `${title}: and that too`)
+  }
+})
+
+test("what vp writes while a command runs is not the command's", async (t) => {
+  const script = (extra: string) =>
+    `const fs = require('node:fs')\nfs.writeFileSync('started', '')\nwhile (!fs.existsSync('made/go')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)\n${extra}`
+  const real = openRealKit(t, {
+    'a.js': script("fs.writeFileSync('a.txt', 'command')"),
+    'b.js': script("fs.writeFileSync('f.txt', 'command')"),
+    'f.txt': 'old',
+    'a.txt': 'old',
+  })
+  const at = (path: string) => join(real.tree.root, path)
+  for (const [file, writes, undoable, refused] of [
+    ['a.js', ['a.txt', 'started'], true, []],
+    ['b.js', ['f.txt', 'started'], false, ['f.txt']],
+  ] as const) {
+    writeFileSync(at('f.txt'), 'old')
+    const running = invoke(real.kit, runExec, { argv: ['node', file] }, HUMAN, real.tree)
+    while (!existsSync(at('started'))) await new Promise((resolve) => setTimeout(resolve, 10))
+    await call(real, fsWrite, { path: 'f.txt', content: 'patched' })
+    await call(real, fsWrite, { path: 'made/go', content: '' })
+    const done = await running
+    assert.ok(done.ok, JSON.stringify(done))
+    const result = done.result as { writes: string[]; writes_undoable: boolean }
+    assert.deepEqual([result.writes, result.writes_undoable], [writes, undoable], file)
+    const undone = await call(real, runUndo, { id: done.receipt, apply: true })
+    const files = undone['files'] as { path: string; outcome: string }[]
+    assert.deepEqual(
+      files.filter(({ outcome }) => outcome === 'refused').map(({ path }) => path),
+      refused,
+      file,
+    )
+    assert.match(String(undone['caveat']), /somebody else changed here while the command ran/)
+    assert.equal(readFileSync(at('f.txt'), 'utf8'), file === 'a.js' ? 'patched' : 'command', 'what vp wrote stays')
+    assert.equal(existsSync(at('made/go')), true)
+    rmSync(at('made'), { recursive: true })
   }
 })
 

@@ -85,6 +85,12 @@ export async function repairWrites(kit: Kit, root?: string): Promise<Repaired[]>
   return repaired
 }
 
+/** Which files writes below `root` made that go on, or were not receipted yet. */
+export function openWrites(kit: Kit, root: string): ReadonlySet<string> {
+  const open = namesIn(folderOf(kit)).map((name) => readJournal(join(folderOf(kit), name)))
+  return new Set(open.flatMap((entry) => (entry?.root === root ? (entry.made ?? []).filter((id) => id !== null) : [])))
+}
+
 /** One sentence. */
 export function repairedWords({ root, restored, left }: Repaired): string {
   const names = left.length === 0 ? '' : `, ${left.length} left, changed or committed since: ${left.slice(0, 3).join(', ')}`

@@ -39,7 +39,7 @@ test('undo that leaves a file says what it gave back', async (t) => {
   writeFileSync(join(place.repository, 'b.txt'), 'mine\n')
   const undone = await vp(place, ['undo', '--yes'])
   assert.equal(undone.code, 7)
-  assert.match(undone.stdout, /^-new\n(?:.*\n)*\+old\n(?:.*\n)*\S b\.txt +stays: changed since\nrestored 1, refused 1/m)
+  assert.match(undone.stdout, /^-new\n(?:.*\n)*\+old\n(?:.*\n)*\S b\.txt +stays: changed since\n.*while the command ran.*\nrestored 1, refused 1/m)
   assert.match(undone.stderr, /undo\.refused: 1 file changed since, and stays[^]*1 file was given back/)
   assert.doesNotMatch(undone.stderr, /nothing was changed/)
 })
@@ -54,6 +54,9 @@ test('undo shows its hunks before the question, long ones cut with a count', asy
   assert.equal((await vpJson(place, ['run', 'exec', '--', 'node', 'do.js'])).code, 0)
   const shown = await vp(place, ['undo'])
   assert.equal(shown.code, 5)
-  assert.match(shown.stdout, /^@@ -1 \+1 @@\n-new\n\+old\n(?:.*\n)*\+line 0\n(?:.*\n)*1\d\d more lines of hunks \S all with --json\n +a\.txt +\+1 +-1\n/m)
+  assert.match(
+    shown.stdout,
+    /^@@ -1 \+1 @@\n-new\n\+old\n(?:.*\n)*\+line 0\n(?:.*\n)*1\d\d more lines of hunks \S all with --json\n +a\.txt +\+1 +-1\n(?:.*\n)*what somebody else changed here while the command ran/m,
+  )
   assert.equal(readFileSync(join(place.repository, 'a.txt'), 'utf8'), 'new\n')
 })

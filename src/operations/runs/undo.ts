@@ -43,6 +43,8 @@ export interface Undone {
   readonly diff: string
   /** Files whose hunks did not fit into `diff`; their lines are counted all the same. */
   readonly diff_omitted: number
+  /** What is not known of these writes. */
+  readonly caveat: string | null
 }
 
 /** Who reads more than this reads it in the files; each character is looked through for secrets. */
@@ -76,7 +78,8 @@ async function undoIn(scene: Scene, workspace: Workspace, { id, apply }: { reado
     const counted = isPlain ? diffs.add(row.path, now?.bytes ?? null, row.before && bytesOf(kit, row.before)) : diffs.say(row.path, turnWords(row.before, now))
     return { path: row.path, outcome: apply ? 'restored' : 'would_restore', reason: null, ...counted }
   })
-  for (const path of await notKept(scene, receipt)) files.push({ path, outcome: 'refused', reason: NO_COPY, add: null, del: null })
+  const told = await toldBy(scene, receipt)
+  for (const path of told.notKept) files.push({ path, outcome: 'refused', reason: NO_COPY, add: null, del: null })
   if (apply && changes.length > 0) await writeFiles(scene, changes, workspace)
   return {
     id: receipt,
@@ -85,6 +88,7 @@ async function undoIn(scene: Scene, workspace: Workspace, { id, apply }: { reado
     refused: files.filter((file) => file.outcome === 'refused').length,
     applied: apply && changes.length > 0,
     ...diffs.told(),
+    caveat: told.caveat,
   }
 }
 
@@ -132,13 +136,15 @@ function countLines(diff: string): { add: number; del: number } {
   return { add: lines.filter((line) => line.startsWith('+')).length, del: lines.filter((line) => line.startsWith('-')).length }
 }
 
-const NO_COPY = 'vp kept no copy of what was there: it was too large, a pipe or a socket, or a file with another name'
+const OF_A_COMMAND = 'what somebody else changed here while the command ran counts as its writes too'
+const NO_COPY = 'vp kept no copy of what was there: it was too large, a pipe or a socket, a file with another name, or written by vp too meanwhile'
 
-/** What a command wrote without a copy; of a whole receipt alone. */
-async function notKept({ kit }: Scene, receipt: string): Promise<string[]> {
-  const sql = `SELECT json_extract(body, '$.detail.not_kept') AS paths FROM receipts WHERE id = ?`
-  const row = await kit.store.read((tx) => tx.get<{ paths: string | null }>(sql, receipt))
-  return row?.paths ? (JSON.parse(row.paths) as string[]) : []
+/** What the receipt itself says: nothing of a task's part of one. */
+async function toldBy({ kit }: Scene, receipt: string): Promise<{ readonly notKept: readonly string[]; readonly caveat: string | null }> {
+  const sql = `SELECT json_extract(body, '$.op') AS op, json_extract(body, '$.detail.not_kept') AS paths FROM receipts WHERE id = ?`
+  const row = await kit.store.read((tx) => tx.get<{ op: string; paths: string | null }>(sql, receipt))
+  const isCommand = ['run.exec', 'run.test', 'run.lint', 'run.build'].includes(row?.op ?? '')
+  return { notKept: row?.paths ? (JSON.parse(row.paths) as string[]) : [], caveat: isCommand ? OF_A_COMMAND : null }
 }
 
 async function imagesOf({ kit, tree }: Scene, receipt: string): Promise<Image[]> {

@@ -256,7 +256,7 @@ export const undoCommand: Command = {
   flags: { apply: { type: 'boolean', help: 'as --yes' } },
   needsKit: true,
   exits: [0, 2, 5, 7],
-  json: 'files[]{path,outcome,reason,add,del}, restored, refused, diff, diff_omitted',
+  json: 'files[]{path,outcome,reason,add,del}, restored, refused, diff, diff_omitted, caveat',
   async run(context) {
     const id = context.positionals[0] === undefined ? {} : { id: context.positionals[0] }
     const yes = context.caller.yes === true || context.flags['apply'] === true
@@ -273,7 +273,7 @@ export const undoCommand: Command = {
       restored: undone.restored,
       refused: undone.refused,
       dry_run: dry,
-      ...(dry || yes ? { diff: undone.diff, diff_omitted: undone.diff_omitted } : {}),
+      ...(dry || yes ? { diff: undone.diff, diff_omitted: undone.diff_omitted, caveat: undone.caveat } : {}),
       receipt,
       next: receipt ? [`vp undo ${receipt}`] : [],
     })

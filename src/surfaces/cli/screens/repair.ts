@@ -27,6 +27,8 @@ export interface UndoView {
   readonly diff?: string
   /** Files whose hunks are not in it. */
   readonly diff_omitted?: number
+  /** What is not known of these writes. */
+  readonly caveat?: string | null
   readonly receipt?: string | null
   readonly next?: readonly string[]
 }
@@ -61,6 +63,7 @@ function undoPreview(view: UndoView, look: Look): string[] {
     ...restored.slice(0, SHOWN).flatMap((file) => fileLine(file, width, look).split('\n')),
     ...more,
     ...refused.flatMap((file) => fileLine(file, width, look).split('\n')),
+    ...(view.caveat ? [view.caveat] : []),
     dots(`${restored.length} of ${counted(view.files.length, 'file')}, ${counted(lines, 'line')}`, 'branch, index and stash are not touched'),
   ]
 }
@@ -95,6 +98,7 @@ export const undoneScreen = renderer<UndoView>((view, look) => ({
   stdout: [
     ...hunkLines(view, look),
     ...refusedLines(view, look),
+    ...(view.caveat ? [view.caveat] : []),
     `restored ${view.restored}, refused ${view.refused}${view.receipt ? `, receipt ${view.receipt}` : ''}`,
   ],
   stderr: view.receipt ? nextLines([`vp undo ${view.receipt}`]).map((line) => `${line} (takes this undo back)`) : nextLines(view.next ?? []),
