@@ -299,6 +299,20 @@ export const MUTANTS: readonly Mutant[] = [
     test: at('src/workspace/files.test.ts', 'openat2 > hostile and odd paths'),
   },
   {
+    why: 'what is mounted inside the workspace is read',
+    file: 'src/workspace/open-beneath.ts',
+    from: 'const RESOLVE = 8n | 4n | 2n | 1n',
+    to: 'const RESOLVE = 8n | 4n | 2n',
+    test: at('src/workspace/files.test.ts', 'what is mounted inside the workspace is neither read nor written; the workspace may be a mount itself'),
+  },
+  {
+    why: 'what vp wrote while a command ran is told as its write',
+    file: 'src/operations/held-tree.ts',
+    from: "authors.get(path) !== 'own'",
+    to: 'authors.has(path)',
+    test: at('src/operations/run.test.ts', "what vp writes while a command runs is not the command's"),
+  },
+  {
     why: 'what a person wrote since is taken for the write that was cut off',
     file: 'src/operations/write-journal.ts',
     from: 'found.id === made[index]',
