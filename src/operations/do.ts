@@ -75,7 +75,7 @@ export const runDo = operation({
       })
     const task = oneTask(params.goal, params.lane)
     if (params.test) await requireTestCommand(scene, params.test, { lane: kit.lane(task.pas_lane, tree.root), human, base })
-    const model = await openModel(kit, tree.root, caller, {
+    const model = await openModel(scene, {
       lane: task.pas_lane,
       files: 0,
       complexity: task.complexity,
@@ -117,7 +117,7 @@ export async function resumeDo(scene: Scene, state: RunState, project: ProjectFi
   const { kit } = scene
   // Killed after its end and before the branch was moved.
   if (state.status === 'completed') return broughtHome(scene, state, project)
-  const model = await openModel(kit, scene.tree.root, scene.caller)
+  const model = await openModel(scene)
   return toItsEnd(scene, { state: await resumeRun(kit, state, caps), project, model, gates: [], prd: null })
 }
 

@@ -137,16 +137,17 @@ async function reported(scene: Scene, state: RunState, exit: number): Promise<Fo
 }
 
 /** `--model` names one; `--tier` takes the tier's first of the policy in force. Throws `model.none` besides what opening throws. */
-async function openNamed({ kit, tree, caller }: Scene, { model, tier }: Pick<Params, 'model' | 'tier'>): Promise<OpenModel> {
-  if (model !== undefined) return openModel({ ...kit, env: environmentFor(kit.env, model) }, tree.root, caller)
-  if (tier === undefined) return openModel(kit, tree.root, caller)
+async function openNamed(scene: Scene, { model, tier }: Pick<Params, 'model' | 'tier'>): Promise<OpenModel> {
+  const { kit } = scene
+  if (model !== undefined) return openModel({ ...scene, kit: { ...kit, env: environmentFor(kit.env, model) } })
+  if (tier === undefined) return openModel(scene)
   const { tiers = {} } = policyInForce(kit).policy
   const limits = Object.hasOwn(tiers, tier) ? tiers[tier] : undefined
   if (!limits)
     throw new VpError('model.none', `the policy has no tier ${JSON.stringify(tier)}`, {
       next: ['vp model list', 'vp replay RUN --from TURN --model PROVIDER:NAME'],
     })
-  return openOfTier(kit, tree.root, caller, tier, limits)
+  return openOfTier(scene, tier, limits)
 }
 
 const providerIn = (setting: string | undefined): string | undefined => setting?.split(/[:/]/, 1)[0]

@@ -51,7 +51,8 @@ export const modelTest = operation({
     fullyUndoable: false,
     maxExtent: 'call',
   }),
-  async handler({ model, tests: wanted, budget_usd }, { kit, tree, signal }): Promise<ModelTested> {
+  async handler({ model, tests: wanted, budget_usd }, scene): Promise<ModelTested> {
+    const { kit, tree, signal } = scene
     const inForce = policyInForce(kit)
     const { named, tier, limits, spec } = findModel(kit, inForce, model)
     const { price } = await priceOfModel(kit, spec, named.price)
@@ -60,7 +61,7 @@ export const modelTest = operation({
       kit,
       {
         spec,
-        provider: await openKeyed(kit, tree.root, spec, named.api_key_command),
+        provider: await openKeyed(scene, spec, named.api_key_command),
         tier,
         price,
         rates: limits && { tier, ...ratesOf(limits), cap: null },

@@ -25,7 +25,7 @@ import { measuredWindow } from './measured-window.ts'
 import { policyInForce } from './model-policy.ts'
 import { withKey } from './model-key.ts'
 import { priceOfModel } from './model-price.ts'
-import type { Caller } from './operation.ts'
+import type { Caller, Scene } from './operation.ts'
 import { answers } from './reach.ts'
 import type { StartRequest } from './runs/start.ts'
 
@@ -40,23 +40,31 @@ export interface OpenModel {
   readonly broker: Broker | null
 }
 
+/** For which checkout, who is asked, and what ends the waiting. */
+export interface OpeningScene extends Pick<Scene, 'kit' | 'signal'> {
+  readonly tree: Pick<Scene['tree'], 'root'>
+  readonly caller: Pick<Caller, 'confirm' | 'surface' | 'live'>
+}
+
 /** What is known of the task when a model is first opened: one that a policy chooses is that of such a task. */
 const FIRST_TASK: Wanted = { lane: 'Code-Impl', files: 0, complexity: 'simple', left: { micro_usd: null, tokens: null } }
 
 /** Throws `model.none`, `model.no_eligible_tier`, `model.consent`, `model.offline`, `usage.flag`, `config.invalid`. */
-export async function openModel(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>, first: Wanted = FIRST_TASK): Promise<OpenModel> {
+export async function openModel(scene: OpeningScene, first: Wanted = FIRST_TASK): Promise<OpenModel> {
+  const { kit } = scene
   const setting = kit.env['VP_MODEL']
   if (setting?.startsWith('recorded:')) return openRecording(setting.slice('recorded:'.length))
   const choice = chosenModel(kit)
-  if (choice.spec.source === 'policy' || (choice.spec.source === PRESET && (await answers(choice.spec.baseUrl)))) return openByPolicy(kit, root, caller, first)
-  return openChosen(kit, root, caller, await reachable(kit, choice))
+  if (choice.spec.source === 'policy' || (choice.spec.source === PRESET && (await answers(choice.spec.baseUrl)))) return openByPolicy(scene, first)
+  return openChosen(scene, await reachable(kit, choice))
 }
 
 /**
  * The first model of a tier that a person named: at its own place, with its own key and price. Whoever set the policy agreed to
  * its hosts; of the one that vp comes with only the tier's name was typed, so its hosts need a yes. Throws as `openModel`.
  */
-export async function openOfTier(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>, tier: string, limits: Tier): Promise<OpenModel> {
+export async function openOfTier(scene: OpeningScene, tier: string, limits: Tier): Promise<OpenModel> {
+  const { kit } = scene
   const [named] = limits.models
   if (!named) throw new VpError('internal', `tier ${tier} has no model`)
   const spec = inTier(specOf(named, tier, kit.env, `tier ${tier}`), limits)
@@ -64,22 +72,17 @@ export async function openOfTier(kit: Kit, root: string, caller: Pick<Caller, 'c
     policyInForce(kit).file === null && !staysHere(spec.endpoint)
       ? { kind: 'offered', spec, because: `${tier} is a tier of the policy that vp comes with` }
       : { kind: 'chosen', spec, consent: 'given' }
-  return openChosen(kit, root, caller, choice, named)
+  return openChosen(scene, choice, named)
 }
 
-async function openChosen(
-  kit: Kit,
-  root: string,
-  caller: Pick<Caller, 'confirm' | 'surface'>,
-  choice: Choice,
-  named?: Pick<TierModel, 'price' | 'api_key_command'>,
-): Promise<OpenModel> {
-  const spec = await consented(kit, root, caller, choice, named?.price)
+async function openChosen(scene: OpeningScene, choice: Choice, named?: Pick<TierModel, 'price' | 'api_key_command'>): Promise<OpenModel> {
+  const { kit } = scene
+  const spec = await consented(scene, choice, named?.price)
   if (kit.offline && !staysHere(spec.endpoint))
     throw new VpError('model.offline', `--offline, and ${spec.endpoint.host} is not this machine`, {
       next: ['vp without --offline', 'vp model list'],
     })
-  const provider = await openKeyed(kit, root, spec, named?.api_key_command ?? configuredCommand(kit, spec))
+  const provider = await openKeyed(scene, spec, named?.api_key_command ?? configuredCommand(kit, spec))
   const { price } = await priceOfModel(kit, spec, named?.price)
   return {
     provider,
@@ -111,10 +114,12 @@ function llamaDirectories({ env, paths }: Pick<Kit, 'env' | 'paths'>): readonly 
 }
 
 /** With its key, through the person's proxy. Throws `model.auth`; of a model in this process what `inProcessFault` finds. */
-export async function openKeyed(kit: Kit, root: string, spec: ModelSpec, command: readonly string[] | undefined): Promise<Provider> {
+export async function openKeyed({ kit, tree, caller, signal }: OpeningScene, spec: ModelSpec, command: readonly string[] | undefined): Promise<Provider> {
   const fault = await inProcessFault(kit, spec)
   if (fault) throw fault
-  const keyed = spec.endpoint.loopback && command === undefined ? spec : await withKey(kit, spec, command, root, new AbortController().signal)
+  // Ctrl-C at a run pauses it: a command that prints a key is not waited for then either.
+  const stop = caller.live ? AbortSignal.any([signal, caller.live.pause]) : signal
+  const keyed = spec.endpoint.loopback && command === undefined ? spec : await withKey(kit, spec, command, tree.root, stop)
   return openProvider(keyed, providerOptions(kit, keyed))
 }
 
@@ -133,14 +138,15 @@ export async function passportModel(kit: Kit, { provider, host, tier, snapshot, 
   return { ...plain, snapshot: snapshotJson(snapshotOf(provider, snapshot, facts ?? NO_FACTS, broker?.parameters ?? DEFAULT_PARAMETERS)) }
 }
 
-async function openByPolicy(kit: Kit, root: string, caller: Pick<Caller, 'surface'>, first: Wanted): Promise<OpenModel> {
+async function openByPolicy(scene: OpeningScene, first: Wanted): Promise<OpenModel> {
+  const { kit, tree } = scene
   const { openBroker } = await import('./broker/broker.ts')
   const inForce = policyInForce(kit)
-  const broker = openBroker(kit, inForce, root, {
+  const broker = openBroker(kit, inForce, tree.root, {
     open: async (spec, named) => {
       // A person set the policy that names it: that is their yes, which is written down for this repository.
-      if (!staysHere(spec.endpoint)) await recordConsent(kit, root, caller, spec, 'policy')
-      return openKeyed(kit, root, spec, named.api_key_command)
+      if (!staysHere(spec.endpoint)) await recordConsent(scene, spec, 'policy')
+      return openKeyed(scene, spec, named.api_key_command)
     },
   })
   const { provider, tier, price, source } = await broker.choose(first)
@@ -220,11 +226,12 @@ async function reachable(kit: Kit, choice: Choice): Promise<Choice> {
   })
 }
 
-async function consented(kit: Kit, root: string, caller: Pick<Caller, 'confirm' | 'surface'>, choice: Choice, named?: TierModel['price']): Promise<ModelSpec> {
+async function consented(scene: OpeningScene, choice: Choice, named?: TierModel['price']): Promise<ModelSpec> {
+  const { kit, tree, caller } = scene
   const { spec } = choice
   if (staysHere(spec.endpoint)) return spec
   const subject = `model:${spec.endpoint.host}`
-  const known = await kit.store.read((tx) => tx.get('SELECT given_at FROM consents WHERE repository = ? AND subject = ?', root, subject))
+  const known = await kit.store.read((tx) => tx.get('SELECT given_at FROM consents WHERE repository = ? AND subject = ?', tree.root, subject))
   if (known) return spec
   if (choice.kind === 'offered') {
     const { price } = await priceOfModel(kit, spec, named)
@@ -248,18 +255,18 @@ async function consented(kit: Kit, root: string, caller: Pick<Caller, 'confirm' 
         next: [`export VP_MODEL=${spec.provider}:${spec.model}`, 'the same command in a terminal, and answer a or p'],
       })
   }
-  await recordConsent(kit, root, caller, spec, choice.kind === 'offered' ? 'prompt' : spec.source)
+  await recordConsent(scene, spec, choice.kind === 'offered' ? 'prompt' : spec.source)
   return spec
 }
 
 /** Once a repository and host. */
-async function recordConsent(kit: Kit, root: string, caller: Pick<Caller, 'surface'>, spec: ModelSpec, by: string): Promise<void> {
+async function recordConsent({ kit, tree, caller }: OpeningScene, spec: ModelSpec, by: string): Promise<void> {
   const subject = `model:${spec.endpoint.host}`
   await kit.store.transaction(
     async (tx) => {
       const isNew = await tx.run(
         'INSERT INTO consents (repository, subject, given_at) VALUES (?, ?, ?) ON CONFLICT (repository, subject) DO NOTHING',
-        root,
+        tree.root,
         subject,
         kit.clock.now(),
       )

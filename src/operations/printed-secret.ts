@@ -28,7 +28,8 @@ export async function printedSecret(kit: Pick<Kit, 'env'>, { argv, root, what, c
   })
   const [secret = ''] = ended.stdout.trim().split('\n')
   if (ended.code === 0 && secret.trim() !== '') return secret.trim()
-  throw new VpError(code, `${name} printed no ${what}${ended.code === 0 ? '' : `, exit ${ended.code ?? 'by a signal'}`}`, {
+  const how = ended.isLate ? ` within ${PATIENCE_MS / 1000} s` : ended.code === 0 ? '' : `, exit ${ended.code ?? 'by a signal'}`
+  throw new VpError(code, `${name} printed no ${what}${how}`, {
     next: [argv.join(' '), 'vp config show'],
   })
 }

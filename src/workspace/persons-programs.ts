@@ -2,7 +2,7 @@
  * Programs and settings of the person that git or we start on their behalf: looked up where the person keeps them,
  * never in the repository at hand, whoever wrote that.
  */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join, resolve, sep } from 'node:path'
 import { VpError } from '../core/errors.ts'
@@ -55,24 +55,52 @@ export interface PersonsCall {
   readonly signal: AbortSignal
 }
 
+/** One that is away from the terminal leads a group of its own, which ends with it. */
+function killWhole(child: ChildProcess, leadsGroup: boolean): void {
+  try {
+    if (leadsGroup && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    else child.kill('SIGKILL')
+  } catch {
+    // it has ended by itself meanwhile
+  }
+}
+
+export interface PersonsEnd {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+  /** It was ended, since its time was over. */
+  readonly isLate: boolean
+}
+
 /** Bounded in time and output; exit and words are values. Throws `cancelled`. */
-export function startForPerson(program: string, args: readonly string[], call: PersonsCall): Promise<{ code: number | null; stdout: string; stderr: string }> {
+export function startForPerson(program: string, args: readonly string[], call: PersonsCall): Promise<PersonsEnd> {
   return new Promise((resolve, reject) => {
     const { env, signal, detached } = call
     if (signal.aborted) return reject(new VpError('cancelled', 'cancelled'))
     const child = spawn(program, args, { cwd: '/', env, stdio: ['pipe', 'pipe', 'pipe'], detached })
-    const stop = () => child.kill('SIGKILL')
-    const late = setTimeout(stop, call.waitMs)
+    let isLate = false
+    const stop = () => {
+      killWhole(child, detached)
+      // A grandchild may hold the pipes for as long as it likes.
+      end(null)
+    }
+    const late = setTimeout(() => {
+      isLate = true
+      stop()
+    }, call.waitMs)
     signal.addEventListener('abort', stop, { once: true })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (part: Buffer) => (stdout = (stdout + part.toString('latin1')).slice(0, 65_536)))
     child.stderr.on('data', (part: Buffer) => (stderr = (stderr + part.toString('utf8')).slice(-8192)))
     const end = (code: number | null) => {
+      child.stdout.destroy()
+      child.stderr.destroy()
       clearTimeout(late)
       signal.removeEventListener('abort', stop)
       if (signal.aborted) reject(new VpError('cancelled', 'cancelled'))
-      else resolve({ code, stdout, stderr })
+      else resolve({ code, stdout, stderr, isLate })
     }
     child.on('error', (error) => {
       stderr = error.message

@@ -1,9 +1,10 @@
 /** The broker in whole runs: real servers of several models, one policy; what is chosen, what goes on when one fails, and what is never done. */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { WIRES } from '../fixtures/model-wires.ts'
 import { startVendor } from '../servers/vendors.ts'
 import { startScriptedServer, type ScriptedAnswer, type ScriptedServer, type WireRequest } from '../../src/models/scripted-server.ts'
@@ -328,4 +329,24 @@ test('once there is a run, what no tier may answer has its reasons on every surf
   assert.match((await vp(place, ['status'])).stdout, why)
   const refused = (await receiptsOf(place)).find(({ op, outcome }) => op === 'model.select' && outcome === 'refused')
   assert.match(JSON.stringify(refused?.detail), /"dropped":\[\{[^\]]*its price is unknown/)
+})
+
+test('Ctrl-C while a key command hangs ends it at once, as cancelled', async (t) => {
+  const server = await serve(t, (request) => mends(request))
+  const place = makePlace(t, FILES)
+  const script = join(place.root, 'key.sh')
+  writeFileSync(script, '#!/bin/sh\ntouch "$0.began"\nsleep 60\n', { mode: 0o755 })
+  const price = { in_per_1k_usd: 0.01, out_per_1k_usd: 0.03 }
+  policyAt(place, { tiers: { 'API-Premium': { ...LIMITS, network: 'outbound', models: [local(server, 'big', { price, api_key_command: [script] })] } } })
+  let stopped = 0
+  const done = await vp(place, ['do', 'make add add'], {
+    onSpawn: (child) =>
+      void (async () => {
+        for (let waited = 0; waited < 300 && !existsSync(`${script}.began`); waited++) await sleep(50)
+        stopped = performance.now()
+        child.kill('SIGINT')
+      })(),
+  })
+  assert.equal(done.code, 130, done.stderr)
+  assert.ok(performance.now() - stopped < 5000, `${performance.now() - stopped} ms`)
 })

@@ -34,7 +34,7 @@ export async function estimateProject(scene: Scene, project: ProjectFile): Promi
   const { kit } = scene
   const { record, plan } = await planOf(kit, project)
   const estimating = record.status === 'executing' || record.status === 'paused' ? record.status : transition(record.status, 'estimate')
-  const model = await openModel(kit, scene.tree.root, scene.caller)
+  const model = await openModel(scene)
   const { estimate, known, providers } = await estimateWith(kit, plan, model)
   await kit.store.transaction(async (tx) => {
     const fresh = await requireProject(tx, record.id)
@@ -155,7 +155,7 @@ export async function simulateProject(scene: Scene, project: ProjectFile, share:
   const { kit } = scene
   const { record, plan } = await planOf(kit, project)
   const estimate = record.estimate ?? (await estimateProject(scene, project))
-  const model = await openModel(kit, scene.tree.root, scene.caller)
+  const model = await openModel(scene)
   const leaves = leafTasks(plan.tasks)
   const sample = chooseSample(leaves, share, seededChance(plan.sha))
   const cap = Math.max(0, Math.round(kit.config.before_approval_usd * 1e6) - record.spent_before_approval_micro_usd)

@@ -16,8 +16,8 @@ const PLANNING: Wanted = { lane: null, files: 0, complexity: '', left: { micro_u
 export type Planner = (question: Omit<ModelRequest, keyof CallParameters>, turn: number) => Promise<string>
 
 export async function openPlanner(scene: Scene, project: ProjectFile, usage: { tokens: number; cost: number | null }): Promise<Planner> {
-  const { kit, tree, caller, signal } = scene
-  const model = await openModel(kit, tree.root, caller, PLANNING)
+  const { signal } = scene
+  const model = await openModel(scene, PLANNING)
   const provider = await planningProvider(scene, project, model)
   const parameters = model.broker?.parameters ?? DEFAULT_PARAMETERS
   return async (question, turn) => {

@@ -32,7 +32,7 @@ export async function startProject(scene: Scene, project: ProjectFile, kind: Run
     plan: await loadPlan(tx, project.project_id),
   }))
   const approval = requireApproval(record, plan)
-  const model = await openModel(kit, scene.tree.root, scene.caller)
+  const model = await openModel(scene)
   const { state, joined } = await begin(scene, project, plan as StoredPlan, approval, kind, model)
   if (detached) return { ...(await reportRun(kit, state, bandOf(record))), exit: 0, joined }
   const end = await driveSession(scene, {
@@ -92,7 +92,7 @@ export async function resumeProject(scene: Scene, project: ProjectFile, state: R
   const approval = record.approval
   const caps =
     approval && approval.plan_version === state.plan_version ? await kit.store.read((tx) => capsLeft(tx, state.project_id, approval, state.run_id)) : undefined
-  const model = await openModel(kit, scene.tree.root, scene.caller)
+  const model = await openModel(scene)
   const resumed = await resumeRun(kit, state, caps)
   const end = await driveSession(scene, {
     state: resumed,
