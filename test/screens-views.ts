@@ -1065,6 +1065,7 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         window: {
           stock: 4096,
           effective: 16_384,
+          is_at_least: false,
           set: 16_384,
           stock_look: { sent: 15_750, seen: 4096 },
           whole: { sent: 15_750, seen: 15_748 },

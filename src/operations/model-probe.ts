@@ -28,6 +28,8 @@ const probed = once(() =>
       /** What other clients get; null: it cannot be asked for otherwise, or it refuses. */
       stock: z.nullable(z.int()),
       effective: z.int(),
+      /** The search ended at the `window` that was asked for, below what would have been tried: it may be larger, and is not kept. */
+      is_at_least: z.boolean(),
       /** What vp sends with each call; null where the wire has no word for it. */
       set: z.nullable(z.int()),
       trained: z.nullable(z.int()),
@@ -71,7 +73,8 @@ export const modelProbe = operation({
     const spec = specOf(kit, model, base_url)
     const known = spec.provider === 'ollama' ? await describe(spec, signal) : null
     const ask = asking(kit, spec, signal)
-    const wanted = window ?? (known ? windowOf({ ...known, setTokens: null }, null) : ((await ask.window()) ?? ORDINARY_TOKENS))
+    const usual = known ? windowOf({ ...known, setTokens: null }, null) : ((await ask.window()) ?? ORDINARY_TOKENS)
+    const wanted = window ?? usual
     const nonce = Buffer.from(kit.random.bytes(16)).toString('hex')
     const measured = await measureWindow(
       {
@@ -89,10 +92,11 @@ export const modelProbe = operation({
         return { answer, dialects }
       },
     })
+    const isAtLeast = wanted < usual && measured.effectiveTokens >= wanted
     const result = {
       model: `${spec.provider}:${spec.model}`,
       digest: known?.digest ?? null,
-      window: windowResult(measured, known),
+      window: { ...windowResult(measured, known), is_at_least: isAtLeast },
       dialect: calls.dialect,
       calls: { asked: calls.asked, right: calls.right },
       repairs: calls.repairs,
@@ -101,6 +105,7 @@ export const modelProbe = operation({
     }
     notes['host'] = spec.endpoint.host
     notes['probe'] = result
+    if (isAtLeast) return result
     onReceipt.push((tx) =>
       keepWindow(tx, windowKey(spec, known?.digest ?? ''), receiptId, {
         window_tokens: measured.effectiveTokens,
@@ -113,7 +118,7 @@ export const modelProbe = operation({
   say: (_params, { model, window }) => `${model}, window ${window.effective}${window.stock === null ? '' : `, stock ${window.stock}`}`,
 })
 
-function windowResult({ stock, effectiveTokens, whole }: MeasuredWindow, known: OllamaModel | null): ModelProbe['window'] {
+function windowResult({ stock, effectiveTokens, whole }: MeasuredWindow, known: OllamaModel | null): Omit<ModelProbe['window'], 'is_at_least'> {
   return {
     stock: stock?.tokens ?? null,
     effective: effectiveTokens,

@@ -350,3 +350,19 @@ test('Ctrl-C while a key command hangs ends it at once, as cancelled', async (t)
   assert.equal(done.code, 130, done.stderr)
   assert.ok(performance.now() - stopped < 5000, `${performance.now() - stopped} ms`)
 })
+
+test('the time of a lane cuts a call that is open, and the run ends as a limit does', async (t) => {
+  const slow = await serve(t, () => ({ fault: 'silence' }))
+  const place = makePlace(t, FILES)
+  policyAt(place, {
+    lane_overrides: { 'Code-Impl': local(slow, 'slow', { constraints: { timeout_seconds: 2 } }) },
+    tiers: { 'Local-Small': { ...LIMITS, network: 'none', models: [local(slow, 'slow')] } },
+  })
+  const began = performance.now()
+  const { code, doc } = await vpJson(place, ['do', 'make add add'])
+  assert.ok(performance.now() - began < 15_000)
+  assert.deepEqual([code, doc.error?.code, slow.requests.length], [6, 'limit.reached', 1], JSON.stringify(doc.error))
+  assert.match(doc.error?.message ?? '', /the lane allows 2 s a task/)
+  const call = (await receiptsOf(place)).find(({ op }) => op === 'model.call')
+  assert.deepEqual([call?.outcome, (call as unknown as { error?: { code: string } }).error?.code], ['error', 'limit.reached'])
+})

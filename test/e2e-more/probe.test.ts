@@ -60,6 +60,16 @@ test('what is measured is the window of the calls that follow, until the model i
   assert.deepEqual(new Set(other.chats.map((chat) => chat.options?.num_ctx)), new Set([16_384]))
 })
 
+test('a search that --window cut short is told and not kept', async (t) => {
+  const [place, server] = await placeWith(t, { isOld: true })
+  const small = await vp(place, ['model', 'probe', '--window', '2048'])
+  assert.equal(small.code, 0, small.stderr)
+  assert.match(small.stdout, /window at least 2,048: [^\n]*\n.*cut by --window, so it is not kept/)
+  const before = server.chats.length
+  await vpJson(place, ['do', 'fix it', '--test', 'true'])
+  assert.deepEqual(new Set(server.chats.slice(before).map((chat) => chat.options?.num_ctx)), new Set([16_384]))
+})
+
 test('over vp rpc: the model in force, and no address of the caller’s own choice', async (t) => {
   const [place] = await placeWith(t, {})
   const client = openRpc(t, place)

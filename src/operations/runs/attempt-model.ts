@@ -12,6 +12,7 @@ import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
 import type { OpenModel } from '../models.ts'
 import type { Asker } from '../wrapper/approval.ts'
+import { withinTime } from './lane-time.ts'
 import { meterPorts, type Purse } from './spend.ts'
 
 export interface AttemptModel {
@@ -31,18 +32,21 @@ export async function attemptProvider(
 ): Promise<Provider> {
   const { model, onRetry } = how
   const purse = { kind: 'run', run_id, task_id: task.task_id, attempt: task.attempt } as const
+  // Of the whole attempt: another model in its middle has what is left.
+  const begun = kit.clock.monotonic()
   const meter = (
     chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'task_cap' | 'energy'> & { readonly source: SnapshotSource | null },
     mayBeUnknown: boolean,
-  ) =>
-    meteredProvider(
+  ) => {
+    const capped = withCap(purse, chosen.task_cap, begun)
+    return meteredProvider(
       meterPorts(
         kit,
-        withCap(purse, chosen.task_cap, kit.clock.monotonic()),
+        capped,
         { provider: chosen.provider, mask, rates: chosen.rates, source: chosen.source, asker: how.asker, onDrift: how.onSwitch, project: project_id },
         onRetry,
       ),
-      chosen.provider,
+      withinTime(kit, chosen.provider, capped.until),
       {
         price: chosen.price,
         tier: chosen.tier,
@@ -51,6 +55,7 @@ export async function attemptProvider(
         ...(fork && task.attempt === 1 ? { recordedUntil: fork.turn } : {}),
       },
     )
+  }
   const { broker } = model
   if (broker === null) return meter({ ...model, rates: null, task_cap: {}, source: model.snapshot, energy: {} }, kit.config.allow_unknown_price)
   const { brokeredProvider } = await import('../broker/brokered.ts')

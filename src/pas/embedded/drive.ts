@@ -175,6 +175,7 @@ export function exitOf(status: RunStatus, reason: string | null): number {
   if (status === 'paused') {
     if (reason?.startsWith('by you')) return 130
     if (reason?.startsWith('budget')) return 6
+    if (reason?.startsWith('limit.')) return 6
     if (reason?.startsWith('model.')) return 8
     if (reason?.startsWith('sandbox.')) return 4
     return 7

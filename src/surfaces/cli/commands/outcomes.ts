@@ -40,7 +40,7 @@ export function endError(result: Started): VpError {
 function nextAfter({ exit, raise }: Started): readonly string[] {
   if (raise) return raise
   if (exit === 8) return ['vp doctor', 'vp resume']
-  return exit === 130 || exit === 7 ? ['vp resume'] : ['vp validate', 'vp logs']
+  return exit === 130 || exit === 7 || exit === 6 ? ['vp resume'] : ['vp validate', 'vp logs']
 }
 
 function reportView(result: RunReport): ReportView {

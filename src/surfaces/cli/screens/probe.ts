@@ -8,6 +8,7 @@ export interface ProbeView {
   readonly window: {
     readonly stock: number | null
     readonly effective: number
+    readonly is_at_least: boolean
     readonly set: number | null
     readonly stock_look: { readonly sent: number; readonly seen: number | null } | null
     readonly whole: { readonly sent: number; readonly seen: number | null }
@@ -21,7 +22,7 @@ export interface ProbeView {
 }
 
 export const modelProbeScreen = renderer<ProbeView>(({ window, dialect, calls, repairs, tok_per_s, first_token_ms }) => {
-  const { stock, stock_look, effective, set, markers, whole } = window
+  const { stock, stock_look, effective, is_at_least, set, markers, whole } = window
   const isCut = stock_look !== null && (stock === null || stock < effective)
   const row = (sign: string, label: string, text: string) => hang(`${sign} ${label}`, 9) + text
   const plain = stock_look
@@ -40,7 +41,8 @@ export const modelProbeScreen = renderer<ProbeView>(({ window, dialect, calls, r
   return {
     stdout: [
       ...plain,
-      row(' ', 'now', `window ${grouped(effective)}: ${how}, ${markersBack(markers)}`),
+      row(' ', 'now', `window ${is_at_least ? 'at least ' : ''}${grouped(effective)}: ${how}, ${markersBack(markers)}`),
+      ...(is_at_least ? [row(' ', '', 'cut by --window, so it is not kept: without it all of the window is tried')] : []),
       row(' ', 'calls', dots(callsText(dialect, calls, repairs), speed.replace(' · ', ', '))),
     ],
   }
