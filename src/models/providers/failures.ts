@@ -51,7 +51,8 @@ export function brokeOff(endpoint: Endpoint, said: unknown): VpError {
   const status = statusIn(code)
   const words = typeof message === 'string' ? message : JSON.stringify(said)
   if (status !== undefined) return statusFailure(endpoint, status, words, { cause: said })
-  if (TOO_LONG.test(words)) return new VpError('model.too_large', `${endpoint.host} broke off: ${firstLine(words)}`, { cause: said })
+  if (TOO_LONG.test(words))
+    return tooLarge(endpoint, `${JSON.stringify(said)}\n${words}`, { said: `${endpoint.host} broke off: ${firstLine(words)}`, cause: said })
   return new VpError('model.server', `${endpoint.host} broke off: ${firstLine(words)}`, { cause: said })
 }
 
@@ -68,7 +69,7 @@ export function statusFailure(endpoint: Endpoint, status: number, message: strin
   if (status === 402 || NO_MONEY.test(`${body}\n${message}`)) return new VpError('model.quota', at, { cause })
   if (status === 401 || status === 403) return new VpError('model.auth', at, { cause, next: ['check the API key in the environment', 'vp doctor'] })
   if (status === 404) return new VpError('model.not_found', at, { cause })
-  if (status === 413 || TOO_LONG.test(`${body}\n${message}`)) return new VpError('model.too_large', at, { cause })
+  if (status === 413 || TOO_LONG.test(`${body}\n${message}`)) return tooLarge(endpoint, `${body}\n${message}`, { said: at, cause })
   const data = retryHint(headers, body)
   if (status === 429 || status === 529) return new VpError('model.rate_limited', at, { cause, data })
   if (status >= 500 || status === 408) return new VpError('model.server', at, { cause, data })
@@ -81,9 +82,44 @@ const NO_MONEY = /insufficient_quota|billing_hard_limit_reached|billing_error|cr
 const TOO_LONG =
   /context_length_exceeded|maximum context length|exceed_context_size_error|exceeds the available context size|input length exceeds (?:the |maximum )?context length|context length of only \d+ tokens|greater than the context length|prompt is too long|input token count .{0,40}exceeds/i
 
+/** What a prompt came to and what the window is, where the server says both. Sources: llama.cpp's server, vLLM and OpenAI (two), LM Studio, Anthropic, Gemini. */
+const BOTH_NUMBERS: readonly RegExp[] = [
+  /"n_prompt_tokens"\s*:\s*(?<tokens>\d+)[^]*?"n_ctx"\s*:\s*(?<window>\d+)/,
+  /maximum context length is (?<window>\d+) tokens[^]{0,200}?requested (?<both>\d+) tokens/,
+  /maximum context length is (?<window>\d+) tokens[^]{0,200}?resulted in (?<tokens>\d+) tokens/,
+  /keep the first (?<tokens>\d+) tokens[^]{0,200}?context length of only (?<window>\d+) tokens/,
+  /prompt is too long: (?<tokens>\d+) tokens > (?<window>\d+) maximum/,
+  /input token count \((?<tokens>\d+)\) exceeds [^(]{0,80}\((?<window>\d+)\)/,
+]
+
+/** `answered`: all that the server said; `said`: what of it stands where there are no numbers. */
+function tooLarge({ host }: Endpoint, answered: string, { said, cause }: { readonly said: string; readonly cause: unknown }): VpError {
+  const numbers = BOTH_NUMBERS.map((one) => one.exec(answered)?.groups).find((groups) => groups !== undefined)
+  if (!numbers) return new VpError('model.too_large', said, { cause })
+  const { tokens, both, window } = numbers
+  const what = tokens === undefined ? `prompt and answer come to ${both} tokens` : `the prompt is ${tokens} tokens`
+  return new VpError('model.too_large', `${what}, the window of ${host} is ${window}`, { why: said, cause })
+}
+
+/** One that refuses what is too long and tells no number: what was sent, and what it was asked for. */
+export function overWindow(error: VpError, { host }: Endpoint, { characters, window }: { readonly characters: number; readonly window: number }): VpError {
+  if (error.code !== 'model.too_large') return error
+  return new VpError(
+    'model.too_large',
+    `the prompt is ${characters} characters, some ${roughTokens(characters)} tokens; ${host} was asked for a window of ${window}`,
+    {
+      ...error.details,
+      why: error.message,
+      cause: error.cause,
+    },
+  )
+}
+
+const roughTokens = (characters: number): number => Math.round(estimateTokens(' '.repeat(characters)) / 100) * 100
+
 /** The server read less than was sent, and said nothing. What it said of its use was spent all the same. */
 export function truncated(endpoint: Endpoint, { characters, tokens }: Counted, spent: ModelUsage): VpError {
-  const sent = `${characters} characters, some ${Math.round(estimateTokens(' '.repeat(characters)) / 100) * 100} tokens, were sent`
+  const sent = `${characters} characters, some ${roughTokens(characters)} tokens, were sent`
   return new VpError('model.truncated', `${endpoint.host} read ${tokens} tokens of the prompt and left out the rest: ${sent}`, {
     why: 'its window is smaller than the prompt, and it cuts without a word; an answer to half a prompt is none',
     data: { characters, tokens, spent: spent satisfies SpentByFailure },

@@ -109,7 +109,10 @@ test('a prompt over the window is refused by a server that listens, and noticed 
   const long = (times: number): ModelRequest => ({ ...REQUEST, messages: [...REQUEST.messages, { role: 'user', text: line.repeat(times) }] })
   const models = [{ name: NAME, contextLength: 8192 }]
   const [listens] = await open(t, { models })
-  await assert.rejects(listens.answer(long(2000), at(1), until), { code: 'model.too_large', message: /input length exceeds the context length/ })
+  await assert.rejects(listens.answer(long(2000), at(1), until), {
+    code: 'model.too_large',
+    message: /^the prompt is 9\d{4} characters, some 2\d{4} tokens; 127\.0\.0\.1:\d+ was asked for a window of 8192$/,
+  })
 
   const [cuts] = await open(t, { models, isOld: true })
   await cuts.answer(long(400), at(1), until)

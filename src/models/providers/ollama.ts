@@ -13,7 +13,7 @@ import { toolsInWords } from '../dialects/offered.ts'
 import { answerOf, usageOf, type Collected } from './answer.ts'
 import { acceptedType, jsonObject, textLines, textOf } from './bodies.ts'
 import { promptWatch } from './cut-prompts.ts'
-import { brokeOff, elsewhere, notAModel } from './failures.ts'
+import { brokeOff, elsewhere, notAModel, overWindow } from './failures.ts'
 import { poster } from './http.ts'
 import type { ProviderOptions } from './index.ts'
 import { describeOllamaModel, notPulled, windowOf } from './ollama-server.ts'
@@ -68,7 +68,9 @@ export function ollama(spec: ModelSpec, options: ProviderOptions): Provider {
       request,
       place,
       { signal, onProgress },
-    )
+    ).catch((thrown: unknown) => {
+      throw isVpError(thrown) && window !== 'stock' ? overWindow(thrown, endpoint, { characters, window }) : thrown
+    })
     watch(place, characters, answer, window === 'stock' ? null : window)
     return answer
   }

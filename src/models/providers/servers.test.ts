@@ -32,6 +32,13 @@ const CALLS = [
 ]
 const USAGE = { in: 120, out: 30, think: 0, cached: 0 }
 
+/** Both numbers, in words, as far as a server tells them. */
+const BOTH: Readonly<Record<ChatServerKind, RegExp>> = {
+  'llama.cpp': /^the prompt is \d+ tokens, the window of 127\.0\.0\.1:\d+ is 4096$/,
+  vllm: /^prompt and answer come to \d+ tokens, the window of 127\.0\.0\.1:\d+ is 4096$/,
+  lm_studio: /^the prompt is \d+ tokens, the window of 127\.0\.0\.1:\d+ is 4096$/,
+}
+
 for (const vendor of ['openai', 'anthropic', 'google'] satisfies Vendor[])
   test(`${vendor}: turns of several calls, of words and calls, of malformed arguments, of nothing, are all taken`, async (t) => {
     const answers = [
@@ -92,7 +99,7 @@ for (const kind of ['llama.cpp', 'vllm', 'lm_studio'] satisfies ChatServerKind[]
     test('what is longer is model.too_large, and free where nothing was begun', async (t) => {
       const [provider] = await open(t, kind)
       const long = [...START, { role: 'user' as const, text: 'const a = 1\n'.repeat(2000) }]
-      await assert.rejects(provider.answer(request(long), at(1), until), { code: 'model.too_large' })
+      await assert.rejects(provider.answer(request(long), at(1), until), { code: 'model.too_large', message: BOTH[kind] })
     })
   })
 
