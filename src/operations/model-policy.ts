@@ -26,13 +26,13 @@ export function policyInForce(kit: Pick<Kit, 'paths'>): PolicyInForce {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { policy: DEFAULT_POLICY, file: null, warnings: [] }
     throw new VpError('config.invalid', `${file} cannot be read`, { cause: error, where: { file } })
   }
-  return { ...parsePolicy(text, file), file }
+  return { ...parsePolicy(text, file, 'no other takes its place: mend it, or delete it for the shipped one'), file }
 }
 
 /** In one step, and only when it holds. Throws `config.invalid`; the policy before it then stays. */
 export function writePolicy(kit: Pick<Kit, 'paths' | 'worker'>, value: unknown): PolicyInForce {
   const file = kit.paths.modelPolicy
-  const read = checkPolicy(value, 'the policy')
+  const read = checkPolicy(value, { file: 'the policy', meanwhile: 'the policy before it stays in force' })
   const fresh = `${file}.new`
   atPath(file, ['export VP_CONFIG=FILE'], () => {
     makeDirectory(dirname(file))

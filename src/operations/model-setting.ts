@@ -4,8 +4,9 @@ import { dirname } from 'node:path'
 import * as z from 'zod/mini'
 import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
-import { chooseModel } from '../models/choose.ts'
+import { chooseModel, inTier, specOf, staysHere } from '../models/choose.ts'
 import { checkPolicy } from '../models/policy/load.ts'
+import type { NamedModel, PolicyFile, Tier } from '../models/policy/schema.ts'
 import { atPath } from '../store/directory.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import type { Kit } from './kit.ts'
@@ -27,7 +28,15 @@ export const modelSet = operation({
         policy: z.optional(z.looseObject({ version: z.string() })),
       })
       .check(z.refine((one) => (one.model === undefined) !== (one.policy === undefined), { error: 'takes either a model or a policy' })),
-  result: () => z.object({ model: z.string(), file: z.string(), policy: z.optional(z.string()), warnings: z.array(z.string()) }),
+  result: () =>
+    z.object({
+      model: z.string(),
+      file: z.string(),
+      policy: z.optional(z.string()),
+      /** Beyond this machine, where a policy lets code be sent. */
+      hosts: z.optional(z.array(z.string())),
+      warnings: z.array(z.string()),
+    }),
   effect: 'write',
   scope: 'policy.set',
   // It says where code of every repository is sent: a person's word, whoever speaks for them.
@@ -35,8 +44,16 @@ export const modelSet = operation({
     caller.surface === 'cli' || caller.scopes.has('projects.approve')
       ? { effect: 'allow', rule: 'scope/policy.set', reason: 'a person set it' }
       : { effect: 'ask', rule: 'global/model-by-a-person', reason: 'what tasks need of your repositories is sent to the model that is set' },
-  ask: ({ model, base_url, policy }) => ({
-    wants: `set the model ${model === undefined ? `policy ${policy?.version ?? ''} (${hostsOf(policy)})` : `to ${model}`}${base_url === undefined ? '' : ` at ${base_url}`}, for every repository`,
+  ask: ({ model, base_url, policy }, { kit }) => ({
+    wants: `set the model ${
+      model === undefined
+        ? `policy ${policy?.version ?? ''} (${
+            hostsOf(checkPolicy(policy, { file: 'the policy' }).policy, kit.env)
+              .slice(0, 12)
+              .join(', ') || 'all on this machine'
+          })`
+        : `to ${model}`
+    }${base_url === undefined ? '' : ` at ${base_url}`}, for every repository`,
     reaches: 'your own configuration',
     undo: 'vp model set to the one before; not: what is sent to it meanwhile',
     fullyUndoable: false,
@@ -60,18 +77,28 @@ function setPolicy(kit: Kit, value: unknown) {
   const config = kit.paths.configFile
   const { model: _, ...rest } = readConfig(kit, config) as { model?: unknown }
   const { policy, file, warnings } = writePolicy(kit, value)
+  const hosts = hostsOf(policy, kit.env)
   if (_ !== undefined) writeConfig(kit, config, rest)
   const { provider, model } = policy.default_provider
-  return { model: `${provider}:${model}`, file: file ?? '', policy: policy.version, warnings: [...warnings] }
+  return { model: `${provider}:${model}`, file: file ?? '', policy: policy.version, hosts, warnings: [...warnings] }
 }
 
-/** Where a policy lets code be sent, for the person who is asked. Throws `config.invalid`. */
-function hostsOf(value: unknown): string {
-  const { policy } = checkPolicy(value, 'the policy')
-  const tiers = Object.values(policy.tiers ?? {}).flatMap((tier) => tier.models)
-  const named = [policy.default_provider, ...Object.values(policy.lane_overrides), ...(policy.fallback_chain ?? []), ...tiers]
-  const places = named.map((one) => (one?.endpoint === undefined ? (one?.provider ?? '') : `${one.provider} at ${one.endpoint}`))
-  return [...new Set(places)].slice(0, 12).join(', ')
+/** Where a policy lets code be sent beyond this machine. */
+function hostsOf(policy: PolicyFile, env: Kit['env']): string[] {
+  const hostOf = (named: NamedModel, limits: Pick<Tier, 'network' | 'device'> = { network: 'none' }): string | null => {
+    try {
+      const { endpoint } = inTier(specOf(named, '', env, 'policy'), limits)
+      return staysHere(endpoint) ? null : endpoint.host
+    } catch {
+      return named.provider // a cloud whose region this shell does not say
+    }
+  }
+  const named = [policy.default_provider, ...Object.values(policy.lane_overrides), ...(policy.fallback_chain ?? [])]
+  const hosts = [
+    ...named.flatMap((one) => (one ? [hostOf(one)] : [])),
+    ...Object.values(policy.tiers ?? {}).flatMap((tier) => tier.models.map((one) => hostOf(one, tier))),
+  ]
+  return [...new Set(hosts.filter((host) => host !== null))]
 }
 
 /** As it stands. Throws `config.invalid`: what cannot be read is not written over. */

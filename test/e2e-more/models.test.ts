@@ -45,7 +45,18 @@ test('a policy file: told, set, kept when the next one does not hold, and undone
   const shown = (await vpJson(place, ['model', 'show', 'phi-4'])).doc.result
   assert.deepEqual((shown?.['preset'] as { vram_gb: number } | undefined)?.vram_gb, 12)
   writeFileSync(active, '{ broken')
+  assert.match((await vp(place, ['model', 'list'])).stderr, /no other takes its place: mend it, or delete it/)
   assert.deepEqual([(await vp(place, ['model', 'list'])).code, readFileSync(active, 'utf8')], [2, '{ broken'], 'one that cannot be read is not passed over')
+})
+
+test('a policy that names hosts: setting it is the yes, and says so', async (t) => {
+  const place = makePlace(t, { 'a.txt': 'a\n' })
+  const file = join(place.root, 'policy.json')
+  writeFileSync(file, JSON.stringify({ ...POLICY, fallback_chain: [{ provider: 'anthropic', model: 'claude-sonnet-4-5' }] }))
+  const set = await vp(place, ['model', 'set', file])
+  assert.match(set.stderr, /note {2}this is your yes to sending what tasks need of your repositories to api\.anthropic\.com/)
+  const { doc } = await vpJson(place, ['model', 'set', file])
+  assert.deepEqual(doc.result?.['hosts'], ['api.anthropic.com'])
 })
 
 test('a file that is no policy: told by what is wrong with it, and never quoted', async (t) => {
@@ -57,12 +68,14 @@ test('a file that is no policy: told by what is wrong with it, and never quoted'
     ['{ "key": letmein-please', / is not JSON/],
     [JSON.stringify({ ...POLICY, tiers: { A: { ...tier, ...rest, colour: 'red' } } }), /tiers\.A\.colour: no such field/],
     [JSON.stringify({ ...POLICY, tiers: { A: { ...tier, ...rest, network: 'maybe' } } }), /tiers\.A\.network: must be one of "none", "outbound"/],
-    ['{}', /policy\.version: is missing, must be a string/],
+    ['{}', / version: is missing, must be a string/],
   ] as const) {
     writeFileSync(file, text)
     const { code, stderr } = await vp(place, ['model', 'set', file])
     assert.equal(code, 2)
     assert.match(stderr, words)
+    assert.match(stderr, /where: .*policy\.json:1$/m)
+    assert.match(stderr, /the policy before it stays in force/)
     assert.doesNotMatch(stderr, /letmein/)
   }
   assert.match((await vp(place, ['model', 'set', join(place.root, 'none.json')])).stderr, /none\.json is not there/)

@@ -3,11 +3,12 @@
  * from a disk here. An unknown lane is an error; an unknown model of a known provider is only told.
  */
 import { VpError } from '../../core/errors.ts'
+import { linesOfJson } from '../../core/json-lines.ts'
 import { wordsOfIssue } from '../../core/schema-issue.ts'
 import { GRID_G_PER_KWH } from '../energy.ts'
 import { CAPABILITY_TESTS, DEFAULT_TIERS, TASK_REQUIREMENTS } from './default.ts'
 import { presetOf } from './presets.ts'
-import { knownFields, policySchema, type NamedModel, type PolicyFile } from './schema.ts'
+import { knownFields, LANES, policySchema, type NamedModel, type PolicyFile } from './schema.ts'
 
 /** No policy is larger. */
 export const MAX_POLICY_BYTES = 1 << 20
@@ -18,34 +19,66 @@ export interface ReadPolicy {
   readonly warnings: readonly string[]
 }
 
-/** Throws `config.invalid` with the field. `file` is for the words. */
-export function parsePolicy(text: string, file: string): ReadPolicy {
-  if (text.length > MAX_POLICY_BYTES) throw new VpError('config.invalid', 'the model policy is larger than 1 MiB', { where: { file } })
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new VpError('config.invalid', `the model policy is not JSON: ${(cause as Error).message}`, { cause, where: { file } })
-  }
-  return checkPolicy(value, file)
+/** What an error of a policy says besides the field: where that stands, and which policy holds meanwhile. */
+export interface PolicyPlace {
+  readonly file: string
+  /** Of a field by its path; absent: there is no text. */
+  readonly lineOf?: ((path: readonly PropertyKey[]) => number) | undefined
+  readonly meanwhile?: string | undefined
 }
 
-export function checkPolicy(value: unknown, file: string): ReadPolicy {
+/** Throws `config.invalid` with field, file and line. */
+export function parsePolicy(text: string, file: string, meanwhile?: string): ReadPolicy {
+  return checkPolicy(policyJson(text, file, meanwhile), { file, lineOf: (path) => linesOfJson(text).lineOf(path), meanwhile })
+}
+
+/** As it stands, for whoever passes it on. A byte order mark is no part of it; a name that stands twice is refused. Throws `config.invalid`. */
+export function policyJson(text: string, file: string, meanwhile?: string): unknown {
+  const refuse = (message: string, line?: number) => refusal(message, { file, meanwhile }, line)
+  if (text.length > MAX_POLICY_BYTES) throw refuse('the model policy is larger than 1 MiB')
+  const bare = text.replace(/^\uFEFF/, '')
+  let value: unknown
+  try {
+    value = JSON.parse(bare)
+  } catch (error) {
+    // Not the parser's own words: they quote the file.
+    const at = Number(/ at position (\d+)/.exec((error as Error).message)?.[1] ?? bare.length)
+    throw refuse('the model policy is not JSON', bare.slice(0, at).split('\n').length)
+  }
+  const { repeated, lineOf } = linesOfJson(bare)
+  if (repeated) throw refuse(`${repeated.join('.')}: stands there twice`, lineOf(repeated))
+  return value
+}
+
+function refusal(message: string, { file, meanwhile }: PolicyPlace, line?: number, why = meanwhile): VpError {
+  return new VpError('config.invalid', message, {
+    ...(why === undefined ? {} : { why }),
+    where: { file, ...(line === undefined ? {} : { line }) },
+    next: ['vp model show', 'docs/models.md'],
+  })
+}
+
+/** Throws `config.invalid` with the field. */
+export function checkPolicy(value: unknown, place: PolicyPlace): ReadPolicy {
+  const refuse: Refuse = (path, message, why) => refusal(message, place, place.lineOf?.(path), why)
+  const lane = Object.keys((value as { lane_overrides?: object | null } | null)?.lane_overrides ?? {}).find((name) => !LANES.some((one) => one === name))
+  if (lane !== undefined) throw refuse(['lane_overrides', lane], `lane_overrides.${lane.slice(0, 60)}: there is no such lane`, `lanes: ${LANES.join(', ')}`)
   const parsed = policySchema().safeParse(value)
   if (!parsed.success) {
-    throw new VpError('config.invalid', wordsOfIssue(parsed.error.issues[0], value), {
-      why: 'the policy before it stays in force',
-      where: { file },
-      next: ['vp model show', 'docs/models.md'],
-    })
+    const [issue] = parsed.error.issues
+    const name = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : []
+    throw refuse([...(issue?.path ?? []), ...name], wordsOfIssue(issue, value))
   }
   const policy = parsed.data
-  checkNames(policy, file)
+  checkNames(policy, refuse)
   return { policy, warnings: [...unknownFields(value as PolicyFile), ...unknownModels(policy), ...idleDefault(policy)] }
 }
 
+type Refuse = (path: readonly PropertyKey[], message: string, why?: string) => VpError
+
 /** A test or a tier that is named and not there would silently let everything through, or nothing. */
-function checkNames(policy: PolicyFile, file: string): void {
+function checkNames(policy: PolicyFile, refuse: Refuse): void {
+  const fail = (field: string, message: string, why?: string) => refuse(field.split('.'), `${field}: ${message}`, why)
   const tests = new Set(Object.keys(testsOf(policy)))
   const named: [string, readonly string[]][] = [
     ...Object.entries(policy.task_requirements ?? {}).map(([kind, one]): [string, readonly string[]] => [
@@ -56,31 +89,18 @@ function checkNames(policy: PolicyFile, file: string): void {
   ]
   for (const [field, names] of named)
     for (const one of names)
-      if (!tests.has(one))
-        throw new VpError('config.invalid', `${field}: there is no capability test ${JSON.stringify(one.slice(0, 60))}`, {
-          why: `tests: ${[...tests].join(', ')}`,
-          where: { file },
-        })
+      if (!tests.has(one)) throw fail(field, `there is no capability test ${JSON.stringify(one.slice(0, 60))}`, `tests: ${[...tests].join(', ')}`)
   const grid = policy.energy?.grid
   if (grid !== undefined && GRID_G_PER_KWH[grid] === undefined)
-    throw new VpError('config.invalid', `energy.grid: there is no ${grid} in the grid table`, {
-      why: `name grid_kg_per_kwh, or one of ${Object.keys(GRID_G_PER_KWH).join(', ')}`,
-      where: { file },
-    })
+    throw fail('energy.grid', `there is no ${grid} in the grid table`, `name grid_kg_per_kwh, or one of ${Object.keys(GRID_G_PER_KWH).join(', ')}`)
   for (const [field, one] of namedModels(policy)) {
     const lacks = LACKS[one.provider]?.(one)
-    if (lacks) throw new VpError('config.invalid', `${field}: ${one.provider} needs ${lacks}`, { where: { file } })
+    if (lacks) throw fail(field, `${one.provider} needs ${lacks}`)
   }
   for (const [tier, one] of Object.entries(policy.tiers ?? {}))
     for (const [index, model] of one.models.entries())
       if (one.network === 'none' && !isLocal(model))
-        throw new VpError(
-          'config.invalid',
-          `tiers.${tier}.models.${index}: ${model.provider}:${model.model} is not on this machine, and the tier has network none`,
-          {
-            where: { file },
-          },
-        )
+        throw fail(`tiers.${tier}.models.${index}`, `${model.provider}:${model.model} is not on this machine, and the tier has network none`)
 }
 
 /** What is to be said of where a model is, besides its name. */

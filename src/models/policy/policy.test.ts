@@ -14,7 +14,7 @@ const { vectors } = JSON.parse(read('test/vectors/policy.json')) as { vectors: {
 
 const accepts = (value: unknown): boolean => {
   try {
-    checkPolicy(value, 'policy.json')
+    checkPolicy(value, { file: 'policy.json' })
     return true
   } catch (error) {
     assert.ok(isVpError(error) && error.code === 'config.invalid', String(error))
@@ -46,7 +46,7 @@ const UPSTREAM = {
 }
 
 test('an upstream file loads unchanged', () => {
-  const { policy, warnings } = checkPolicy(UPSTREAM, 'policy.json')
+  const { policy, warnings } = checkPolicy(UPSTREAM, { file: 'policy.json' })
   assert.deepEqual(policy, UPSTREAM)
   assert.deepEqual(warnings, [
     'lane_overrides.Data-Schema: llama3.1:8b is none of the presets: its window and dialect are not known',
@@ -57,7 +57,10 @@ test('an upstream file loads unchanged', () => {
 })
 
 test('fields of a newer upstream are told, not refused', () => {
-  const { warnings } = checkPolicy({ ...UPSTREAM, lane_overrides: { Narrative: { provider: 'openai', model: 'gpt-4o', top_p: 1 } }, a_b_tests: [] }, 'p')
+  const { warnings } = checkPolicy(
+    { ...UPSTREAM, lane_overrides: { Narrative: { provider: 'openai', model: 'gpt-4o', top_p: 1 } }, a_b_tests: [] },
+    { file: 'p' },
+  )
   assert.ok(
     warnings.includes('a_b_tests: no such field, it has no effect') && warnings.includes('lane_overrides.Narrative.top_p: no such field, it has no effect'),
     String(warnings),
@@ -65,7 +68,10 @@ test('fields of a newer upstream are told, not refused', () => {
 })
 
 test('an unknown model of a known provider is a warning', () => {
-  const { warnings } = checkPolicy({ ...UPSTREAM, lane_overrides: {}, fallback_chain: [], default_provider: { provider: 'openai', model: 'gtp-4o' } }, 'p')
+  const { warnings } = checkPolicy(
+    { ...UPSTREAM, lane_overrides: {}, fallback_chain: [], default_provider: { provider: 'openai', model: 'gtp-4o' } },
+    { file: 'p' },
+  )
   assert.deepEqual(warnings, ['default_provider: gtp-4o is no model of openai that vp knows'])
 })
 
@@ -78,7 +84,7 @@ const idle: [title: string, change: object, warned: boolean][] = [
 for (const [title, change, warned] of idle)
   test(`a default provider ${title} is ${warned ? 'told as never chosen' : 'no warning'}`, () => {
     const policy = { ...UPSTREAM, lane_overrides: {}, fallback_chain: [], tiers: { A: tiersOf(DEFAULT_POLICY)['Local-Small'] }, ...change }
-    const warnings = checkPolicy(JSON.parse(JSON.stringify(policy)), 'p').warnings
+    const warnings = checkPolicy(JSON.parse(JSON.stringify(policy)), { file: 'p' }).warnings
     assert.equal(
       warnings.some((one) => one.startsWith('default_provider: anthropic:claude-3-5-sonnet is in no tier, so it is never chosen')),
       warned,
@@ -89,6 +95,11 @@ for (const [title, change, warned] of idle)
 const small = tiersOf(DEFAULT_POLICY)['Local-Small']
 const refused: [title: string, change: object, says: RegExp][] = [
   ['a lane that is none', { lane_overrides: { 'Code-Imp': { provider: 'openai', model: 'gpt-4o' } } }, /lane_overrides/],
+  [
+    'a lane that is none, with the known ones',
+    { lane_overrides: { Nowhere: { provider: 'openai', model: 'gpt-4o' } } },
+    /^lane_overrides\.Nowhere: there is no such lane$/,
+  ],
   ['a provider that is none', { fallback_chain: [{ provider: 'aws', model: 'x' }] }, /^fallback_chain\.0\.provider/],
   ['a key written into it', { tiers: { A: { ...small, models: [{ provider: 'openai', model: 'gpt-4o', api_key: 'k' }] } } }, /^tiers\.A\.models\.0/],
   [
@@ -117,7 +128,7 @@ const refused: [title: string, change: object, says: RegExp][] = [
 for (const [title, change, says] of refused)
   test(`refused: ${title}`, () =>
     assert.throws(
-      () => checkPolicy({ ...UPSTREAM, ...change }, 'p'),
+      () => checkPolicy({ ...UPSTREAM, ...change }, { file: 'p' }),
       (error) => isVpError(error) && error.code === 'config.invalid' && says.test(error.message),
     ))
 
@@ -135,7 +146,7 @@ test('what is no JSON, or far too long, is refused with the file', () => {
 })
 
 test('the policy in force by default is a sound one, with every preset known', () => {
-  assert.deepEqual(checkPolicy(DEFAULT_POLICY, 'p').warnings, [])
+  assert.deepEqual(checkPolicy(DEFAULT_POLICY, { file: 'p' }).warnings, [])
   for (const tier of Object.values(tiersOf(DEFAULT_POLICY))) for (const model of tier.models) if (isLocal(model)) assert.ok(presetOf(model.model), model.model)
   assert.deepEqual(LOCAL_MODELS.map((one) => one.name).toSorted(), ['phi-4', 'phi-4-mini', 'qwen2.5-coder', 'qwen3-coder'])
   for (const one of LOCAL_MODELS) assert.ok(DIALECTS.some(({ name }) => name === one.dialect) && one.vram_gb > one.download_gb, one.name)
@@ -144,3 +155,29 @@ test('the policy in force by default is a sound one, with every preset known', (
 test('the published JSON Schema is the one that holds: scripts/policy-schema.ts writes it', () => {
   assert.deepEqual(JSON.parse(read('docs/schema/model-policy.schema.json')), JSON.parse(JSON.stringify(publishedSchema())))
 })
+
+const placed: [title: string, text: string, line: number, says: RegExp][] = [
+  [
+    'a field, in its line',
+    '{\n  "version": "2025-11-07-001",\n  "default_provider": { "provider": "aws",\n    "model": "x" },\n  "lane_overrides": {}\n}',
+    3,
+    /default_provider\.provider/,
+  ],
+  ['a lane, in its line', '{ "version": "2025-11-07-001",\n "lane_overrides": {\n "Nowhere": {} } }', 3, /no such lane/],
+  ['a comma too many', '{\n  "version": "2025-11-07-001",\n}', 3, /is not JSON$/],
+  ['a name that stands twice', '{\n  "version": "2025-11-07-001",\n  "tiers": {},\n  "tiers": {}\n}', 4, /^tiers: stands there twice$/],
+]
+for (const [title, text, line, says] of placed)
+  test(`refused with file and line: ${title}`, () =>
+    assert.throws(
+      () => parsePolicy(text, 'p.json', 'the one before'),
+      (error) => {
+        assert.ok(isVpError(error) && says.test(error.message), String(error))
+        assert.equal(error.details.where?.file, 'p.json')
+        assert.equal(error.details.where?.line, line)
+        return true
+      },
+    ))
+
+test('a byte order mark is no part of a policy', () =>
+  assert.equal(parsePolicy(`\uFEFF${JSON.stringify({ ...UPSTREAM, lane_overrides: {} })}`, 'p').policy.version, UPSTREAM.version))

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { VpError } from '../../../core/errors.ts'
 import { PRESET } from '../../../models/choose.ts'
-import { MAX_POLICY_BYTES } from '../../../models/policy/load.ts'
+import { parsePolicy, policyJson } from '../../../models/policy/load.ts'
 import { modelList, modelShow, type ModelList, type ModelShown } from '../../../operations/model-list.ts'
 import { modelSet } from '../../../operations/model-setting.ts'
 import { modelTest, type ModelTested } from '../../../operations/model-test.ts'
@@ -90,6 +90,7 @@ function budgetOf(flag: unknown): number | undefined {
 interface SetResult {
   readonly model: string
   readonly policy?: string
+  readonly hosts?: readonly string[]
   readonly warnings: readonly string[]
 }
 
@@ -103,7 +104,7 @@ export const modelSetCommand: Command = {
   flags: { 'base-url': { type: 'string', help: 'where it answers' } },
   needsKit: true,
   exits: [0, 2],
-  json: 'model, file, policy, warnings[]',
+  json: 'model, file, policy, hosts[], warnings[]',
   async run(context) {
     const wanted = context.positionals[0]
     if (wanted === undefined)
@@ -113,7 +114,8 @@ export const modelSetCommand: Command = {
     const baseUrl = typeof context.flags['base-url'] === 'string' ? context.flags['base-url'] : undefined
     const params = wanted.endsWith('.json') ? { policy: readPolicy(wanted) } : { model: wanted, ...(baseUrl === undefined ? {} : { base_url: baseUrl }) }
     const answer = await context.call(modelSet, params)
-    const { model, policy, warnings } = answer.result as SetResult
+    const { model, policy, hosts = [], warnings } = answer.result as SetResult
+    if (hosts.length > 0) context.talk(`note  this is your yes to sending what tasks need of your repositories to ${hosts.join(', ')}`)
     for (const warning of warnings) context.talk(`note  ${warning}`)
     return {
       result: answer.result,
@@ -128,17 +130,17 @@ export const modelSetCommand: Command = {
   },
 }
 
-/** As JSON; what it says is looked at where it is set. Throws `config.invalid`. */
+/** As JSON, looked at here, where file and lines are known. Throws `config.invalid`. */
 function readPolicy(file: string): unknown {
+  let text: string
   try {
-    const text = readFileSync(file, 'utf8')
-    if (text.length > MAX_POLICY_BYTES) throw new TypeError('too large')
-    return JSON.parse(text)
+    text = readFileSync(file, 'utf8')
   } catch (cause) {
-    // Not the parser's own words: they quote the file.
     const codes: Readonly<Record<string, string>> = { ENOENT: 'is not there', EISDIR: 'is a directory' }
-    const why = cause instanceof SyntaxError ? `is not JSON${/ at position \d+(?: \(line \d+ column \d+\))?/.exec(cause.message)?.[0] ?? ''}` : null
-    const words = why ?? (cause instanceof TypeError ? 'is larger than 1 MiB' : (codes[(cause as NodeJS.ErrnoException).code ?? ''] ?? 'cannot be read'))
+    const words = codes[(cause as NodeJS.ErrnoException).code ?? ''] ?? 'cannot be read'
     throw new VpError('config.invalid', `${file} ${words}`, { cause, where: { file }, next: ['docs/models.md', 'vp model list'] })
   }
+  const meanwhile = 'the policy before it stays in force'
+  parsePolicy(text, file, meanwhile)
+  return policyJson(text, file, meanwhile)
 }
