@@ -16,7 +16,8 @@ import { pullFromOllama } from '../models/pull/ollama.ts'
 import { atPath } from '../store/directory.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import type { Kit } from './kit.ts'
-import { chosenModel, modelFile } from './models.ts'
+import { modelFile } from './in-process.ts'
+import { chosenModel } from './models.ts'
 import { operation, type Scene } from './operation.ts'
 
 const pulled = once(() =>

@@ -11,7 +11,7 @@ import { atPath } from '../store/directory.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import type { Kit } from './kit.ts'
 import { writePolicy } from './model-policy.ts'
-import { inProcessFault } from './models.ts'
+import { inProcessFault } from './in-process.ts'
 import { operation } from './operation.ts'
 
 export const modelSet = operation({

@@ -3,9 +3,8 @@
  * the environment is offered; it is used after one recorded yes per repository.
  */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { loadConfig } from '../config/config.ts'
-import { asVpError, VpError } from '../core/errors.ts'
+import { VpError } from '../core/errors.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
 import { chooseModel, endpointOf, inTier, offeredModels, OLLAMA_URL, PRESET, specOf, staysHere, type Choice, type ModelSpec } from '../models/choose.ts'
 import { DEFAULT_PARAMETERS, type Provider } from '../models/contract.ts'
@@ -20,6 +19,7 @@ import { modelKey } from './broker/calls.ts'
 import { knownFacts } from './broker/facts.ts'
 import { factsOnce, snapshotJson, snapshotOf, type SnapshotSource } from './broker/snapshot.ts'
 import { fileDigest } from './file-digest.ts'
+import { inProcessFault, llamaDirectories, modelFile } from './in-process.ts'
 import type { Kit } from './kit.ts'
 import { measuredWindow } from './measured-window.ts'
 import { policyInForce } from './model-policy.ts'
@@ -95,24 +95,6 @@ async function openChosen(scene: OpeningScene, choice: Choice, named?: Pick<Tier
   }
 }
 
-/** Why a model of this process could not be called, or null. Nothing is loaded. */
-export async function inProcessFault(kit: Pick<Kit, 'env' | 'paths'>, spec: Pick<ModelSpec, 'provider' | 'model'>): Promise<VpError | null> {
-  if (spec.provider !== 'llama_cpp') return null
-  const { requireInProcess } = await import('../models/providers/llama-cpp.ts')
-  try {
-    requireInProcess(modelFile(kit, spec.model), llamaDirectories(kit))
-    return null
-  } catch (thrown) {
-    return asVpError(thrown)
-  }
-}
-
-/** Where `node-llama-cpp` may be installed besides beside vp. */
-function llamaDirectories({ env, paths }: Pick<Kit, 'env' | 'paths'>): readonly string[] {
-  const own = env['VP_LLAMA_CPP']
-  return [...(own ? [own] : []), join(paths.cache, 'llama-cpp')]
-}
-
 /** With its key, through the person's proxy. Throws `model.auth`; of a model in this process what `inProcessFault` finds. */
 export async function openKeyed({ kit, tree, caller, signal }: OpeningScene, spec: ModelSpec, command: readonly string[] | undefined): Promise<Provider> {
   const fault = await inProcessFault(kit, spec)
@@ -173,11 +155,6 @@ export function providerOptions(kit: Pick<Kit, 'env' | 'paths' | 'config' | 'sto
     ...(spec.provider === 'llama_cpp' ? { inProcess } : {}),
     ...(spec.provider === 'anthropic' ? { caching: policyInForce(kit).policy.cost_optimization?.enable_caching ?? true } : {}),
   }
-}
-
-/** A path, or the name of a model that was pulled. */
-export function modelFile({ paths }: Pick<Kit, 'paths'>, model: string): string {
-  return model.includes('/') ? model : join(paths.models, model.endsWith('.gguf') ? model : `${model}.gguf`)
 }
 
 function openRecording(file: string): OpenModel {

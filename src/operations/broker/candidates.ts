@@ -9,7 +9,7 @@ import type { NamedModel, PolicyFile, Tier, TierModel } from '../../models/polic
 import type { Kit } from '../kit.ts'
 import { priceOfModel } from '../model-price.ts'
 import { keyringKey } from '../model-key.ts'
-import { inProcessFault } from '../models.ts'
+import { inProcessFault } from '../in-process.ts'
 import { answers } from '../reach.ts'
 import { callsSeen, modelKey } from './calls.ts'
 import { freshResults } from './results.ts'
