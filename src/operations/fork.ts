@@ -136,7 +136,7 @@ async function reported(scene: Scene, state: RunState, exit: number): Promise<Fo
   return { ...(await reportRun(scene.kit, state, null)), exit, joined: false, fork: state.fork ?? null }
 }
 
-/** `--model` names one; `--tier` takes the tier's first of the policy in force. Throws `model.none` besides what opening throws. */
+/** `--model` names one; `--tier` takes the tier's first of the policy in force. Throws `usage.params` besides what opening throws. */
 async function openNamed(scene: Scene, { model, tier }: Pick<Params, 'model' | 'tier'>): Promise<OpenModel> {
   const { kit } = scene
   if (model !== undefined) return openModel({ ...scene, kit: { ...kit, env: environmentFor(kit.env, model) } })
@@ -144,8 +144,9 @@ async function openNamed(scene: Scene, { model, tier }: Pick<Params, 'model' | '
   const { tiers = {} } = policyInForce(kit).policy
   const limits = Object.hasOwn(tiers, tier) ? tiers[tier] : undefined
   if (!limits)
-    throw new VpError('model.none', `the policy has no tier ${JSON.stringify(tier)}`, {
-      next: ['vp model list', 'vp replay RUN --from TURN --model PROVIDER:NAME'],
+    throw new VpError('usage.params', `the policy has no tier ${JSON.stringify(tier)}`, {
+      why: `tiers: ${Object.keys(tiers).join(', ')}`,
+      next: ['vp model list'],
     })
   return openOfTier(scene, tier, limits)
 }

@@ -4,7 +4,7 @@ import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { isoUtc } from '../core/ports.ts'
 import { inTier, specOf, staysHere, type ModelSpec } from '../models/choose.ts'
-import { testsOf, tiersOf } from '../models/policy/load.ts'
+import { isIdleDefault, testsOf, tiersOf } from '../models/policy/load.ts'
 import { LOCAL_MODELS, presetOf } from '../models/policy/presets.ts'
 import { breaker, health, latency, type CallSeen } from '../models/broker/windows.ts'
 import type { PolicyFile, Tier, TierModel } from '../models/policy/schema.ts'
@@ -56,7 +56,9 @@ export const modelList = operation({
     // Where the one in force is a tier's too, it is the one that is reached: at its own address.
     const known = knownModels(kit, inForce).map((one) => (one.named.model === chosen.model ? { ...one, spec: chosen } : one))
     const seen = await seenOf(kit, inForce.policy)
-    const own = known.some((one) => keyOf(one.spec) === keyOf(chosen)) ? [] : [await rowOf(kit, chosenAsKnown(chosen), inForce.policy, seen)]
+    // A default provider that no tier has, and that is never asked, is no model at hand.
+    const isIdle = chosen.source === 'policy' && isIdleDefault(inForce.policy)
+    const own = isIdle || known.some((one) => keyOf(one.spec) === keyOf(chosen)) ? [] : [await rowOf(kit, chosenAsKnown(chosen), inForce.policy, seen)]
     const rows = [...own, ...(await Promise.all(known.map((one) => rowOf(kit, one, inForce.policy, seen))))]
     const tiers = [...new Set(rows.map((one) => one.tier))].map((name) => ({ name, models: rows.filter((one) => one.tier === name).map((one) => one.row) }))
     return { tiers, chosen: `${chosen.provider}:${chosen.model}`, source: chosen.source, policy: inForce.policy.version, prices_of: PRICES_OF }

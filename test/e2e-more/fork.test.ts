@@ -37,7 +37,10 @@ test('a fork from a turn: the same messages up to it, another model after it, a 
     [['--from', '99'], 'usage.params'],
     [['--from', '0'], 'usage.flag'],
     [['--from', '2', '--task', 'T9'], 'usage.params'],
-    [['--from', '2', '--tier', 'Nobody'], 'model.none'],
+    [['--from', '2', '--tier', 'Nobody'], 'usage.params'],
+    [['--from', '2', '--tier', 'Local-Small', '--model', 'ollama:x'], 'usage.flag'],
+    [['--from', '5'], 'usage.params'],
+    [['--tier', 'Local-Small'], 'usage.flag'],
   ] as const)
     assert.equal((await vpJson(place, ['replay', source, ...args])).doc.error?.code, code)
   isFork = true

@@ -49,6 +49,20 @@ test('a policy file: told, set, kept when the next one does not hold, and undone
   assert.deepEqual([(await vp(place, ['model', 'list'])).code, readFileSync(active, 'utf8')], [2, '{ broken'], 'one that cannot be read is not passed over')
 })
 
+test('a default provider that no tier has and nobody asks is no row of the list', async (t) => {
+  const place = makePlace(t, { 'a.txt': 'a\n' })
+  const file = join(place.root, 'policy.json')
+  const limits = { max_cost_per_min_usd: 0, max_tokens_per_min: 1000, expected_latency_ms: { p50: 1, p95: 9 }, context_limit_tokens: 4096 }
+  const tiers = { 'Local-Medium': { ...limits, models: [{ provider: 'ollama', model: 'qwen3-coder:30b' }], tools: ['code-edit'], network: 'none' } }
+  writeFileSync(file, JSON.stringify({ ...POLICY, tiers }))
+  assert.equal((await vp(place, ['model', 'set', file])).code, 0)
+  const listed = (await vpJson(place, ['model', 'list'])).doc.result?.['tiers'] as unknown as { name: string; models: { model: string }[] }[]
+  assert.deepEqual(
+    listed.map(({ name, models }) => [name, models.map(({ model }) => model)]),
+    [['Local-Medium', ['ollama:qwen3-coder:30b']]],
+  )
+})
+
 test('a policy that names hosts: setting it is the yes, and says so', async (t) => {
   const place = makePlace(t, { 'a.txt': 'a\n' })
   const file = join(place.root, 'policy.json')

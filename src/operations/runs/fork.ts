@@ -56,8 +56,11 @@ export async function forkPoint(kit: Kit, state: RunState, from: number, task: s
   if (!claimed) throw new VpError('ledger.incomplete', `the start of attempt ${last.attempt} is not in the run's events`, { next: ['vp verify'] })
   const label = `T${claimed.task.card.payload.n}`
   const known = turns.filter(({ turn }, index) => turn === index + 1).length
-  if (from > known + 1)
-    throw new VpError('usage.params', `attempt ${last.attempt} of ${label} has ${known} recorded turns, so a fork is from one of 1 to ${known + 1}`, {
+  // After a submit there is no turn left for another model.
+  const isSubmitted = (last.detail as { calls?: readonly string[] } | undefined)?.calls?.includes('submit') === true
+  const most = isSubmitted ? known : known + 1
+  if (from > most)
+    throw new VpError('usage.params', `attempt ${last.attempt} of ${label} has ${known} recorded turns, so a fork is from one of 1 to ${most}`, {
       next: [`vp replay ${state.run_id} --from ${known}`],
     })
   if (claimed.task.card.payload.merge)

@@ -160,6 +160,9 @@ export const replayCommand: Command = {
   json: 'equal, trees[]{task_id,tree,equal}, operations, unasked[], divergence{task_id,turn,field,was,is}; a fork: as vp start, and fork{run_id,task,attempt,turn}',
   async run(context) {
     if (context.flags['from'] !== undefined) return forkOutcome(context)
+    const alone = ['tier', 'model', 'task', 'budget-usd', 'budget-tokens'].find((name) => context.flags[name] !== undefined)
+    if (alone)
+      throw new VpError('usage.flag', `--${alone} is of a fork: a replay asks no model`, { next: [`vp replay RUN --from TURN --${alone} …`, 'vp help replay'] })
     const answer = await context.call(runReplay, { ...one(context), ...(context.flags['allow-drift'] === true ? { allow_drift: true } : {}) })
     const result = answer.result as ReplayedNow
     for (const model of result.unasked) context.talk(`note  the server of ${model} could not be asked whether it is still the model of the recording`)
@@ -193,6 +196,7 @@ function notEqual({ divergence }: ReplayedNow): VpError {
 async function forkOutcome(context: CommandContext): Promise<Outcome> {
   const { flags } = context
   const [task, tier, model] = ['task', 'tier', 'model'].map((name) => textFlag(flags, name))
+  if (tier && model) throw new VpError('usage.flag', '--tier and --model name two models: take one of them', { next: ['vp model list', 'vp help replay'] })
   const watch = watchRun(context, { steps: true })
   try {
     const params = {
