@@ -13,6 +13,8 @@ import { WIRES, type Said } from '../../../test/fixtures/model-wires.ts'
 import { openProvider } from './index.ts'
 
 const KEY = 'k-0123456789-secret'
+/** Behind an address of this machine a gateway to them answers. */
+const RUNS_ELSEWHERE: ReadonlySet<OwnProvider> = new Set(['openai', 'anthropic', 'google'])
 
 const REQUEST: ModelRequest = {
   messages: [
@@ -96,7 +98,10 @@ for (const [name, wire] of Object.entries(WIRES) as [OwnProvider, (typeof WIRES)
     }
 
     test('is what the setting says', () => {
-      assert.deepEqual([provider.name, provider.model, provider.endpoint], [name, wire.model, { host, loopback: true }])
+      assert.deepEqual(
+        [provider.name, provider.model, provider.endpoint],
+        [name, wire.model, { host, loopback: true, ...(RUNS_ELSEWHERE.has(name) ? { gateway: true } : {}) }],
+      )
     })
 
     test('asks at the address of the setting, with its key, what it was asked', async () => {
