@@ -223,10 +223,9 @@ function locateAll(source: TextFile, patch: FilePatch, identity: () => Identity)
   const isCr = source.ends.includes('\r')
   const readings = patch.hunks.map((hunk) => [hunk, ...(hunk.otherwise ?? [])].map((one) => normalise(one, source.bom, isCr)))
   const budget = { left: WORK_LIMIT }
-  const asked = readings.flatMap((some) =>
-    some.flatMap((hunk) => [...hunk.lines.map((line) => line.text), ...(hunk.unread ?? []), ...(hunk.shorter?.unread ?? [])]),
-  )
-  const index = indexLines(source, asked, budget)
+  const texts = readings.flatMap((some) => some.flatMap((hunk) => hunk.lines.map((line) => line.text)))
+  const doubted = readings.flatMap((some) => some.flatMap((hunk) => [...(hunk.unread ?? []), ...(hunk.shorter?.unread ?? [])]))
+  const index = indexLines(source, { texts, doubted }, budget)
   const trusted = trustedStarts(readings.flatMap(([hunk]) => hunk ?? []))
   const found = readings.map((some) => {
     const all = some.map((hunk): ReadHunk => {

@@ -29,6 +29,8 @@ export interface LinesIndex {
   fits(wanted: readonly WantedLine[], at: number, likeness: Likeness): boolean
   /** Up to `limit` 0-based places, ascending. */
   find(wanted: readonly WantedLine[], likeness: Likeness, limit: number): number[]
+  /** The first line that reads like `text`, blanks around it aside. */
+  firstLike(text: string): number | null
   /** The lines that read like an anchor, its indentation aside: whole where any does, else as their beginning. */
   anchored(anchor: string): readonly number[]
   /** Whether `at` lies below a line and deeper than it, as what belongs to it does. */
@@ -41,8 +43,14 @@ export interface LinesIndex {
 
 const MAX_TOKEN_LINE = 2000
 
-/** `asked`: every text that will be looked for; the places of others are not kept, so that a large file costs no large table. */
-export function indexLines({ lines, ends }: Pick<TextFile, 'lines' | 'ends'>, asked: readonly string[], budget: Budget): LinesIndex {
+/** What will be looked for; the places of other texts are not kept, so that a large file costs no large table. */
+export interface Asked {
+  readonly texts: readonly string[]
+  /** Those that `firstLike` is asked about. */
+  readonly doubted: readonly string[]
+}
+
+export function indexLines({ lines, ends }: Pick<TextFile, 'lines' | 'ends'>, { texts: asked, doubted }: Asked, budget: Budget): LinesIndex {
   const tables = new Map<number, Map<string, number[]>>()
   const places = (likeness: Likeness, text: string): readonly number[] => {
     const level = Math.min(likeness, 2)
@@ -78,6 +86,7 @@ export function indexLines({ lines, ends }: Pick<TextFile, 'lines' | 'ends'>, as
     return [...found].toSorted((a, b) => a - b)
   }
   const endsFit = (wanted: readonly LineEnd[], at: number): boolean => wanted.every((end, offset) => ends[at + offset] === end || ends[at + offset] === '')
+  let standing: ReadonlyMap<string, number> | undefined
   const known = new Map<string, readonly number[]>()
   const anchored = (anchor: string): readonly number[] => {
     budget.left -= known.get(anchor)?.length ?? lines.length
@@ -101,6 +110,7 @@ export function indexLines({ lines, ends }: Pick<TextFile, 'lines' | 'ends'>, as
     fits: (wanted, at, likeness) => at >= from && fits(wanted, at, likeness),
     find: (wanted, likeness, limit) => findFrom(from, wanted, likeness, limit),
     nearest: (wanted) => mostShared(wanted, lines.length, places),
+    firstLike: (text) => (standing ??= firstPlaces(lines, doubted)).get(keyOf(text, 2)) ?? null,
     anchored,
     isWithin,
     below,
@@ -160,6 +170,16 @@ function tabulate(lines: readonly string[], asked: readonly string[], level: num
   const table = new Map(asked.map((text) => [keyOf(text, level), [] as number[]]))
   for (let index = 0; index < lines.length; index++) table.get(keyOf(lines[index] ?? '', level))?.push(index)
   return table
+}
+
+function firstPlaces(lines: readonly string[], texts: readonly string[]): ReadonlyMap<string, number> {
+  const wanted = new Set(texts.map((text) => keyOf(text, 2)))
+  const found = new Map<string, number>()
+  for (const [at, line] of lines.entries()) {
+    const key = keyOf(line, 2)
+    if (wanted.has(key) && !found.has(key)) found.set(key, at)
+  }
+  return found
 }
 
 /** Blanks are tabs and spaces only: other white space can be content. Written without patterns, to stay linear. */

@@ -29,8 +29,8 @@ const ENOUGH_FUZZY = 12
 /** `identity` is asked only where the text alone leaves two readings, as it may cost a hash of the file. */
 export function locate(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identity: () => Identity): Located {
   for (const text of hunk.unread ?? []) {
-    const [at] = index.find([{ text, isContext: true }], 2, 1)
-    if (at !== undefined) return { kind: 'rejected', reason: 'ambiguous', unread: { line: at + 1, text: (index.lines[at] ?? '').slice(0, MAX_QUOTED_CHARS) } }
+    const at = index.firstLike(text)
+    if (at !== null) return { kind: 'rejected', reason: 'ambiguous', unread: { line: at + 1, text: (index.lines[at] ?? '').slice(0, MAX_QUOTED_CHARS) } }
   }
   return locateAnchored(index, hunk, isTrusted, identity)
 }
