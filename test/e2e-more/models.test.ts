@@ -63,6 +63,19 @@ test('a default provider that no tier has and nobody asks is no row of the list'
   )
 })
 
+test('a long name of a model keeps the list within 80 columns where the name itself does', async (t) => {
+  const place = makePlace(t, { 'a.txt': 'a\n' })
+  const name = 'openai_compatible:Qwen/Qwen2.5-Coder-32B-Instruct-GPTQ-Int4'
+  assert.equal((await vp(place, ['model', 'set', name])).code, 0)
+  const lines = (await vp(place, ['model', 'list'])).stdout.split('\n')
+  assert.deepEqual(
+    lines.filter((line) => line.length > 80 && !line.startsWith('policy ')),
+    [],
+  )
+  const at = lines.findIndex((line) => line.endsWith(name))
+  assert.match(lines[at + 1] ?? '', /^ +0 +(\d|unknown)/, 'its figures stand below it')
+})
+
 test('a policy that names hosts: setting it is the yes, and says so', async (t) => {
   const place = makePlace(t, { 'a.txt': 'a\n' })
   const file = join(place.root, 'policy.json')

@@ -2,7 +2,7 @@
 import { duration, grouped } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, labelled, nextLines, table, type Column } from '../layout.ts'
-import type { Look } from '../style.ts'
+import { isNarrow, type Look } from '../style.ts'
 
 export interface ModelView {
   readonly model: string
@@ -24,10 +24,12 @@ export interface ModelListView {
 }
 
 export const modelListScreen = renderer<ModelListView>((view, look) => {
-  const rows = view.tiers.flatMap((tier) => tier.models.map((model, index) => [index === 0 ? tier.name : '', ...modelCells(model)]))
+  const names = view.tiers.flatMap((tier) => tier.models.map(({ model }) => model.length))
+  const room = isNarrow(look) ? Infinity : Math.max(20, look.width - BESIDE_NAMES)
+  const rows = view.tiers.flatMap((tier) => tier.models.flatMap((model, index) => modelRows(index === 0 ? tier.name : '', modelCells(model), room)))
   const columns: Column[] = [
     { head: 'tier' },
-    { head: 'model' },
+    { head: 'model', width: Math.min(room, Math.max(5, ...names)), fixed: true },
     { head: '$/1M in, out', gap: 3 },
     { head: 'window', width: 7 },
     { head: 'tests', width: 6, fixed: true },
@@ -45,6 +47,19 @@ export const modelListScreen = renderer<ModelListView>((view, look) => {
     stderr: nextLines(view.next ?? []),
   }
 })
+
+/** Of the other columns, as wide as they usually are. */
+const BESIDE_NAMES = 52
+
+/** A name that leaves no room for its figures has a line of its own, above them. */
+function modelRows(tier: string, [name = '', ...figures]: readonly string[], room: number): string[][] {
+  return name.length > room
+    ? [
+        [tier, name],
+        ['', '', ...figures],
+      ]
+    : [[tier, name, ...figures]]
+}
 
 function modelCells(model: ModelView): string[] {
   const p50 = model.p50_ms === undefined || model.p50_ms === null ? '' : duration(model.p50_ms)
