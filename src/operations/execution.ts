@@ -176,8 +176,8 @@ function limitsOf(lane: { maxExecSeconds: number; maxMemMb?: number }, timeoutMs
     wallMs,
     cpuS: Math.ceil(wallMs / 1000),
     // Above what all have together: a process that meets its own ends with an error that nobody else is told of, while the
-    // look at the sum says why.
-    dataBytes: memory + Math.max(memory / 4, 256 * MIB),
+    // look at the sum says why. Node 26 reserves some 450 MiB that it never touches.
+    dataBytes: memory + Math.max(memory / 4, 1024 * MIB),
     totalMemoryBytes: memory,
     tasks: 256,
     fileBytes: 1024 * MIB,
