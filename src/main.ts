@@ -4,7 +4,6 @@
 import { fstatSync, writeSync } from 'node:fs'
 import { cacheCompiled } from './compose/compile-cache.ts'
 import { settledEnvironment } from './config/paths.ts'
-import { VpError } from './core/errors.ts'
 
 const VERSION = '0.1.0'
 /** Something was given to a stream, which may still be on its way. */
@@ -71,7 +70,8 @@ function print(fd: 1 | 2, text: string): void {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'EPIPE') return // nobody reads any more
-    if (code !== 'EAGAIN') throw new VpError('internal', `${fd === 1 ? 'stdout' : 'stderr'} cannot be written: ${code}`, { cause: error, next: ['df -h'] })
+    // In words of its own, as a full disk under stdout is not one under the ledger.
+    if (code !== 'EAGAIN') throw new Error(`${fd === 1 ? 'stdout' : 'stderr'} cannot be written: ${code}`, { cause: error })
   }
   if (at < bytes.length) {
     isStreaming = true

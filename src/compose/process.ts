@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Clock } from '../core/ports.ts'
-import { isThere } from '../sandbox/processes.ts'
+import { isThere } from '../core/is-there.ts'
 
 const PROC = '/proc'
 

@@ -135,15 +135,6 @@ export function kill(pid: number): boolean {
   }
 }
 
-/** Also of a process that has ended and was not asked about yet. */
-export function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
 function isAlive(pid: number): boolean {
   const stat = read(`/proc/${pid}/stat`)
   const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3)

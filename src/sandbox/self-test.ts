@@ -12,7 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DEFAULT_LIMITS, type BackendName, type SandboxRequest } from './contract.ts'
 import { buildEnvironment } from './environment.ts'
 import { probeArgv, type ProbeReport } from './probe.ts'
-import { isThere, killGroup, killLeftovers, markedProcesses, namedProcesses } from './processes.ts'
+import { isThere } from '../core/is-there.ts'
+import { killGroup, killLeftovers, markedProcesses, namedProcesses } from './processes.ts'
 import type { PreparingBackend } from './supervise.ts'
 
 /** Goes into the cache key: raise it when a check is added. */
