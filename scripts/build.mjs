@@ -117,6 +117,17 @@ async function outputs() {
   return [work, look, entry, launcher].flatMap(({ outputFiles }) => outputFiles)
 }
 
+/** For the launcher: whether one of the files that a build reads is younger than the entry. */
+function sourcesScript() {
+  const quoted = (path) => `'${path.replaceAll("'", "'\\''")}'`
+  const files = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+    .map((entry) => join(entry.parentPath, entry.name))
+  const names = [...files, join(root, 'package.json'), join(root, 'scripts', 'build.mjs')].map((path) => `  ${quoted(path)} \\\n`)
+  const entry = quoted(join(dist, 'vp.mjs'))
+  return `built_in=${quoted(root)}\nis_a_source_newer() {\n  for source in \\\n${names.join('')}  ; do [ "$source" -nt ${entry} ] && return 0; done\n  return 1\n}\n`
+}
+
 try {
   const outputFiles = await outputs()
   const wanted = new Set(outputFiles.map(({ path }) => basename(path)))
@@ -126,8 +137,12 @@ try {
   const short = (text) => transform(text, { format: 'esm', platform: 'node', target: OPTIONS.target, minify: true, legalComments: 'none' })
   await Promise.all(outputFiles.map(async ({ path, text }) => writeFileSync(path, (await short(withRequire(withLazyCommonJs(withLazyBuiltins(text))))).code)))
   for (const name of readdirSync(join(fresh, 'chunks'))) renameSync(join(fresh, 'chunks', name), join(dist, 'chunks', name))
-  // The entry's time is that of the start of the build: a file saved meanwhile makes it stale again.
-  utimesSync(join(fresh, 'vp.mjs'), startedAt, startedAt)
+  writeFileSync(join(fresh, 'sources.sh'), sourcesScript())
+  // The entry's time is before the second in which the build began: a file saved meanwhile makes it stale again, also for a
+  // shell that compares seconds.
+  const before = Math.floor(startedAt.getTime() / 1000) - 0.001
+  utimesSync(join(fresh, 'vp.mjs'), before, before)
+  renameSync(join(fresh, 'sources.sh'), join(dist, 'sources.sh'))
   renameSync(join(fresh, 'launcher.mjs'), join(dist, 'launcher.mjs'))
   renameSync(join(fresh, 'vp.mjs'), join(dist, 'vp.mjs'))
   const dayMs = 24 * 3600 * 1000

@@ -2,7 +2,7 @@
  * Where things lie on this machine. Built-ins only: the fast path needs it. Source: the XDG base directory
  * specification; architecture, "State on disk".
  */
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join, normalize } from 'node:path'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -37,27 +37,38 @@ export interface Paths {
   readonly templates: string
 }
 
+/** One name below a directory: `join` reads every letter anew, which a start would do seventeen times. */
+const below = (directory: string, name: string): string => (directory.endsWith('/') ? directory + name : `${directory}/${name}`)
+
+function baseFrom(env: Environment, name: string, fallback: string): string {
+  const value = env[name]
+  return value && isAbsolute(value) ? normalize(value) : join(env['HOME'] ?? '/nonexistent', fallback)
+}
+
+/** As `pathsFrom`; alone, since nothing else is needed before the program is loaded. */
+export function cacheFrom(env: Environment): string {
+  return below(baseFrom(env, 'XDG_CACHE_HOME', '.cache'), 'vp')
+}
+
 export function pathsFrom(env: Environment): Paths {
-  const home = env['HOME'] ?? '/nonexistent'
-  const base = (name: string, fallback: string) => {
-    const value = env[name]
-    return value && isAbsolute(value) ? value : join(home, fallback)
-  }
-  const state = env['VP_STATE_DIR'] ?? join(base('XDG_STATE_HOME', '.local/state'), 'vp')
+  const state = env['VP_STATE_DIR'] ?? below(baseFrom(env, 'XDG_STATE_HOME', '.local/state'), 'vp')
+  const inState = (name: string) => below(state, name)
+  const config = below(baseFrom(env, 'XDG_CONFIG_HOME', '.config'), 'vp')
+  const configFile = env['VP_CONFIG'] ?? below(config, 'config.json')
   return {
     state,
-    ledger: join(state, 'ledger.db'),
-    anchor: join(state, 'ledger.head'),
-    key: join(state, 'keys', 'ledger.pem'),
-    runs: join(state, 'runs'),
-    views: join(state, 'views'),
-    blobs: join(state, 'blobs'),
-    environments: join(state, 'environments'),
-    cache: join(base('XDG_CACHE_HOME', '.cache'), 'vp'),
-    models: join(base('XDG_DATA_HOME', '.local/share'), 'vp', 'models'),
-    configFile: env['VP_CONFIG'] ?? join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'config.json'),
-    modelPolicy: join(dirname(env['VP_CONFIG'] ?? join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'config.json')), 'model-policy.json'),
-    lanes: join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'lanes'),
-    templates: join(base('XDG_CONFIG_HOME', '.config'), 'vp', 'templates'),
+    ledger: inState('ledger.db'),
+    anchor: inState('ledger.head'),
+    key: inState('keys/ledger.pem'),
+    runs: inState('runs'),
+    views: inState('views'),
+    blobs: inState('blobs'),
+    environments: inState('environments'),
+    cache: cacheFrom(env),
+    models: below(baseFrom(env, 'XDG_DATA_HOME', '.local/share'), 'vp/models'),
+    configFile,
+    modelPolicy: join(dirname(configFile), 'model-policy.json'),
+    lanes: below(config, 'lanes'),
+    templates: below(config, 'templates'),
   }
 }
