@@ -13,6 +13,7 @@ import type { Kit } from './kit.ts'
 import type { Caller, Operation } from './operation.ts'
 import { runExec, runTest } from './run.ts'
 import type { TreeScene } from './scene.ts'
+import { ignoredWords } from './unrecorded.ts'
 import { searchCode } from './search.ts'
 
 type Args = Readonly<Record<string, Json>>
@@ -102,8 +103,8 @@ async function changed(args: Args, call: Calls, operation: Operation, params: un
 }
 
 async function tested(call: Calls, params: object): Promise<string> {
-  const { output, breaches } = (await call(runTest, params)) as { output: string; breaches: readonly Breach[] }
-  return breaches.length === 0 ? output : `${breachWords(breaches)}\n${output}`
+  const { output, breaches, ignored } = (await call(runTest, params)) as { output: string; breaches: readonly Breach[]; ignored: readonly string[] }
+  return [...(breaches.length > 0 ? [breachWords(breaches)] : []), ...(ignored.length > 0 ? [ignoredWords(ignored)] : []), output].join('\n')
 }
 
 function changeWords(answer: PatchAnswer): string {

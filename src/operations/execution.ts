@@ -9,7 +9,7 @@ import { hex } from '../core/ids.ts'
 import type { CommandRun } from '../pas/embedded/kpi/measure.ts'
 import type { Limits, Mount, SandboxResult } from '../sandbox/contract.ts'
 import { killOrphans } from '../sandbox/processes.ts'
-import type { Survey } from '../workspace/survey.ts'
+import { textPath, type Survey } from '../workspace/survey.ts'
 import { guardTree, type GuardedTree, type Settled } from './guarded.ts'
 import type { Kit } from './kit.ts'
 import { programOf } from './program.ts'
@@ -36,6 +36,8 @@ export interface ExecutionRequest {
   readonly env?: Readonly<Record<string, string>>
   readonly mounts?: readonly Mount[]
   readonly path?: readonly string[]
+  /** Tests and the like: what it leaves behind is no work of the task. */
+  readonly measures?: boolean
   /** Sees the tree as it is before the command. */
   readonly onBefore?: (before: Survey) => void
 }
@@ -98,7 +100,8 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
     // However it ended: nothing of the command runs any more.
     const result = await running.finally(() => (settled = guard?.settle() ?? NOTHING))
     tree.breached(settled.breaches)
-    if (settled.writes.length > 0 || !settled.isWhole || settled.breaches.length > 0) tree.touched()
+    if (settled.writes.length > 0 || !settled.isWhole || settled.breaches.length > 0)
+      tree.touched(request.measures ? [] : settled.writes.flatMap((path) => textPath(path) ?? []))
     if (signal.aborted) throw new VpError('cancelled', 'the command was cancelled')
     return toExecution(result, settled, { root: tree.root, limits, report: request.reportFile ? readReport(join(scratch, request.reportFile)) : null })
   } finally {

@@ -48,6 +48,7 @@ export async function measureHook(scene: Scene, request: HookRequest): Promise<H
       tree,
       {
         argv: hookArgv(request.hook),
+        measures: true,
         lane: tree.lane,
         runId: scene.caller.runId,
         prepare: (scratch) => prepare(kit.git, tree, request, scratch),

@@ -90,6 +90,8 @@ const testResult = once(() =>
     exit_code: z.nullable(z.int()),
     output: z.string(),
     reused_from: z.nullable(z.string()),
+    /** Files of the task that were there, and that no commit will have. */
+    ignored: z.array(z.string()),
     breaches: breachesShape(),
   }),
 )
@@ -105,7 +107,7 @@ export const runTest = showing({
   async handler(params, scene) {
     const command = await projectCommand(scene, 'test')
     const { argv: args, kind } = argvToRun(['', ...(params.args ?? [])], params.lane, scene)
-    const { measurement, receipt, reused } = await measureTests(scene, command, {
+    const { measurement, receipt, reused, ignored } = await measureTests(scene, command, {
       ...params,
       args: args.slice(1),
       isKept: kind === 'plain' && !asksRaw(params),
@@ -120,6 +122,7 @@ export const runTest = showing({
       exit_code,
       output,
       reused_from: reused ? receipt : null,
+      ignored: [...ignored],
       breaches: plain(measurement.breaches ?? []),
     }
   },
@@ -251,6 +254,8 @@ export interface Measured<Measurement> {
   readonly measurement: Measurement
   readonly receipt: string
   readonly reused: boolean
+  /** Files that were there and that no commit will have, since git ignores them. */
+  readonly ignored: readonly string[]
 }
 
 /** Tests of the tree as it is, from the store when the same tree was measured by the same means before. */
@@ -262,7 +267,7 @@ export async function measureTests(
   const reportFile = command.report.path ?? 'report'
   const argv = testArgv(command, args, reportPath(reportFile))
   return measured(scene, isKept ? argv : null, async () => {
-    const { run, breaches } = await executeHeld(scene, { argv, lane, reportFile, runId: scene.caller.runId })
+    const { run, breaches } = await executeHeld(scene, { argv, lane, reportFile, measures: true, runId: scene.caller.runId })
     note(scene, run)
     if (missedLoopback(run.backend, run.output))
       throw new VpError('sandbox.no_loopback', `the tests open a socket, and ${run.backend} cannot give them a loopback of their own`, {
@@ -279,7 +284,7 @@ export async function measureLint(
 ): Promise<Measured<LintMeasurement>> {
   const argv = [...command.argv, ...args]
   return measured(scene, isKept ? argv : null, async () => {
-    const { run, breaches } = await executeHeld(scene, { argv, lane, runId: scene.caller.runId })
+    const { run, breaches } = await executeHeld(scene, { argv, lane, measures: true, runId: scene.caller.runId })
     note(scene, run)
     return { ...readLintRun(maskedRun(run, scene.tree.masking().plain)), ...told(breaches) }
   })
@@ -312,12 +317,15 @@ async function measured<Measurement extends { readonly ended_by: string }>(
 ): Promise<Measured<Measurement>> {
   const { kit, tree } = scene
   const treeId = await tree.record()
-  const key = treeId === null || argv === null ? null : await measurementKey(scene, treeId, argv)
+  // What is measured beside files that no commit will have is no measure of the tree.
+  const ignored = await tree.unrecorded()
+  if (ignored.length > 0) scene.notes['ignored'] = ignored.slice(0, MAX_LEFT_OUT)
+  const key = treeId === null || argv === null || ignored.length > 0 ? null : await measurementKey(scene, treeId, argv)
   if (key !== null) {
     const known = await kit.store.read((tx) => tx.get<{ receipt_id: string; body: string }>('SELECT receipt_id, body FROM measurements WHERE key = ?', key))
     if (known) {
       scene.notes['reused_from'] = known.receipt_id
-      return { measurement: JSON.parse(known.body) as Measurement, receipt: known.receipt_id, reused: true }
+      return { measurement: JSON.parse(known.body) as Measurement, receipt: known.receipt_id, reused: true, ignored }
     }
   }
   const measurement = await run()
@@ -336,7 +344,7 @@ async function measured<Measurement extends { readonly ended_by: string }>(
         )),
     )
   scene.notes['tree'] = treeId
-  return { measurement, receipt: scene.receiptId, reused: false }
+  return { measurement, receipt: scene.receiptId, reused: false, ignored }
 }
 
 async function measurementKey(scene: Scene, tree: string, argv: readonly string[]): Promise<string> {

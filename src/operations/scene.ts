@@ -43,8 +43,10 @@ export interface TreeScene {
   /** Keeps what a command of this tree wrote and may not. */
   breached(breaches: readonly Breach[]): void
   breaches(): readonly Breach[]
-  /** Says that files changed; `world` counts it. */
-  touched(): void
+  /** Says that files changed; `world` counts it. `made`: those that the task itself wrote, not what its tests left behind. */
+  touched(made?: readonly string[]): void
+  /** Files that the task made and no commit of it will have, since git ignores them; in path order. */
+  unrecorded(): Promise<readonly string[]>
   world(): number
   /** True in an attempt, where git itself holds every before-image. */
   readonly inAttempt: boolean

@@ -75,6 +75,9 @@ export async function checkOut(git: RunGit, repository: RunRepository, treeish: 
 
 /** What tools keep for themselves, whoever started them: never part of a change, also where no ignore file names them. */
 const TOOL_CACHES = ['__pycache__', '.pytest_cache', '.mypy_cache', '.ruff_cache', '.hypothesis', '.nyc_output', '.eslintcache', '.coverage']
+
+export const isToolCache = (path: string): boolean => path.split('/').some((name) => TOOL_CACHES.includes(name))
+
 const NO_CACHES = TOOL_CACHES.flatMap((name) => [`:(exclude,glob)**/${name}`, `:(exclude,glob)**/${name}/**`])
 
 /** Records the files as they are now and returns the tree's id. Ignored files and caches stay out; what is `excluded` stays as it was. */

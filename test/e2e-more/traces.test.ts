@@ -82,6 +82,52 @@ for (const backend of BACKENDS)
     assert.equal((await vpJson(place, ['replay'])).code, 0)
   })
 
+const IGNORING = {
+  '.gitignore': 'config.json\ncoverage/\n',
+  'package.json': `${JSON.stringify({ name: 'cart', version: '1.0.0', type: 'module', scripts: { test: 'node --test' } }, null, 2)}\n`,
+  'add.js': "import { readFileSync } from 'node:fs'\nexport const add = (a, b) => (JSON.parse(readFileSync('config.json', 'utf8')).plus ? a + b : a - b)\n",
+  'add.test.js': [
+    "import assert from 'node:assert/strict'",
+    "import { mkdirSync } from 'node:fs'",
+    "import { test } from 'node:test'",
+    "import { add } from './add.js'",
+    '',
+    "mkdirSync('coverage', { recursive: true })",
+    "test('adds', () => assert.equal(add(2, 3), 5))",
+    '',
+  ].join('\n'),
+}
+
+test('a file that git ignores proves nothing of the commit: the gate measures without it, and says so', async (t) => {
+  const toldBefore = 'Git ignores what you made at config.json: the commit will not have it, and is measured without it.'
+  const turns = [
+    call('write', { path: 'config.json', content: '{"plus":true}\n' }),
+    call('edit', { path: 'add.js', old: '? a + b', new: '? b + a', test: true }),
+    SUBMIT,
+    call('write', { path: 'add.js', content: 'export const add = (a, b) => a + b\n' }),
+    call('test', {}),
+    SUBMIT,
+  ]
+  const server = await serve(t, turns)
+  const place = makePlace(t, IGNORING, server)
+  const { code, doc } = await vpJson(place, ['do', 'fix add'])
+  assert.equal(code, 0, JSON.stringify(doc))
+  const [third, fourth] = [2, 3].map((at) => JSON.stringify(server.requests[at]))
+  assert.ok(third?.includes(toldBefore), 'the model hears of it with the tests that pass')
+  assert.match(third ?? '', /1 passed|pass 1/)
+  assert.ok(fourth?.includes(toldBefore), 'and with the gate that did not pass')
+  const receipts = await receiptsOf(place)
+  assert.deepEqual(
+    receipts.filter(({ op }) => op === 'run.test').map(({ detail }) => detail?.['ignored'] ?? []),
+    [['config.json'], []],
+  )
+  const gates = receipts.filter(({ op, attempt }) => op === 'gate.tests' && (attempt ?? 0) > 0)
+  assert.equal(gates.length, 2)
+  assert.equal(gates[0]?.detail?.['reused_from'], undefined, 'measured anew, on the files of the commit')
+  assert.ok(gates[1]?.detail?.['reused_from'], 'what only tests leave in ignored places is no reason to measure again')
+  assert.equal((await vpJson(place, ['replay'])).code, 0)
+})
+
 test('what a killed vp had open is swept by doctor, which says what runs keep', async (t) => {
   const place = makePlace(t, { ...PYTHON, 'slow.py': 'import time; time.sleep(60)\n' }, await serve(t, [EDIT]), PATH)
   assert.equal((await vpJson(place, ['do', 'fix add', '--test', 'python3 -m unittest'])).code, 0)

@@ -14,6 +14,13 @@ export interface Mutant {
 const at = (file: string, name: string): Mutant['test'] => ({ file, name })
 
 export const MUTANTS: readonly Mutant[] = [
+  {
+    why: 'files that git ignores are there when a gate measures',
+    file: 'src/operations/runs/verdict.ts',
+    from: 'ignored.length > 0 ? null : what.tree',
+    to: 'what.tree',
+    test: at('test/e2e-more/traces.test.ts', 'a file that git ignores proves nothing of the commit: the gate measures without it, and says so'),
+  },
   // repair
   {
     why: 'a run that did not hold is opened for a repair',

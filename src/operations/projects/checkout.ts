@@ -39,6 +39,7 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
     breached: (found) => void breaches.push(...found),
     breaches: () => breaches,
     touched: () => void world++,
+    unrecorded: async () => [],
     world: () => world,
     inAttempt: false,
     close: () => files?.close(),

@@ -1,12 +1,13 @@
 /** Trees of a run: one directory per attempt, gone when the attempt is; a sweep removes what a killed process left. */
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import { hex } from '../../core/ids.ts'
 import type { WorkTree } from '../../pas/embedded/attempt.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import { foreignContent, outermost } from '../../workspace/foreign.ts'
-import { checkOut, recordTree, restoreTree, treeOf } from '../../workspace/run-repository.ts'
+import { checkOut, isToolCache, recordTree, restoreTree, treeOf } from '../../workspace/run-repository.ts'
+import { entryAt } from '../../workspace/tree-objects.ts'
 import type { Breach } from '../guarded.ts'
 import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
@@ -44,6 +45,7 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
   const fixed = outermost(foreign)
   const excluded = [...reuse, ...fixed.map(({ path }) => path)]
   let world = 0
+  const made = new Set<string>()
   const breaches: Breach[] = []
   let files: Workspace | null = null
   let masking: Masking | null = null
@@ -76,7 +78,17 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     shownGit: run.project.needs_git ? { gitDir: run.repository.gitDir, human: run.human.commonDir, commit: request.base, from: request.from } : null,
     breached: (found) => void breaches.push(...found),
     breaches: () => breaches,
-    touched: () => void world++,
+    touched: (paths = []) => {
+      world++
+      for (const path of paths) made.add(path)
+    },
+    unrecorded: async () => {
+      if (made.size === 0) return []
+      const [tree, objects] = [await record(), git.objects(run.repository.gitDir)]
+      const missing: string[] = []
+      for (const path of made) if (!isToolCache(path) && isFileAt(join(at.directory, path)) && !(await entryAt(objects, tree, path))) missing.push(path)
+      return missing.toSorted()
+    },
     world: () => world,
     inAttempt: true,
   }
@@ -105,6 +117,10 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     record,
     dispose,
   }
+}
+
+function isFileAt(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false
 }
 
 function refuseTracked(root: string, reuse: readonly string[]): void {

@@ -8,6 +8,7 @@ import type { KpiResult, Violation } from '../../pas/contract/types.ts'
 import { foreignChanges } from '../../workspace/foreign.ts'
 import { treeChanges, treeOf } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
+import { ignoredWords } from '../unrecorded.ts'
 import { taskTestCommand } from './gate.ts'
 import { markersLeft } from './repair.ts'
 import type { RunScene } from './run-scene.ts'
@@ -34,17 +35,19 @@ export async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOption
   const base = await groundEvidence(kit, run, options, state, since, command, signal)
   // A hook is that of the branch where the change will land, which a merge is staged on as well.
   const [at, from] = [since?.person ?? state.base, merge?.person ?? state.head]
+  const ignored = (await what.tree?.scene.unrecorded()) ?? []
   const now = await withTree(
     kit,
     run,
-    what.tree,
+    // What the commit will not have proves nothing of it: then a fresh checkout is measured.
+    ignored.length > 0 ? null : what.tree,
     { name: `gate-T${task.card.payload.n}`, lane: task.card.lane, from: treeId, base: state.head, environment: environmentOf(kit, options, state, task) },
     (scene) => measure(kit, operatorCaller(state, task), scene, run, { command, change: { at, from, to: treeId, base } }, signal),
     signal,
   )
   const gates = options.gates(task.card.lane)
   const fates = await fatesOf(kit, run, { since: since?.person ?? state.base, to: treeId }, base, now)
-  const verdict = judge(gates, base, now, task.task_id, fates)
+  const verdict = withIgnored(judge(gates, base, now, task.task_id, fates), ignored)
   const bare = verdict.pass && state.origin === 'do' ? unproved(now, task.task_id) : null
   // Neither the tree before the work nor the one after it lets itself be measured: no further attempt would prove more.
   if (bare) return { pass: false, kpis: verdict.kpis, violations: [bare], reason: violationWords(bare), feedback: '', isFinal: true }
@@ -59,6 +62,11 @@ export async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOption
     reason: `${first.kind}: ${first.name}`,
     feedback: [...forbidden.map(({ kind, name }) => `- ${name} ${WHY[kind]}, and may not be changed by a task.`), verdict.feedback].join('\n'),
   }
+}
+
+/** A failure that files which the agent saw and the commit lacks may explain. */
+function withIgnored<Verdict extends Pick<Judgement, 'pass' | 'feedback'>>(verdict: Verdict, ignored: readonly string[]): Verdict {
+  return verdict.pass || ignored.length === 0 ? verdict : { ...verdict, feedback: `${verdict.feedback}\n- ${ignoredWords(ignored)}` }
 }
 
 function unresolved(task: TaskState, left: readonly string[]): Judgement {
