@@ -118,13 +118,13 @@ test('a file that git ignores proves nothing of the commit: the gate measures wi
   assert.ok(fourth?.includes(toldBefore), 'and with the gate that did not pass')
   const receipts = await receiptsOf(place)
   assert.deepEqual(
-    receipts.filter(({ op }) => op === 'run.test').map(({ detail }) => detail?.['ignored'] ?? []),
+    receipts.filter(({ op }) => op === 'run.test').map(({ detail }) => detail?.ignored ?? []),
     [['config.json'], []],
   )
   const gates = receipts.filter(({ op, attempt }) => op === 'gate.tests' && (attempt ?? 0) > 0)
   assert.equal(gates.length, 2)
-  assert.equal(gates[0]?.detail?.['reused_from'], undefined, 'measured anew, on the files of the commit')
-  assert.ok(gates[1]?.detail?.['reused_from'], 'what only tests leave in ignored places is no reason to measure again')
+  assert.equal(gates[0]?.detail?.reused_from, undefined, 'measured anew, on the files of the commit')
+  assert.ok(gates[1]?.detail?.reused_from, 'what only tests leave in ignored places is no reason to measure again')
   assert.equal((await vpJson(place, ['replay'])).code, 0)
 })
 

@@ -159,10 +159,11 @@ export async function vpJson(
 
 export interface ReceiptSeen {
   readonly op: string
+  readonly attempt?: number
   readonly outcome: string
   readonly error?: { readonly code: string; readonly message: string }
   readonly usage?: { readonly tokens_in: number }
-  readonly detail?: { readonly left_out?: readonly string[] }
+  readonly detail?: { readonly left_out?: readonly string[]; readonly ignored?: readonly string[]; readonly reused_from?: string }
 }
 
 /** Every receipt of the ledger, oldest first. */
