@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { median, printRows, type Row } from './rows.ts'
-import { doOnce, referenceOnce, type DoFigures } from './small-change.ts'
+import { doOnce, peakOf, referenceOnce, type DoFigures } from './small-change.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const REFERENCE = join(import.meta.dirname, 'reference-agent.mjs')
@@ -32,7 +32,7 @@ export async function benchAgent(vp: string, rounds: number): Promise<void> {
       reference.push(plain)
       runs.push(figures)
     }
-    print({ node: median(node), reference, runs, programs: await programsOf(env, root) })
+    print({ node: median(node), reference, runs, programs: await programsOf(env, root), memory: await peakOf([vp], env, root) })
   } finally {
     rmSync(root, { recursive: true, force: true })
   }
@@ -61,15 +61,16 @@ interface Figures {
   readonly reference: readonly { readonly firstRequestMs: number; readonly wallMs: number }[]
   readonly runs: readonly DoFigures[]
   readonly programs: readonly string[]
+  /** MB at the peak. */
+  readonly memory: number
 }
 
-function print({ node, reference, runs, programs }: Figures): void {
+function print({ node, reference, runs, programs, memory }: Figures): void {
   const middle = (pick: (one: DoFigures) => number) => median(runs.map(pick))
   const plain = median(reference.map(({ wallMs }) => wallMs))
   const [wall, first] = [middle((one) => one.wallMs), middle((one) => one.firstRequestMs)]
   const ms = (value: number) => `${value.toFixed(1)} ms`
   const git = programs.filter((line) => /(^|\/)git( |$)/.test(line)).length
-  const memory = Math.max(...runs.map((one) => one.peakMb))
   const reused = Math.min(...runs.map((one) => one.prefixReused))
   const rows: Row[] = [
     { what: 'node -e 0', value: ms(node), limit: '', holds: true },
