@@ -132,14 +132,17 @@ const egressCall = (turn: number, time: string, bytes: number, more: Partial<Egr
   attempt: 1,
   turn,
   ts: at(time),
-  host: 'api.example.org',
   outcome: 'ok',
+  sends: 1,
+  host: 'api.example.org',
+  path: '/v1/messages',
   sha256: `${turn}c3f9a1e5b8d2046`.repeat(4),
   bytes,
-  sends: 1,
   masked: 0,
   unmasked: 0,
+  kept: true,
   proved: true,
+  body: '{}',
   ...more,
 })
 const CONTEXT: ContextView = {
@@ -176,8 +179,13 @@ const EGRESS: EgressView = {
   masked: 4,
   unmasked: 0,
   hosts: ['api.example.org'],
+  missing: 0,
   proved: true,
 }
+/** Of a call that had no connection. */
+const NOTHING_LEFT = { outcome: 'model.unreachable', sends: 0, host: null, path: null, sha256: null, bytes: 0, kept: false, body: null }
+/** Of a receipt from before bodies were kept. */
+const BEFORE_BODIES = { path: null, sha256: null, bytes: null, kept: false, proved: false, body: null }
 
 /** Names of section 3's help screen, each in its group. */
 const HELP: [group: string, names: string[]][] = [
@@ -772,6 +780,33 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
         proved: false,
         next: ['vp verify'],
       },
+      look,
+    ),
+  'egress-damaged': (look) =>
+    egressScreen(ZONE)(
+      { ...EGRESS, calls: EGRESS.calls.map((call, index) => (index === 1 ? { ...call, proved: false, body: null } : call)), proved: false },
+      look,
+    ),
+  'egress-missing': (look) =>
+    egressScreen(ZONE)(
+      {
+        ...EGRESS,
+        calls: [
+          egressCall(1, '14:02:11', 0, NOTHING_LEFT),
+          egressCall(1, '14:02:13', 4_812, { kept: false, proved: false, body: null }),
+          egressCall(2, '14:02:19', 0, BEFORE_BODIES),
+        ],
+        requests: 2,
+        bytes: 4_812,
+        masked: 0,
+        missing: 2,
+        proved: false,
+      },
+      look,
+    ),
+  'egress-nothing': (look) =>
+    egressScreen(ZONE)(
+      { ...EGRESS, calls: [egressCall(1, '14:02:11', 0, { ...NOTHING_LEFT, outcome: 'ok' })], requests: 0, bytes: 0, masked: 0, hosts: [] },
       look,
     ),
   told: (look) => toldScreen({ hears: ['T3', 'T5', 'T9'], when: 'next turn', text: 'Keep the public API as it is.', next: ['vp context show 9c1f'] }, look),

@@ -4,6 +4,7 @@ import { VpError, type ErrorCode } from '../core/errors.ts'
 import { canonicalJson, type Json } from '../core/json.ts'
 import { endpointOf, type ModelSpec } from '../models/choose.ts'
 import type { ModelAnswer, ModelRequest, Provider } from '../models/contract.ts'
+import { bodyKeeper } from '../models/kept-body.ts'
 import { meteredProvider, type MeterPorts, type Settlement } from '../models/meter.ts'
 import { FREE } from '../models/prices.ts'
 import { openProvider } from '../models/providers/index.ts'
@@ -42,6 +43,7 @@ async function drive(
       text: (text) => text.replaceAll('hunter22', '[REDACTED]'),
       json: (value) => JSON.parse(JSON.stringify(value).replaceAll('hunter22', '[REDACTED]')),
     },
+    keep: async (body) => bodyKeeper().keep(body),
     maskAnswer: (answer) => answer,
     recall: async (place, sha) => recorded.get(`${place.turn}${sha}`) ?? null,
     hold: async () => 'h',

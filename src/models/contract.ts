@@ -79,6 +79,16 @@ export interface Endpoint {
   readonly gateway?: true
 }
 
+/** The body of one HTTP request that has begun to leave. Headers, where keys are, are told to nobody. */
+export interface SentBody {
+  /** With its port, where that is another than the ordinary one. */
+  readonly host: string
+  /** Without what comes behind a question mark. */
+  readonly path: string
+  readonly body: Buffer
+}
+export type OnSent = (sent: SentBody) => void
+
 export interface Provider {
   /** `ollama`, `openai_compatible`, `openai`, `anthropic`, `google`, `recorded`. */
   readonly name: string
@@ -90,6 +100,9 @@ export interface Provider {
   window?(signal: AbortSignal): Promise<number | null>
   /** Of the model itself, from what had to be asked anyway; null: nothing yet. Absent: whoever wants to know asks the server. */
   facts?(): ModelFacts | null
-  /** Throws `model.*`; never returns half an answer. `onProgress` gets the tokens so far and must not throw. */
-  answer(request: ModelRequest, place: CallPlace, signal: AbortSignal, onProgress?: (tokens: number) => void): Promise<ModelAnswer>
+  /**
+   * Throws `model.*`; never returns half an answer. `onProgress` gets the tokens so far and must not throw. `onSent` gets every
+   * body that the request went out in, none where nothing leaves this process; it must neither throw nor take time.
+   */
+  answer(request: ModelRequest, place: CallPlace, signal: AbortSignal, onProgress?: (tokens: number) => void, onSent?: OnSent): Promise<ModelAnswer>
 }

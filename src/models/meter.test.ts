@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VpError } from '../core/errors.ts'
 import type { ModelAnswer, ModelRequest, Provider } from './contract.ts'
+import { bodyKeeper } from './kept-body.ts'
 import { meteredProvider, type FailedTry, type MeterOptions, type MeterPorts, type Settlement } from './meter.ts'
 
 const REQUEST: ModelRequest = { messages: [{ role: 'user', text: 'the key is hunter22' }], tools: [], max_tokens: 1000, temperature: 0 }
@@ -26,6 +27,7 @@ function metered(options: MeterOptions, change: Partial<MeterPorts> = {}, answer
     chance: () => 0.5,
     sleep: async () => {},
     mask: { text: hide, json: (value) => value },
+    keep: async (body) => bodyKeeper().keep(body),
     maskAnswer: (answer) => ({ ...answer, text: hide(answer.text) }),
     recall: async () => null,
     hold: async (worst) => (held.push(worst), 'h'),
@@ -132,4 +134,45 @@ test('an answer is masked before it is recorded, and what is recorded is what is
   const answer = await ask()
   assert.equal(answer.text, 'the key is [REDACTED]')
   assert.deepEqual(settled[0]?.answer, answer)
+})
+
+test('what each try sent is told with it, and nothing where nothing left', async () => {
+  const failed: FailedTry[] = []
+  let tries = 0
+  const { ask, settled } = metered(PRICED, { failedTry: async (_hold, one) => void failed.push(one) }, async (_request, _place, _signal, _progress, onSent) => {
+    tries++
+    if (tries === 2) throw new VpError('model.unreachable', 'x')
+    onSent?.({ host: 'h', path: '/p', body: Buffer.from(`try ${tries}`) })
+    if (tries === 1) throw new VpError('model.rate_limited', 'x')
+    onSent?.({ host: 'h', path: '/p', body: Buffer.from('once more') })
+    return ANSWER
+  })
+  await assert.rejects(ask(), { code: 'model.unreachable' })
+  assert.deepEqual(
+    failed.map(({ sent }) => sent.map(({ body }) => body.toString())),
+    [['try 1']],
+  )
+  assert.deepEqual(settled[0]?.sent, [])
+  await ask()
+  assert.deepEqual(
+    settled[1]?.sent.map(({ body, sha }) => [body.toString(), sha.length]),
+    [
+      ['try 3', 64],
+      ['once more', 64],
+    ],
+  )
+})
+
+test('a cancel between two tries has sent nothing itself', async () => {
+  const failed: FailedTry[] = []
+  const { ask, settled } = metered(
+    PRICED,
+    { failedTry: async (_hold, one) => void failed.push(one), sleep: () => Promise.reject(new VpError('cancelled', 'x')) },
+    async (_request, _place, _signal, _progress, onSent) => {
+      onSent?.({ host: 'h', path: '/p', body: Buffer.from('once') })
+      throw new VpError('model.server', 'x')
+    },
+  )
+  await assert.rejects(ask(), { code: 'cancelled' })
+  assert.deepEqual([failed[0]?.sent.length, settled[0]?.sent.length], [1, 0])
 })

@@ -6,8 +6,9 @@
 import { asVpError, VpError } from '../core/errors.ts'
 import type { Usage } from '../core/usage.ts'
 import { staysHere } from './choose.ts'
-import type { CallPlace, Message, ModelAnswer, ModelRequest, ModelUsage, Provider, SpentByFailure } from './contract.ts'
+import type { CallPlace, Message, ModelAnswer, ModelRequest, ModelUsage, Provider, SentBody, SpentByFailure } from './contract.ts'
 import { carbonOf, energyOf, type Drawn, type Metered } from './energy.ts'
+import type { KeptBody } from './kept-body.ts'
 import { costMicroUsd, estimateTokens, type Price } from './prices.ts'
 import { requestSha } from './recorded.ts'
 import { withRetry, type RetryPorts } from './retry.ts'
@@ -22,6 +23,8 @@ export interface Settlement {
   /** null: nothing was used. `worst_case`: nobody said, so all that was held counts. */
   readonly usage_source: UsageSource | null
   readonly duration_ms: number
+  /** What the last try sent. */
+  readonly sent: readonly KeptBody[]
 }
 
 export type UsageSource = ModelAnswer['usage_source'] | 'worst_case'
@@ -34,6 +37,7 @@ export interface FailedTry {
   readonly delay_ms: number
   /** What it cost nevertheless, or null. */
   readonly spent: { readonly usage: Usage; readonly usage_source: UsageSource } | null
+  readonly sent: readonly KeptBody[]
 }
 
 /** The secrets filter, over words and over the arguments of calls. */
@@ -55,7 +59,9 @@ export interface MeterPorts extends Omit<RetryPorts, 'onFailure'> {
   hold(worst: { tokens: number; micro_usd: number }, signal: AbortSignal): Promise<string>
   /** Reads what this machine draws until the function is called; absent where nothing can be read. */
   power?(): () => Promise<Metered | null>
-  /** Gives the hold back, if there is one, and writes exchange, receipt and spend, in one transaction. */
+  /** Makes a body fit to be kept, while its answer is waited for. Must not throw. */
+  keep(sent: SentBody): Promise<KeptBody>
+  /** Gives the hold back, if there is one, and writes exchange, bodies, receipt and spend, in one transaction. */
   settle(hold: string | null, settlement: Settlement): Promise<void>
   /** A receipt. What was spent is written, and its hold given back, in the same transaction; else the hold stays. */
   failedTry(hold: string, failed: FailedTry): Promise<void>
@@ -97,6 +103,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         })
       const worst = worstCase(outbound, options.price, provider.marksCache === true)
       let hold: string | null = await ports.hold(worst, signal)
+      let sent: Promise<KeptBody>[] = []
       const startedAt = ports.monotonic()
       const reading = staysHere(provider.endpoint) ? ports.power?.() : undefined
       const cost = (usage: ModelUsage, ms: number, metered: Metered | null) => priced(usage, provider, options, ms, metered)
@@ -112,13 +119,16 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
           usage: cost(usage, duration_ms, (await reading?.()) ?? null),
           usage_source,
           duration_ms,
+          sent: await Promise.all(sent),
         })
       }
       const failed = async (error: VpError, attempt: number, delay_ms: number | null) => {
         if (delay_ms === null || hold === null) return
         const { usage, usage_source } = spentBy(error, worst)
         const spent = usage_source ? { usage: cost(usage, 0, null), usage_source } : null
-        await ports.failedTry(hold, { place, error, attempt, delay_ms, spent })
+        await ports.failedTry(hold, { place, error, attempt, delay_ms, spent, sent: await Promise.all(sent) })
+        // A cancel while the next try is waited for has sent nothing.
+        sent = []
         if (spent) hold = null
       }
       try {
@@ -126,7 +136,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         const ask = async () => {
           // A try that cost something has given its hold back: the next one has to fit again.
           hold ??= await ports.hold(worst, signal)
-          return ports.maskAnswer(await provider.answer(outbound, place, signal, onProgress))
+          return ports.maskAnswer(await provider.answer(outbound, place, signal, onProgress, (body) => void sent.push(ports.keep(body))))
         }
         const answer = await withRetry(retry, signal, ask, options.retryBaseMs)
         await done(answer, null)

@@ -14,6 +14,7 @@ import type { RunEvent, RunState, TaskState } from '../pas/embedded/reducer/stat
 import { runEvents } from '../pas/embedded/run-store.ts'
 import { operation } from './operation.ts'
 import { chosenState } from './runs/chosen-run.ts'
+import { withRequests } from './runs/kept-bodies.ts'
 import { storyOf, type Turn } from './runs/story.ts'
 import { openEars } from './runs/told.ts'
 
@@ -68,6 +69,7 @@ export type ContextShown = z.infer<ReturnType<typeof contextShape>>
 
 interface Row {
   readonly turn: number
+  readonly request_sha: string
   readonly request: string
   readonly response: string
 }
@@ -97,11 +99,15 @@ export const contextShow = operation<{ run?: string | undefined; task?: string |
       const label = { task: `T${task.card.payload.n}`, attempt: last.attempt }
       return {
         label,
-        rows: await tx.all<Row>(
-          'SELECT turn, request, response FROM exchanges WHERE run_id = ? AND task = ? AND attempt = ? ORDER BY turn',
+        rows: await withRequests(
+          tx,
           state.run_id,
-          label.task,
-          label.attempt,
+          await tx.all<Row>(
+            'SELECT turn, request_sha, request, response FROM exchanges WHERE run_id = ? AND task = ? AND attempt = ? ORDER BY turn',
+            state.run_id,
+            label.task,
+            label.attempt,
+          ),
         ),
         receipts: (
           await tx.all<{ body: string }>(

@@ -1,16 +1,18 @@
 /**
- * egress.show: what left this machine for a model in a run, request by request, as it was recorded when it left: in vp's own
- * form, of which the wire's is a translation. Each is held against the receipt of its call; nothing is asked again.
+ * egress.show: what left for a model in a run, body by body, to the byte. Each is held against the receipts that name it by its
+ * hash; nothing is asked again, and nothing is made up where the bytes are not here.
  */
 import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
 import { sha256 } from '../core/json.ts'
 import { MACHINE_CHAIN, parseReceipt, type Receipt } from '../ledger/receipts.ts'
-import type { ModelRequest } from '../models/contract.ts'
+import type { CallPlace } from '../models/contract.ts'
 import type { RunState } from '../pas/embedded/reducer/state.ts'
 import { maskedCounts, type Masking } from './masking.ts'
 import { operation } from './operation.ts'
 import { chosenState } from './runs/chosen-run.ts'
+import { readBodies, type FoundBody } from './runs/kept-bodies.ts'
+import { bodiesNamed, type NamedBody } from './runs/sent-bodies.ts'
 import { scopeOf } from './runs/spend.ts'
 
 const count = once(() => z.int())
@@ -20,20 +22,23 @@ const callShape = once(() =>
     attempt: count(),
     turn: count(),
     ts: z.nullable(z.number()),
-    host: z.nullable(z.string()),
     model: z.nullable(z.string()),
     outcome: z.string(),
-    /** Of the bytes; null where they were replaced by those of a later call at this place. */
-    sha256: z.string(),
-    bytes: z.nullable(count()),
-    /** Tries of this very request. */
+    /** How often this very body was sent; 0: nothing left this process for the call. */
     sends: count(),
+    host: z.nullable(z.string()),
+    path: z.nullable(z.string()),
+    /** Of what is here, else what the receipt names; null where no receipt does (of calls before vp kept bodies) or nothing left. */
+    sha256: z.nullable(z.string()),
+    bytes: z.nullable(count()),
     masked: count(),
     /** What would be masked today and was not then: it became known later. */
     unmasked: count(),
-    /** The bytes have the hash that the receipt of the call names. */
+    /** Something is kept here for it. */
+    kept: z.boolean(),
+    /** The receipt names the hash of the bytes that are here, or says that nothing left. */
     proved: z.boolean(),
-    request: z.nullable(z.unknown()),
+    body: z.nullable(z.string()),
   }),
 )
 const egressShape = once(() =>
@@ -45,6 +50,9 @@ const egressShape = once(() =>
     masked: count(),
     unmasked: count(),
     hosts: z.array(z.string()),
+    /** Bodies that left and are not here. */
+    missing: count(),
+    /** Nothing is missing, and nothing contradicts. */
     proved: z.boolean(),
   }),
 )
@@ -65,7 +73,7 @@ export const egressShow = operation({
     const [run, plan] = await kit.store.read(async (tx) => {
       const begin = (await tx.get<{ seq: number | null }>('SELECT MIN(seq) AS seq FROM receipts WHERE run_id = ?', state.run_id))?.seq ?? Infinity
       const ofScope = async (scope: string, chain: string) => ({
-        exchanges: await tx.all<Exchanged>('SELECT task, attempt, turn, request_sha, request FROM exchanges WHERE run_id = ?', scope),
+        bodies: await readBodies(tx, scope, 'sent'),
         receipts: (
           await tx.all<{ body: string; isBefore: 0 | 1 }>(
             "SELECT body, seq < ? AS isBefore FROM receipts WHERE run_id = ? AND op = 'model.call' ORDER BY n",
@@ -77,114 +85,129 @@ export const egressShow = operation({
       return [await ofScope(state.run_id, state.run_id), await ofScope(scopeOf({ kind: 'project', project_id }), MACHINE_CHAIN)]
     })
     const ofProject = plan.receipts.filter((one) => (one.detail as { project?: number } | undefined)?.project === project_id)
-    const before = callsBefore(state, plan.exchanges, ofProject, tree.masking())
-    return { run_id: state.run_id, ...summed([...before, ...egressCalls(state, run.exchanges, run.receipts, tree.masking())]) }
+    const before = callsBefore(state, plan.bodies, ofProject, tree.masking())
+    return { run_id: state.run_id, ...summed([...before, ...egressCalls(state, run.bodies, run.receipts, tree.masking())]) }
   },
   say: (_params, egress) => `${egress.requests} requests, ${egress.bytes} bytes`,
 })
 
-export interface Exchanged {
-  readonly task: string
-  readonly attempt: number
-  readonly turn: number
-  readonly request_sha: string
-  readonly request: string
-}
-
 /** Of a project's plans: a plan that was made after the run began is of a later run. By the order of the ledger: a clock may be set back. */
 export function callsBefore(
   state: Pick<RunState, 'tasks'>,
-  exchanges: readonly Exchanged[],
+  bodies: readonly FoundBody[],
   receipts: readonly (Receipt & { readonly isBefore: boolean })[],
   masking: Pick<Masking, 'spans'>,
 ): EgressCall[] {
   const before = receipts.filter(({ isBefore }) => isBefore)
-  const known = new Set(before.map(({ input_sha }) => input_sha))
-  const later = new Set(receipts.flatMap(({ isBefore, input_sha }) => (isBefore || known.has(input_sha) ? [] : [input_sha])))
+  const [known, all] = [before, receipts].map((some) => new Set(some.flatMap((one) => bodiesNamed(one)?.map((sent) => sent.sha256) ?? [])))
   return egressCalls(
     state,
-    exchanges.filter(({ request_sha }) => !later.has(request_sha)),
+    bodies.filter(({ sha }) => known?.has(sha) || !all?.has(sha)),
     before,
     masking,
   )
 }
 
-/** In the order in which they left; what no receipt knows comes last. */
+/** In the order in which they left; what no receipt names comes last. */
 export function egressCalls(
   state: Pick<RunState, 'tasks'>,
-  exchanges: readonly Exchanged[],
+  bodies: readonly FoundBody[],
   receipts: readonly Receipt[],
   masking: Pick<Masking, 'spans'>,
 ): EgressCall[] {
-  const taskOf = ({ task_id }: Receipt): string =>
-    task_id === undefined ? PLAN : `T${Object.values(state.tasks).find((task) => task.task_id === task_id)?.card.payload.n ?? '?'}`
-  const placeOf = (task: string, attempt: number | undefined, turn: number | undefined): string => `${task}#${attempt ?? 0}#${turn ?? 0}`
-  const tries = Map.groupBy(
-    receipts.filter((one) => one.outcome === 'retry'),
-    (one) => placeOf(taskOf(one), one.attempt, one.turn),
-  )
-  const left = new Map(exchanges.map((one) => [placeOf(one.task, one.attempt, one.turn), one]))
-  const calls = receipts
-    .filter((one) => one.outcome !== 'retry')
-    .map((receipt): EgressCall => {
-      const place = placeOf(taskOf(receipt), receipt.attempt, receipt.turn)
-      const exchange = left.get(place)
-      const isKept = exchange !== undefined && exchange.request_sha === receipt.input_sha
-      if (isKept) left.delete(place)
-      const { host, model } = (receipt.detail ?? {}) as { host?: string; model?: string }
-      return {
-        task: taskOf(receipt),
-        attempt: receipt.attempt ?? 0,
-        turn: receipt.turn ?? 0,
-        ts: receipt.ts,
-        host: host ?? null,
-        model: model ?? null,
-        outcome: receipt.error?.code ?? receipt.outcome,
-        sends: 1 + (tries.get(place)?.length ?? 0),
-        ...(isKept ? bytesOf(exchange, receipt.input_sha, masking) : { ...NO_BYTES, sha256: receipt.input_sha ?? '' }),
-      }
-    })
-  const unknown = [...left.values()].map((exchange): EgressCall => ({
-    task: exchange.task,
-    attempt: exchange.attempt,
-    turn: exchange.turn,
-    ts: null,
-    host: null,
-    model: null,
-    outcome: 'no receipt',
-    sends: 1,
-    ...bytesOf(exchange, undefined, masking),
-  }))
-  return [...calls, ...unknown]
+  const here = new Map(bodies.map((one) => [one.sha, one]))
+  const sendings = sendingsOf(state, receipts)
+  const named = new Set(sendings.map(({ sent }) => sent?.sha256))
+  const calls = [...Map.groupBy(sendings, ({ same }) => same).values()].map((tries) => callOf(tries, here, masking))
+  const unknown = bodies.filter(({ sha }) => !named.has(sha))
+  return [
+    ...calls,
+    ...unknown.map((body): EgressCall => {
+      const { task, attempt, turn } = body
+      return { task, attempt, turn, ts: null, model: null, outcome: 'no receipt', sends: 1, host: null, path: null, ...contentOf(body, null, masking) }
+    }),
+  ]
+}
+
+interface Sending extends CallPlace {
+  readonly receipt: Receipt
+  readonly sent: NamedBody | null
+  readonly left: 'known' | 'unknown' | 'nothing'
+  readonly outcome: string
+  /** Equal for one body that one call sent again. */
+  readonly same: string
+}
+
+function sendingsOf(state: Pick<RunState, 'tasks'>, receipts: readonly Receipt[]): Sending[] {
+  const calls = new Map<string, number>()
+  return receipts.flatMap((receipt): Sending[] => {
+    const task = taskOf(state, receipt)
+    const [attempt, turn] = [receipt.attempt ?? 0, receipt.turn ?? 0]
+    const place = `${task}#${attempt}#${turn}`
+    const call = calls.get(place) ?? 0
+    if (receipt.outcome !== 'retry') calls.set(place, call + 1)
+    const outcome = receipt.error?.code ?? receipt.outcome
+    const of = (sent: NamedBody | null, left: Sending['left'], words = outcome): Sending => {
+      const same = `${place}#${call}#${left}#${sent === null ? '' : `${sent.host}${sent.path}#${sent.sha256}`}`
+      return { task, attempt, turn, receipt, sent, left, outcome: words, same }
+    }
+    const all = bodiesNamed(receipt)
+    if (all === null) return [of(null, 'unknown')]
+    if (all.length === 0) return [of(null, 'nothing')]
+    return all.map((sent, index) => of(sent, 'known', index < all.length - 1 ? REFUSED : outcome))
+  })
 }
 
 /** As calls that make a plan name their task. */
 const PLAN = 'plan'
+/** A server that wants something left out is asked at once without it: both bodies belong to one try. */
+const REFUSED = 'asked otherwise'
 
-const NO_BYTES = { bytes: null, masked: 0, unmasked: 0, proved: true, request: null }
+function taskOf(state: Pick<RunState, 'tasks'>, { task_id }: Receipt): string {
+  return task_id === undefined ? PLAN : `T${Object.values(state.tasks).find((task) => task.task_id === task_id)?.card.payload.n ?? '?'}`
+}
 
-function bytesOf(
-  exchange: Exchanged,
-  named: string | undefined,
-  masking: Pick<Masking, 'spans'>,
-): Pick<EgressCall, 'sha256' | 'bytes' | 'masked' | 'unmasked' | 'proved' | 'request'> {
-  const found = sha256(exchange.request)
-  const request = readRequest(exchange.request)
+function callOf(tries: readonly Sending[], here: ReadonlyMap<string, FoundBody>, masking: Pick<Masking, 'spans'>): EgressCall {
+  const { task, attempt, turn, receipt, sent, left, outcome } = tries.at(-1) as Sending
+  const { host = null, model = null } = (receipt.detail ?? {}) as { host?: string; model?: string }
+  const call = { task, attempt, turn, ts: receipt.ts, model, outcome }
+  if (left === 'nothing') return { ...call, ...NOTHING }
+  const body = sent === null ? undefined : here.get(sent.sha256)
+  return { ...call, sends: tries.length, host: sent?.host ?? host, path: sent?.path ?? null, ...contentOf(body, sent, masking) }
+}
+
+type Content = Pick<EgressCall, 'sha256' | 'bytes' | 'masked' | 'unmasked' | 'kept' | 'proved' | 'body'>
+
+const NO_BODY = { masked: 0, unmasked: 0, body: null }
+/** Which the receipt itself says. */
+const NOTHING = { sends: 0, host: null, path: null, sha256: null, bytes: 0, kept: false, proved: true, ...NO_BODY }
+
+function contentOf(found: FoundBody | undefined, sent: NamedBody | null, masking: Pick<Masking, 'spans'>): Content {
+  if (!found?.body) return { sha256: sent?.sha256 ?? null, bytes: sent?.bytes ?? null, kept: found !== undefined, proved: false, ...NO_BODY }
+  const hash = sha256(found.body)
+  const body = found.body.toString('utf8')
   return {
-    sha256: found,
-    bytes: Buffer.byteLength(exchange.request),
-    masked: Object.values(maskedCounts(request) ?? {}).reduce((sum, one) => sum + one, 0),
-    unmasked: request?.messages.reduce((sum, message) => sum + masking.spans(message.text).length, 0) ?? 0,
-    proved: found === named,
-    request,
+    sha256: hash,
+    bytes: found.body.length,
+    masked: Object.values(maskedCounts(body) ?? {}).reduce((sum, one) => sum + one, 0),
+    unmasked: textsIn(body).reduce((sum, text) => sum + masking.spans(text).length, 0),
+    kept: true,
+    proved: hash === sent?.sha256,
+    body,
   }
 }
 
-function readRequest(text: string): ModelRequest | null {
+/** Every text of a document of JSON, as it was before it was written as one; what is none is one text. */
+function textsIn(body: string): string[] {
+  const texts: string[] = []
   try {
-    return JSON.parse(text) as ModelRequest
+    JSON.parse(body, (_key, value: unknown) => {
+      if (typeof value === 'string') texts.push(value)
+      return value
+    })
+    return texts
   } catch {
-    return null // altered, which its hash says
+    return [body]
   }
 }
 
@@ -197,6 +220,7 @@ function summed(calls: EgressCall[]): Omit<Egress, 'run_id'> {
     masked: sum((call) => call.masked),
     unmasked: sum((call) => call.unmasked),
     hosts: [...new Set(calls.flatMap((call) => call.host ?? []))],
+    missing: calls.filter((call) => call.sends > 0 && !call.kept).length,
     proved: calls.every((call) => call.proved),
   }
 }

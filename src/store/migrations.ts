@@ -94,4 +94,14 @@ export const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE model_facts (model TEXT PRIMARY KEY, body TEXT NOT NULL, seen_at BIGINT NOT NULL)`,
     ],
   },
+  {
+    version: 6,
+    sql: [
+      // By their hashes, which receipts name: bodies as they left (kind sent), and requests of exchanges (kind request), whose own column
+      // is empty from here on. Of each what it adds (deflated) to an earlier one of its kind and run.
+      `CREATE TABLE kept_bodies (n INTEGER PRIMARY KEY, run_id TEXT NOT NULL, kind TEXT NOT NULL, sha TEXT NOT NULL, task TEXT NOT NULL,
+         attempt INTEGER NOT NULL, turn INTEGER NOT NULL, base TEXT, head BIGINT NOT NULL, tail BIGINT NOT NULL, added BYTEA NOT NULL,
+         UNIQUE (run_id, kind, sha))`,
+    ],
+  },
 ]

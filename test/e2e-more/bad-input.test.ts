@@ -58,7 +58,20 @@ function held(place: Place): Record<string, unknown> {
   if (!existsSync(file)) return {}
   const db = new DatabaseSync(file, { readOnly: true })
   try {
-    const tables = ['projects', 'plans', 'runs', 'run_events', 'job_cards', 'exchanges', 'approvals', 'consents', 'before_images', 'leases', 'holds']
+    const tables = [
+      'projects',
+      'plans',
+      'runs',
+      'run_events',
+      'job_cards',
+      'exchanges',
+      'kept_bodies',
+      'approvals',
+      'consents',
+      'before_images',
+      'leases',
+      'holds',
+    ]
     return Object.fromEntries(tables.map((table) => [table, db.prepare(`SELECT * FROM ${table}`).all()] as const).filter(([, rows]) => rows.length > 0))
   } finally {
     db.close()

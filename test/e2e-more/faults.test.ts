@@ -10,6 +10,7 @@ import { OPEN } from '../../src/operations/masking.ts'
 import { isVpError, type ErrorCode } from '../../src/core/errors.ts'
 import { chooseModel, type OwnProvider } from '../../src/models/choose.ts'
 import type { ModelAnswer, ModelRequest } from '../../src/models/contract.ts'
+import { bodyKeeper } from '../../src/models/kept-body.ts'
 import { meteredProvider, type FailedTry, type MeterPorts, type Settlement } from '../../src/models/meter.ts'
 import { openProvider } from '../../src/models/providers/index.ts'
 import { WIRES, type Said, type Wire } from '../fixtures/model-wires.ts'
@@ -466,6 +467,7 @@ for (const [name, wire] of Object.entries(WIRES) as [OwnProvider, Wire][])
         chance: () => 0.5,
         sleep: async (ms) => void waits.push(ms),
         mask: OPEN,
+        keep: async (body) => bodyKeeper().keep(body),
         maskAnswer: (answer) => answer,
         recall: async () => null,
         hold: async ({ micro_usd }) => {

@@ -110,6 +110,11 @@ describe('through a proxy, to a server with a certificate of a private CA', () =
   })
   /** One call of a model: a capability test of one kind. */
   const ask = (place: Place, env: Readonly<Record<string, string>>) => vpJson(place, ['model', 'test', '--test', 'json'], { env })
+  /** The hosts of each call and try, by the receipts. */
+  const sentTo = async (place: Place) =>
+    (await receiptsOf(place))
+      .filter(({ op }) => op === 'model.call')
+      .map(({ detail }) => ((detail ?? {}) as { sent?: { host: string }[] }).sent?.map(({ host }) => host) ?? ['unknown'])
   const free = (place: Place) => {
     const file = join(place.env['HOME'] as string, '.config/vp/config.json')
     mkdirSync(dirname(file), { recursive: true })
@@ -125,6 +130,11 @@ describe('through a proxy, to a server with a certificate of a private CA', () =
       assert.equal((doc.result?.['tests'] as unknown as unknown[] | undefined)?.length, 1, JSON.stringify(doc.error))
       assert.ok(tunnels.length > had[0] && tunnels.at(-1) === `${HOST}:443`, 'it went through the proxy')
       assert.match(keys[had[1]] ?? '', new RegExp(KEY))
+      const told = await sentTo(place)
+      assert.ok(
+        told.length > 0 && told.every((hosts) => hosts.join() === HOST),
+        `what left is told by whom it was for, not by who passed it on: ${told.join(' ')}`,
+      )
     })
 
   test('a key that merely lies in the environment: whoever is not asked is told the same command and the letters', async (t) => {
@@ -148,6 +158,8 @@ describe('through a proxy, to a server with a certificate of a private CA', () =
     assert.equal(refused.doc.error?.code, 'model.unreachable')
     assert.match(JSON.stringify(refused.doc.error), /NODE_EXTRA_CA_CERTS/)
     assert.equal(keys.length, before)
+    const told = await sentTo(place)
+    assert.ok(told.length > 0 && told.every((hosts) => hosts.length === 0), 'what has no certificate was sent nothing')
     const had = tunnels.length
     assert.match(String((await ask(place, { ...env, NO_PROXY: HOST })).doc.error?.code), /^model\.unreachable/)
     assert.equal(tunnels.length, had)

@@ -10,23 +10,25 @@ import type {
   SharedV4Warning,
 } from '@ai-sdk/provider'
 import { isVpError } from '../../core/errors.ts'
-import type { Message, ModelRequest, Provider } from '../contract.ts'
+import type { Message, ModelRequest, OnSent, Provider } from '../contract.ts'
 import { answerOf, usageOf, type Collected, type WireOptions } from './answer.ts'
 import { refusedParameter } from './failures.ts'
 
 export interface AdapterOptions extends WireOptions {
   readonly name: string
+  readonly model: string
   /** How a message is marked for the server's cache; absent: not at all. */
   readonly cacheMark?: SharedV4ProviderOptions | undefined
 }
 
-export function adaptLanguageModel(model: LanguageModelV4, options: AdapterOptions): Provider {
+/** `modelFor` gives the model as one call has it: what it sends is told to that call. */
+export function adaptLanguageModel(modelFor: (onSent?: OnSent) => LanguageModelV4, options: AdapterOptions): Provider {
   let takesTemperature = true
-  const ask = (...[request, place, signal, onProgress]: Parameters<Provider['answer']>) =>
+  const ask = (...[request, place, signal, onProgress, onSent]: Parameters<Provider['answer']>) =>
     answerOf(
       (all, until, heard) => {
         if (!takesTemperature) all.notAsAsked.push('temperature')
-        return collect(all, model, { ...callOptions(request, takesTemperature, options.cacheMark), abortSignal: until }, heard)
+        return collect(all, modelFor(onSent), { ...callOptions(request, takesTemperature, options.cacheMark), abortSignal: until }, heard)
       },
       options,
       request,
@@ -35,7 +37,7 @@ export function adaptLanguageModel(model: LanguageModelV4, options: AdapterOptio
     )
   return {
     name: options.name,
-    model: model.modelId,
+    model: options.model,
     endpoint: options.endpoint,
     ...(options.cacheMark ? { marksCache: true } : {}),
     async answer(...asked) {

@@ -5,20 +5,23 @@
  */
 import { Readable } from 'node:stream'
 import { VpError } from '../../core/errors.ts'
-import type { Endpoint } from '../contract.ts'
+import type { Endpoint, OnSent } from '../contract.ts'
 import { elsewhere } from './failures.ts'
 import { poster, type ProxyEnv } from './http.ts'
 
-/** The fetch throws `model.protocol`. `also`: another type of stream that a provider has. */
-export function eventStreamFetch({ host, loopback }: Endpoint, proxyEnv?: ProxyEnv, also?: string): typeof fetch {
+/**
+ * For each call a fetch that tells which bodies it sent; all of them share their connections. It throws `model.protocol`.
+ * `also`: another type of stream that a provider has.
+ */
+export function eventStreamFetch({ host, loopback }: Endpoint, proxyEnv?: ProxyEnv, also?: string): (onSent?: OnSent) => typeof fetch {
   const send = { 'http:': null, 'https:': null } as Record<string, ReturnType<typeof poster> | null>
-  return async (input, init) => {
+  return (onSent) => async (input, init) => {
     const url = input instanceof Request ? input.url : String(input)
     const { protocol } = new URL(url)
     const post = (send[protocol] ??= poster(url, loopback ? undefined : proxyEnv))
     const headers = Object.fromEntries(new Headers(init?.headers).entries())
     const body = typeof init?.body === 'string' ? init.body : init?.body == null ? '' : await new Response(init.body).text()
-    const incoming = await post({ url, headers, body, signal: init?.signal ?? new AbortController().signal })
+    const incoming = await post({ url, headers, body, signal: init?.signal ?? new AbortController().signal, onSent })
     const status = incoming.statusCode ?? 0
     const answered = {
       status,

@@ -101,8 +101,9 @@ export function llamaCpp(spec: ModelSpec, options: ProviderOptions): Provider {
     endpoint,
     window: async () => (await open()).contextSize,
     facts: () => facts,
-    answer: (request, ...rest) =>
+    answer: (request, place, signal, onProgress) =>
       alone(async () => {
+        const rest: Tail = [place, signal, onProgress]
         const canBind = request.tools.length > 0
         if (canBind && (inProcess.grammar === 'always' || failed >= FAILED_ENOUGH)) return ask(request, true, ...rest)
         const answer = await ask(request, false, ...rest)

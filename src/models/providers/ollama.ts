@@ -51,7 +51,7 @@ export function ollama(spec: ModelSpec, options: ProviderOptions): Provider {
     const measured = model.digest === null ? null : ((await options.measuredWindow?.(model.digest)) ?? null)
     return { model, window: options.window ?? windowOf(model, measured) }
   }
-  const ask = async (...[request, place, signal, onProgress]: Parameters<Provider['answer']>) => {
+  const ask = async (...[request, place, signal, onProgress, onSent]: Parameters<Provider['answer']>) => {
     let characters = 0
     let window: Known['window'] = 'stock'
     const answer = await answerOf(
@@ -60,7 +60,7 @@ export function ollama(spec: ModelSpec, options: ProviderOptions): Provider {
         window = facts.window
         const body = JSON.stringify(wireRequest(spec.model, isWithoutTools ? toolsInWords(request) : request, window))
         characters = body.length
-        const response = await post({ url: `${spec.baseUrl}/api/chat`, headers, body, signal: until })
+        const response = await post({ url: `${spec.baseUrl}/api/chat`, headers, body, signal: until, onSent })
         heard(0)
         await collect(all, response, endpoint, heard)
       },

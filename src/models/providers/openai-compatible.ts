@@ -26,12 +26,12 @@ export function openaiCompatible(spec: ModelSpec, options: ProviderOptions): Pro
   let isWithoutTools = false
   /** What the server has refused once is not sent again. */
   const refused = new Set<string>()
-  const ask = async (...[request, place, signal, onProgress]: Parameters<Provider['answer']>) => {
+  const ask = async (...[request, place, signal, onProgress, onSent]: Parameters<Provider['answer']>) => {
     const body = JSON.stringify(wireRequest(spec.model, isWithoutTools ? toolsInWords(request) : request, refused))
     const answer = await answerOf(
       async (all, until, heard) => {
         if (refused.has('temperature')) all.notAsAsked.push('temperature')
-        const response = await post({ url: `${spec.baseUrl}/chat/completions`, headers, body, signal: until })
+        const response = await post({ url: `${spec.baseUrl}/chat/completions`, headers, body, signal: until, onSent })
         heard(0)
         await collect(all, response, endpoint, heard)
       },

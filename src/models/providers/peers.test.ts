@@ -6,27 +6,38 @@ import { test, type TestContext } from 'node:test'
 import { crc32 } from 'node:zlib'
 import { isVpError } from '../../core/errors.ts'
 import { chooseModel, type ModelSpec } from '../choose.ts'
+import type { SentBody } from '../contract.ts'
 import { tablePrice } from '../prices.ts'
 import { openProvider } from './index.ts'
 
-async function serve(t: TestContext, answer: RequestListener): Promise<string> {
-  const server = createServer(answer)
+/** `came`: the bodies, to the byte. */
+async function serve(t: TestContext, answer: RequestListener): Promise<{ baseUrl: string; came: Buffer[] }> {
+  const came: Buffer[] = []
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      came.push(Buffer.concat(parts))
+      void answer(request, response)
+    })
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => {
     server.close()
     server.closeAllConnections()
   })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, came }
 }
 
 const REQUEST = { messages: [{ role: 'user', text: 'go' }], tools: [], max_tokens: 100, temperature: 0 } as const
 const PLACE = { task: 'T1', attempt: 1, turn: 1 }
-const ask = async (spec: ModelSpec) => (await openProvider(spec, { stallMs: 3000 })).answer(REQUEST, PLACE, new AbortController().signal)
+const ask = async (spec: ModelSpec, sent: SentBody[] = []) =>
+  (await openProvider(spec, { stallMs: 3000 })).answer(REQUEST, PLACE, new AbortController().signal, undefined, (one) => sent.push(one))
 const specOf = (env: Readonly<Record<string, string>>) => chooseModel(env, null).spec
 
 test('azure: the key goes in its header, the deployment is named', async (t) => {
   const seen: string[] = []
-  const baseUrl = await serve(t, (request, response) => {
+  const { baseUrl, came } = await serve(t, (request, response) => {
     seen.push(`${request.url} ${String(request.headers['api-key'])}`)
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     const chunks = [
@@ -37,9 +48,15 @@ test('azure: the key goes in its header, the deployment is named', async (t) => 
       `${chunks.map((one) => `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 0, model: 'm', ...one })}\n\n`).join('')}data: [DONE]\n\n`,
     )
   })
-  const answer = await ask(specOf({ VP_MODEL: 'azure:my-deployment', AZURE_OPENAI_ENDPOINT: `${baseUrl}/openai`, AZURE_API_KEY: 'azure-key-1' }))
+  const sent: SentBody[] = []
+  const answer = await ask(specOf({ VP_MODEL: 'azure:my-deployment', AZURE_OPENAI_ENDPOINT: `${baseUrl}/openai`, AZURE_API_KEY: 'azure-key-1' }), sent)
   assert.deepEqual([answer.text, answer.usage.tokens_in, answer.usage_source], ['hello', 7, 'provider'])
   assert.match(seen[0] ?? '', /chat\/completions.* azure-key-1$/)
+  assert.deepEqual(
+    sent.map(({ body }) => body),
+    came,
+    'what is told is what came',
+  )
 })
 
 /** One frame. Source: AWS, "Amazon S3 Select / event stream encoding": prelude, headers, payload, two CRCs. */
@@ -64,7 +81,7 @@ function frame(type: string, payload: object): Buffer {
 
 test('bedrock: its frames are read, its bearer token is sent', async (t) => {
   const seen: string[] = []
-  const baseUrl = await serve(t, (request, response) => {
+  const { baseUrl, came } = await serve(t, (request, response) => {
     seen.push(`${request.url} ${String(request.headers.authorization)}`)
     response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' })
     response.end(
@@ -83,9 +100,15 @@ test('bedrock: its frames are read, its bearer token is sent', async (t) => {
     AWS_REGION: 'eu-central-1',
     AWS_BEARER_TOKEN_BEDROCK: 'bedrock-key-1',
   }
-  const answer = await ask(specOf(env))
+  const sent: SentBody[] = []
+  const answer = await ask(specOf(env), sent)
   assert.deepEqual([answer.text, answer.usage.tokens_in, answer.usage.tokens_out], ['hello', 7, 3])
   assert.match(seen[0] ?? '', /converse-stream Bearer bedrock-key-1$/)
+  assert.deepEqual(
+    sent.map(({ body }) => body),
+    came,
+    'what is told is what came',
+  )
   const { VP_MODEL_BASE_URL: _, ...plain } = env
   assert.equal(specOf(plain).endpoint.host, 'bedrock-runtime.eu-central-1.amazonaws.com')
 })

@@ -6,7 +6,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider'
 import { VpError } from '../../core/errors.ts'
 import type { ModelSpec } from '../choose.ts'
-import type { Provider } from '../contract.ts'
+import type { OnSent, Provider } from '../contract.ts'
 import { adaptLanguageModel } from './adapter.ts'
 import { eventStreamFetch } from './event-stream.ts'
 import type { ProviderOptions } from './index.ts'
@@ -63,9 +63,13 @@ async function open(peer: Peer, spec: ModelSpec, options: ProviderOptions): Prom
     throw new VpError('model.none', `${peer.packageName} is of a version that vp does not know: it has no ${peer.make}`, {
       next: [`npm install --global ${peer.packageName}@latest`],
     })
-  const sdk = make({ ...peer.settings(spec), fetch: eventStreamFetch(spec.endpoint, options.proxyEnv, peer.stream) })
-  const model = peer.name === 'azure' && sdk.chat ? sdk.chat(spec.model) : sdk.languageModel(spec.model)
-  return adaptLanguageModel(model, { name: peer.name, endpoint: spec.endpoint, ...options })
+  const fetchFor = eventStreamFetch(spec.endpoint, options.proxyEnv, peer.stream)
+  const modelFor = (onSent?: OnSent) => {
+    const sdk = make({ ...peer.settings(spec), fetch: fetchFor(onSent) })
+    return peer.name === 'azure' && sdk.chat ? sdk.chat(spec.model) : sdk.languageModel(spec.model)
+  }
+  modelFor() // what it lacks is said now, not at the first question
+  return adaptLanguageModel(modelFor, { name: peer.name, model: spec.model, endpoint: spec.endpoint, ...options })
 }
 
 export const bedrock = (spec: ModelSpec, options: ProviderOptions): Promise<Provider> => open(PEERS.bedrock, spec, options)

@@ -17,6 +17,7 @@ import type { ProjectFile } from '../../plms/contract/types.ts'
 import { atPath } from '../../store/directory.ts'
 import type { Kit } from '../kit.ts'
 import { loadPlan, type StoredPlan } from '../projects/plans.ts'
+import { withRequests } from './kept-bodies.ts'
 import type { RunScene } from './run-scene.ts'
 import { readRef } from '../../workspace/git.ts'
 
@@ -42,20 +43,26 @@ export interface Bundle {
 const zlib = () => process.getBuiltinModule('node:zlib')
 const MAX_BUNDLE = 512 * 1024 * 1024
 
+interface ExchangeRow {
+  readonly task: string
+  readonly attempt: number
+  readonly turn: number
+  readonly request_sha: string
+  readonly request: string
+  readonly response: string
+}
+
 /** Everything of one run, read in one transaction. */
 export async function collectBundle(kit: Kit, run: RunScene, state: RunState, prd: string | null): Promise<Bundle> {
   const rows = await kit.store.read(async (tx) => ({
     receipts: await tx.all<ReceiptRow>('SELECT * FROM receipts WHERE run_id = ? ORDER BY n', state.run_id),
     checkpoints: await tx.all<CheckpointRow>('SELECT * FROM checkpoints WHERE run_id = ? ORDER BY n', state.run_id),
     events: await runEvents(tx, state.run_id),
-    exchanges: await tx.all<{
-      task: string
-      attempt: number
-      turn: number
-      request_sha: string
-      request: string
-      response: string
-    }>("SELECT * FROM exchanges WHERE run_id = ? AND response <> 'null' ORDER BY task, attempt, turn", state.run_id),
+    exchanges: await withRequests(
+      tx,
+      state.run_id,
+      await tx.all<ExchangeRow>("SELECT * FROM exchanges WHERE run_id = ? AND response <> 'null' ORDER BY task, attempt, turn", state.run_id),
+    ),
     approvals: await tx.all<{ request: string; status: string }>('SELECT request, status FROM approvals WHERE run_id = ?', state.run_id),
     plan: await loadPlan(tx, state.project_id, state.plan_version),
   }))

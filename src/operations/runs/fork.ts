@@ -15,6 +15,7 @@ import { runEvents, type EventDraft } from '../../pas/embedded/run-store.ts'
 import type { Tx } from '../../store/contract.ts'
 import { handOver } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
+import { copyRequests } from './kept-bodies.ts'
 import type { RunScene } from './run-scene.ts'
 import { startOf } from './start-tree.ts'
 import type { ForkSeed } from './start.ts'
@@ -135,6 +136,7 @@ async function copyAnswers(tx: Tx, kit: Kit, runId: string, origin: ForkOrigin):
     attempt,
     turn,
   )
+  await copyRequests(tx, run_id, runId)
   const answers = await tx.all<{ turn: number; request_sha: string; response: string }>(
     'SELECT turn, request_sha, response FROM exchanges WHERE run_id = ? ORDER BY turn',
     runId,

@@ -20,12 +20,12 @@ export function withinTime(kit: Pick<Kit, 'clock'>, provider: Provider, until: L
   if (until === undefined) return provider
   return {
     ...provider,
-    async answer(request, place, signal, onProgress) {
+    async answer(request, place, signal, onProgress, onSent) {
       const now = kit.clock.monotonic()
       requireTime(until, now)
       const late = AbortSignal.timeout(Math.max(1, Math.ceil(until.monotonic - now)))
       try {
-        return await provider.answer(request, place, AbortSignal.any([signal, late]), onProgress)
+        return await provider.answer(request, place, AbortSignal.any([signal, late]), onProgress, onSent)
       } catch (thrown) {
         if (!late.aborted || signal.aborted) throw thrown
         throw over(until, isVpError(thrown) ? thrown.details.data?.['spent'] : undefined)

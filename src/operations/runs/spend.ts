@@ -9,6 +9,7 @@ import { appendReceipt } from '../../ledger/receipts.ts'
 import type { Use } from '../../models/broker/windows.ts'
 import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
 import type { ModelFacts } from '../../models/facts.ts'
+import { bodyKeeper, type BodyRow, type KeptBody } from '../../models/kept-body.ts'
 import type { FailedTry, Mask, MeterPorts, Settlement } from '../../models/meter.ts'
 import { answerSha } from '../../models/recorded.ts'
 import { MAX_TRIES, type Retry } from '../../models/retry.ts'
@@ -22,6 +23,7 @@ import { requireTime } from './lane-time.ts'
 import { maskedAnswer, maskedCounts, type Masking } from '../masking.ts'
 import type { Asker } from '../wrapper/approval.ts'
 import { haltAtSecrets } from './halt.ts'
+import { writeBodies } from './kept-bodies.ts'
 import { requireProject, saveProject } from '../projects/project.ts'
 import { addPolicySpend, minuteIsFull, refuseOverCap, refuseOverPolicy, type Rates } from './spend-caps.ts'
 
@@ -51,6 +53,7 @@ export interface MeterOutlet extends Pick<Outlet, 'provider' | 'mask' | 'rates' 
 export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?: (retry: Retry) => void): MeterPorts {
   const { provider, mask, rates, source } = outlet
   const scope = scopeOf(purse)
+  const [bodies, requests] = [bodyKeeper(), bodyKeeper()]
   return {
     monotonic: () => kit.clock.monotonic(),
     chance: () => (kit.random.bytes(1)[0] ?? 128) / 255,
@@ -60,6 +63,10 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
     gate: kit.config.secrets.on_hit === 'halt' ? (request) => haltAtSecrets(kit, outlet, request) : undefined,
     ...(kit.power() === null ? {} : { power: () => kit.power()?.begin() ?? (() => Promise.resolve(null)) }),
     recall: (place, sha) => recall(kit, scope, place, sha),
+    keep: async (sent) => {
+      await new Promise((resolve) => setImmediate(resolve)) // behind the request itself
+      return bodies.keep(sent)
+    },
     hold: async (worst, signal) => {
       if (purse.kind === 'run') requireTime(purse.until, kit.clock.monotonic())
       for (;;) {
@@ -85,14 +92,17 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
     settle: async (hold, settlement) => {
       // Who has not said by now what the model is, is not waited for.
       const facts = source === null ? null : await factsByNow(kit, source)
+      const request = requests.keep({ body: Buffer.from(canonicalJson(settlement.request)) })
       const drift = await kit.store.transaction(async (tx) => {
         kit.point('model.settle')
         if (hold !== null) {
           await tx.run('DELETE FROM holds WHERE id = ?', hold)
           await endCall(tx, hold, { ...callUse(settlement.usage), ms: settlement.duration_ms, error: settlement.error })
         }
-        return writeSettlement(tx, kit, { purse, scope, provider, mask, rates, source }, settlement, facts)
+        return writeSettlement(tx, kit, { purse, scope, provider, mask, rates, source }, { ...settlement, kept: request }, facts)
       })
+      bodies.written(settlement.sent)
+      requests.written([request])
       if (drift !== null) outlet.onDrift?.(drift)
     },
     failedTry: async (hold, failed) => {
@@ -104,8 +114,9 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
           await writeSpent(tx, kit, purse, failed.spent.usage)
           await addPolicySpend(tx, rates, failed.spent.usage.cost_micro_usd ?? 0)
         }
-        await writeFailedTry(tx, kit, { purse, provider, mask }, failed)
+        await writeFailedTry(tx, kit, { purse, scope, provider, mask }, failed)
       })
+      bodies.written(failed.sent)
     },
   }
 }
@@ -114,8 +125,14 @@ function callUse(usage: Usage): Use {
   return { tokens: usage.tokens_in + usage.tokens_out + usage.tokens_think, micro_usd: usage.cost_micro_usd ?? 0 }
 }
 
-async function writeFailedTry(tx: Tx, kit: Kit, { purse, provider, mask }: Pick<Outlet, 'purse' | 'provider' | 'mask'>, failed: FailedTry): Promise<void> {
+async function writeFailedTry(
+  tx: Tx,
+  kit: Kit,
+  { purse, scope, provider, mask }: Pick<Outlet, 'purse' | 'scope' | 'provider' | 'mask'>,
+  failed: FailedTry,
+): Promise<void> {
   const { error, spent } = failed
+  await writeBodies(tx, scope, 'sent', failed.place, failed.sent)
   await appendReceipt(tx, kit, {
     ...receiptPlace(purse, failed.place),
     op: 'model.call',
@@ -132,6 +149,7 @@ async function writeFailedTry(tx: Tx, kit: Kit, { purse, provider, mask }: Pick<
       provider: provider.name,
       model: provider.model,
       host: provider.endpoint.host,
+      sent: sentJson(mask, failed.sent),
       ...(spent ? { usage_source: spent.usage_source } : {}),
     },
   })
@@ -155,6 +173,11 @@ function receiptPlace(purse: Purse, place: CallPlace): { run_id?: string; task_i
   return purse.kind === 'run'
     ? { run_id: purse.run_id, task_id: purse.task_id, attempt: purse.attempt, turn: place.turn }
     : { attempt: place.attempt, turn: place.turn }
+}
+
+/** What went over the wire, in the order in which it did: none is a call that nothing left for. */
+function sentJson(mask: Mask, sent: readonly KeptBody[]): Json {
+  return sent.map(({ host, path, body, sha }) => ({ host, path: mask.text(path), bytes: body.length, sha256: sha }))
 }
 
 /** Calls before there is a run are found by their project. */
@@ -186,7 +209,7 @@ async function writeSettlement(
   tx: Tx,
   kit: Kit,
   { purse, scope, provider, mask, rates, source }: Outlet,
-  settlement: Settlement,
+  settlement: Settlement & { readonly kept: BodyRow },
   facts: ModelFacts | null,
 ): Promise<string | null> {
   const { place, answer, error, usage } = settlement
@@ -198,10 +221,12 @@ async function writeSettlement(
     place.attempt,
     place.turn,
     settlement.request_sha,
-    canonicalJson(settlement.request),
+    '', // in every ledger from before its bodies were kept it is here
     // In its own order: what is recalled goes out again with the very bytes that a server has in its cache.
     JSON.stringify(answer),
   )
+  await writeBodies(tx, scope, 'request', place, [settlement.kept])
+  await writeBodies(tx, scope, 'sent', place, settlement.sent)
   if (answer || settlement.usage_source) {
     await writeSpent(tx, kit, purse, usage)
     await addPolicySpend(tx, rates, usage.cost_micro_usd ?? 0)
@@ -215,6 +240,7 @@ async function writeSettlement(
     provider: provider.name,
     model: provider.model,
     host: provider.endpoint.host,
+    sent: sentJson(mask, settlement.sent),
     request_sha: settlement.request_sha,
     masked: maskedCounts(settlement.request.messages),
     calls: answer?.calls.map((call) => call.name) ?? [],

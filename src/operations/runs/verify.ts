@@ -10,6 +10,7 @@ import { nulList } from '../../workspace/git.ts'
 import { openHumanRepository } from '../../workspace/human-repository.ts'
 import { hasBlob } from '../blobs.ts'
 import type { Kit, OpenKit } from '../kit.ts'
+import { wrongBodies } from './sent-bodies.ts'
 
 export interface Verified extends ChainVerdict {
   readonly run_id: string
@@ -77,6 +78,7 @@ export async function verifyLedger(kit: Kit, checker: Pick<OpenKit, 'check'>, as
   const problems: LedgerProblem[] = [
     ...store,
     ...(await damagedCopies(kit)),
+    ...(await kit.store.read((tx) => wrongBodies(tx, runId))),
     ...verifyCheckpoints(checkpoints, present, keys),
     ...lost.map((run) => ({ kind: 'incomplete' as const, detail: `run ${run} is missing: the repository has its base ref`, since: null })),
   ]

@@ -1,6 +1,5 @@
-/** `vp egress show`: the bytes that left in a run, each after a line that names it, or only those lines. */
+/** `vp egress show`: the bodies that left in a run, to the byte, each after a line that names it, or only those lines. */
 import { VpError } from '../../../core/errors.ts'
-import { canonicalJson, type Json } from '../../../core/json.ts'
 import { egressShow, type Egress } from '../../../operations/egress.ts'
 import type { Command } from '../command.ts'
 import { cleanText } from '../finish.ts'
@@ -16,23 +15,24 @@ export const egressShowCommand: Command = {
   flags: { summary: { type: 'boolean', help: 'without the bytes' } },
   needsKit: true,
   exits: [0, 2, 3],
-  json: 'calls[]{task,attempt,turn,ts,host,model,outcome,sha256,bytes,sends,masked,unmasked,proved,request}, requests, bytes, masked, unmasked, hosts[], proved',
+  json: 'calls[]{task,attempt,turn,ts,model,outcome,sends,host,path,sha256,bytes,masked,unmasked,kept,proved,body}, requests, bytes, masked, unmasked, hosts[], missing, proved',
   async run(context) {
     const answer = await context.call(egressShow, context.positionals[0] === undefined ? {} : { run: context.positionals[0] })
     const result = answer.result as Egress
     // A terminal must not obey what was sent; a file gets the bytes.
     const shown = context.look.tty ? cleanText : (text: string) => text
     if (!context.json && context.flags['summary'] !== true)
-      for (const call of result.calls.filter((one) => one.request !== null))
-        context.write(`# ${callName(call)} · ${call.bytes} bytes · sha256 ${call.sha256}\n${shown(canonicalJson(call.request as Json))}\n`)
-    const wrong = result.calls.find((call) => !call.proved)
+      for (const call of result.calls)
+        if (call.body !== null)
+          context.write(`# ${callName(call)} · ${call.host ?? ''}${call.path ?? ''} · ${call.bytes} bytes · sha256 ${call.sha256}\n${shown(call.body)}\n`)
+    const wrong = result.calls.find((call) => call.kept && !call.proved)
     return {
       result,
       receipt: answer.receipt,
       ...(wrong
         ? {
             exit: 3,
-            error: new VpError('ledger.altered', `${callName(wrong)}: no receipt has the hash of the bytes that are recorded for it`, { next: ['vp verify'] }),
+            error: new VpError('ledger.altered', `${callName(wrong)}: no receipt has the hash of the bytes that are kept for it`, { next: ['vp verify'] }),
           }
         : {}),
       screen: (look) => egressScreen()({ ...result, next: wrong ? ['vp verify'] : [] }, look),

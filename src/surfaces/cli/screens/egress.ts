@@ -1,4 +1,4 @@
-/** `vp egress show`: each request that left, by whom, where to, how much, its hash; and whether its receipt agrees. */
+/** `vp egress show`: each body that left, by whom, where to, how much, its hash; and whether its receipt agrees. */
 import { bytes, clock, count as counted } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, nextLines } from '../layout.ts'
@@ -10,20 +10,24 @@ export interface EgressView {
     readonly attempt: number
     readonly turn: number
     readonly ts: number | null
-    readonly host: string | null
     readonly outcome: string
-    readonly sha256: string
-    readonly bytes: number | null
     readonly sends: number
+    readonly host: string | null
+    readonly path: string | null
+    readonly sha256: string | null
+    readonly bytes: number | null
     readonly masked: number
     readonly unmasked: number
+    readonly kept: boolean
     readonly proved: boolean
+    readonly body: string | null
   }[]
   readonly requests: number
   readonly bytes: number
   readonly masked: number
   readonly unmasked: number
   readonly hosts: readonly string[]
+  readonly missing: number
   readonly proved: boolean
   readonly next?: readonly string[]
 }
@@ -53,18 +57,31 @@ export function callName({ task, attempt, turn }: Pick<CallView, 'task' | 'attem
 function callLine(call: CallView, zone: string | undefined): string {
   const words = dots(
     call.ts !== null && clock(call.ts, zone),
-    call.host,
-    call.bytes === null ? 'bytes not kept' : bytes(call.bytes),
+    call.sends === 0 ? 'nothing left this machine' : call.host !== null && call.host + (call.path ?? ''),
+    call.sends > 0 && call.bytes !== null && bytes(call.bytes),
     call.sends > 1 && `sent ${call.sends} times`,
     call.masked > 0 && `${call.masked} masked`,
     call.outcome !== 'ok' && call.outcome,
-    `sha256 ${call.sha256.slice(0, SHORT_HASH)}`,
-    !call.proved && bad('no receipt has this hash'),
+    call.sha256 !== null && `sha256 ${call.sha256.slice(0, SHORT_HASH)}`,
+    call.sends > 0 && !call.kept && 'not kept here',
+    call.kept && !call.proved && bad(call.body === null ? 'what is kept is damaged' : 'no receipt has this hash'),
   )
   return hang(callName(call), LABEL) + words
 }
 
 function totalLine(view: EgressView): string {
-  const whole = dots(counted(view.requests, 'request'), bytes(view.bytes), view.hosts.length > 0 && `to ${view.hosts.join(', ')}`, `${view.masked} masked`)
-  return hang(view.proved ? good('proved') : bad('DIFFERS'), LABEL) + whole
+  const whole = dots(
+    view.requests === 0 ? 'nothing left this machine' : counted(view.requests, 'request'),
+    view.requests > 0 && bytes(view.bytes),
+    view.hosts.length > 0 && `to ${view.hosts.join(', ')}`,
+    view.requests > 0 && `${view.masked} masked`,
+    view.missing > 0 && `${view.missing} not kept here`,
+  )
+  return hang(verdict(view), LABEL) + whole
+}
+
+/** What is not here contradicts nothing, and is no proof. */
+function verdict({ calls, proved }: EgressView): string {
+  if (calls.some((call) => call.kept && !call.proved)) return bad('DIFFERS')
+  return proved ? good('proved') : 'not proved'
 }
