@@ -69,7 +69,7 @@ const OPTIONS = {
   minifyWhitespace: true,
   legalComments: 'none',
   logLevel: 'warning',
-  external: ['@vscode/ripgrep'],
+  external: ['@vscode/ripgrep', 'web-tree-sitter'],
   plugins: [oneLanguage, promptsInside],
   write: false,
 }
@@ -114,7 +114,8 @@ async function outputs() {
     plugins: [oneLanguage, promptsInside, later({ cli: placeOf(look.outputFiles, 'cli') })],
   })
   const launcher = await build({ ...OPTIONS, entryPoints: { launcher: 'src/sandbox/launcher-entry.ts' } })
-  return [work, look, entry, launcher].flatMap(({ outputFiles }) => outputFiles)
+  const grammars = await build({ ...OPTIONS, entryPoints: { 'grammar-worker': 'src/operations/grammar-worker.ts' } })
+  return [work, look, entry, launcher, grammars].flatMap(({ outputFiles }) => outputFiles)
 }
 
 /** For the launcher: whether one of the files that a build reads is younger than the entry. */
@@ -142,8 +143,7 @@ try {
   // shell that compares seconds.
   const before = Math.floor(startedAt.getTime() / 1000) - 0.001
   utimesSync(join(fresh, 'vp.mjs'), before, before)
-  renameSync(join(fresh, 'sources.sh'), join(dist, 'sources.sh'))
-  renameSync(join(fresh, 'launcher.mjs'), join(dist, 'launcher.mjs'))
+  for (const name of ['sources.sh', 'launcher.mjs', 'grammar-worker.mjs']) renameSync(join(fresh, name), join(dist, name))
   renameSync(join(fresh, 'vp.mjs'), join(dist, 'vp.mjs'))
   const dayMs = 24 * 3600 * 1000
   for (const name of readdirSync(join(dist, 'chunks')))

@@ -11,7 +11,7 @@ import { explainHunk, explainParse, explainPatch } from '../patch/explain.ts'
 import { makeFileDiff, type MakeOptions } from '../patch/make.ts'
 import { parsePatch } from '../patch/parse.ts'
 import { matchesPath } from '../policy/glob.ts'
-import { brokenSyntax } from '../patch/syntax.ts'
+import { brokenSyntax, nodeReads, type SyntaxBreak } from '../patch/syntax.ts'
 import { decode, encode, isBinary, joinLines, lineEndsOf, splitLines } from '../patch/text-file.ts'
 import type { FilePatch, HunkOutcome } from '../patch/types.ts'
 import { hasPlaceholder } from '../policy/redact.ts'
@@ -171,7 +171,7 @@ export const fsWrite = operation({
       hunks,
       diff,
       before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
-      ...brokenBy([{ path: params.path, before, bytes }]),
+      ...(await brokenBy([{ path: params.path, before, bytes }])),
     }
   },
   say: (params) => params.path,
@@ -213,7 +213,7 @@ export const fsEdit = operation({
       diff,
       hunks: [{ file: params.path, line: lineOf(first), outcome: diff === '' ? 'already_applied' : 'applied', drift: 0 }],
       before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
-      ...brokenBy([{ path: params.path, before, bytes: after }]),
+      ...(await brokenBy([{ path: params.path, before, bytes: after }])),
     }
   },
   say: (params, result) => `${params.path}${result.hunks[0]?.line ? `:${result.hunks[0].line}` : ''}`,
@@ -264,13 +264,19 @@ async function applyFilePatches(scene: Scene, patches: readonly FilePatch[], app
     hunks,
     diff,
     before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
-    ...brokenBy(result.changes),
+    ...(await brokenBy(result.changes)),
   }
 }
 
-function brokenBy(changes: readonly { path: string; before: Uint8Array | null; bytes: Uint8Array | null }[]): Pick<PatchAnswer, 'broken'> {
+async function brokenBy(changes: PatchResult['changes']): Promise<Pick<PatchAnswer, 'broken'>> {
   const text = (bytes: Uint8Array | null) => (bytes && !isBinary(bytes) ? joinLines(decode(bytes)) : null)
-  const broken = changes.flatMap(({ path, before, bytes }) => brokenSyntax(path, text(before), text(bytes)) ?? [])
+  const broken: SyntaxBreak[] = []
+  for (const { path, before, bytes } of changes) {
+    if (before === null || bytes === null) continue
+    const read = nodeReads(path) ? undefined : await (await import('./grammars.ts')).readerFor(path)
+    const problem = await brokenSyntax(path, text(before), text(bytes), read)
+    if (problem) broken.push(problem)
+  }
   return broken.length > 0 ? { broken } : {}
 }
 

@@ -14,14 +14,14 @@ const cases: [title: string, path: string, before: string, after: string, line: 
   ['a language without a parser', 'a.py', 'a = 1\n', 'a = (\n', null],
 ]
 for (const [title, path, before, after, line] of cases)
-  test(title, () => {
-    const broken = brokenSyntax(path, before, after)
+  test(title, async () => {
+    const broken = await brokenSyntax(path, before, after)
     assert.equal(broken === null, line === null, JSON.stringify(broken))
     if (broken && line !== undefined) assert.equal(broken.line, line)
   })
 
-test('what was not there, or is gone, or is huge, says nothing', () => {
-  assert.equal(brokenSyntax('a.json', null, '{'), null)
-  assert.equal(brokenSyntax('a.json', '{}', null), null)
-  assert.equal(brokenSyntax('a.json', '{}', ' '.repeat(1_000_001)), null)
+test('what was not there, or is gone, or is huge, says nothing', async () => {
+  assert.equal(await brokenSyntax('a.json', null, '{'), null)
+  assert.equal(await brokenSyntax('a.json', '{}', null), null)
+  assert.equal(await brokenSyntax('a.json', '{}', ' '.repeat(1_000_001)), null)
 })

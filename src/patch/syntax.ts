@@ -1,6 +1,6 @@
 /**
- * Whether a text still reads as its language, by the parsers that Node brings: JSON, JavaScript, TypeScript. Nothing
- * is run. A language without a parser here, or a text that did not parse before, says nothing.
+ * Whether a text still reads as its language. JSON, JavaScript and TypeScript by the parsers that Node brings; a caller
+ * who has a parser for another language gives it. Nothing is run. A text that did not parse before says nothing.
  */
 import { stripTypeScriptTypes } from 'node:module'
 import { extname } from 'node:path'
@@ -15,6 +15,11 @@ export interface SyntaxBreak {
 
 const hasModules = typeof (vm.SourceTextModule as unknown) === 'function'
 const MAX_CHARACTERS = 1_000_000
+
+/** `unknown`: it cannot be told, or not in bounded time. */
+export type Reading = 'reads' | 'unknown' | SyntaxProblem
+export type ReadText = (text: string) => Reading | Promise<Reading>
+export type SyntaxProblem = Omit<SyntaxBreak, 'path'>
 
 type Parse = (text: string) => void
 
@@ -52,15 +57,31 @@ const PARSERS: Readonly<Record<string, Parse>> = {
   '.cts': typeScript,
 }
 
-/** What a change broke; null when it parses, or did not before, or cannot be told. */
-export function brokenSyntax(path: string, before: string | null, after: string | null): SyntaxBreak | null {
-  const parse = PARSERS[extname(path)]
-  if (!parse || before === null || after === null || after.length > MAX_CHARACTERS || before.length > MAX_CHARACTERS) return null
-  const problem = problemOf(parse, after)
-  return problem && problemOf(parse, before) === null ? { path, ...problem } : null
+/** Whether Node's own parsers know the language of `path`. */
+export const nodeReads = (path: string): boolean => PARSERS[extname(path)] !== undefined
+
+/** What a change broke; null when it parses, or did not before, or cannot be told. `read` is for what Node cannot read. */
+export async function brokenSyntax(path: string, before: string | null, after: string | null, read: ReadText = nodeReader(path)): Promise<SyntaxBreak | null> {
+  if (before === null || after === null || after.length > MAX_CHARACTERS || before.length > MAX_CHARACTERS) return null
+  const problem = await read(after)
+  if (typeof problem === 'string' || (await read(before)) !== 'reads') return null
+  return { path, message: problem.message, line: problem.line && Math.max(problem.line, firstDifference(before, after)) }
 }
 
-function problemOf(parse: Parse, text: string): Omit<SyntaxBreak, 'path'> | null {
+/** A parser that looks for a beginning may name an earlier line, which was there before and was right. 1-based. */
+function firstDifference(before: string, after: string): number {
+  const old = before.split(/\r\n|\r|\n/)
+  const lines = after.split(/\r\n|\r|\n/)
+  const at = lines.findIndex((line, index) => line !== old[index])
+  return at === -1 ? lines.length : at + 1
+}
+
+function nodeReader(path: string): ReadText {
+  const parse = PARSERS[extname(path)]
+  return (text) => (parse ? (problemOf(parse, text) ?? 'reads') : 'unknown')
+}
+
+function problemOf(parse: Parse, text: string): SyntaxProblem | null {
   try {
     parse(text)
     return null

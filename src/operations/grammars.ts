@@ -1,0 +1,101 @@
+/**
+ * Parsers for the languages that Node cannot read, each loaded when a patched file is written in it. Those of tree-sitter
+ * run in a thread of their own, since some texts make them run for minutes or break their memory: it is ended, and the
+ * next question has a new one. Where they cannot be loaded, nothing is said about such a file.
+ */
+import { once as nextEvent } from 'node:events'
+import { extname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { once } from '../core/once.ts'
+import type { Language } from '../patch/grammar-syntax.ts'
+import type { Reading, ReadText } from '../patch/syntax.ts'
+import type { GrammarQuestion } from './grammar-worker.ts'
+
+const CPP = { name: 'C or C++', doubt: 'a macro can look like this' }
+
+/** Extension → its grammar, as the package names it. */
+const GRAMMARS: Readonly<Record<string, readonly [grammar: string, language: Language]>> = {
+  '.bash': ['bash', { name: 'Bash' }],
+  '.c': ['cpp', CPP],
+  '.cc': ['cpp', CPP],
+  '.cpp': ['cpp', CPP],
+  '.cs': ['c-sharp', { name: 'C#' }],
+  '.css': ['css', { name: 'CSS' }],
+  '.cxx': ['cpp', CPP],
+  '.go': ['go', { name: 'Go' }],
+  '.h': ['cpp', CPP],
+  '.hh': ['cpp', CPP],
+  '.hpp': ['cpp', CPP],
+  '.java': ['java', { name: 'Java' }],
+  '.jsx': ['javascript', { name: 'JSX' }],
+  '.php': ['php', { name: 'PHP' }],
+  '.py': ['python', { name: 'Python' }],
+  '.pyi': ['python', { name: 'Python' }],
+  '.rb': ['ruby', { name: 'Ruby' }],
+  '.rs': ['rust', { name: 'Rust' }],
+  '.sh': ['bash', { name: 'Bash' }],
+  '.tsx': ['tsx', { name: 'TSX' }],
+}
+
+/**
+ * Of the processor, as a busy machine is no reason. The slowest of a thousand files took 80 ms, a thread and a grammar take
+ * 100: what takes longer was made to.
+ */
+const MOST_MS = 2000
+const LOOK_AGAIN_MS = 200
+
+/** Undefined where no parser knows the language of `path`. */
+export async function readerFor(path: string): Promise<ReadText | undefined> {
+  const extension = extname(path).toLowerCase()
+  if (extension === '.yml' || extension === '.yaml') return (await import('../patch/yaml-syntax.ts')).readYaml
+  const known = GRAMMARS[extension]
+  return known && ((text) => thread().ask({ grammar: known[0], language: known[1], text }))
+}
+
+const thread = once(() => new GrammarThread())
+
+/** One question at a time: one that has to be ended takes no other with it. */
+class GrammarThread {
+  private worker: Worker | null = null
+  private last: Promise<unknown> = Promise.resolve()
+
+  ask(question: GrammarQuestion): Promise<Reading> {
+    const reading = this.last.then(() => this.answerTo(question))
+    this.last = reading
+    return reading
+  }
+
+  /** Never fails: that the patch was applied is true without it. */
+  private async answerTo(question: GrammarQuestion): Promise<Reading> {
+    const worker = (this.worker ??= startWorker())
+    worker.ref()
+    worker.postMessage(question)
+    const answered = new AbortController()
+    const answer = nextEvent(worker, 'message', { signal: answered.signal }) as Promise<[Reading | null]>
+    const [reading] = await Promise.race([answer, usedUp(worker, answered.signal)]).catch(() => [null])
+    answered.abort()
+    worker.unref()
+    if (reading !== null) return reading
+    this.worker = null
+    worker.on('error', () => undefined) // of a thread that nobody asks any more
+    await worker.terminate()
+    return 'unknown'
+  }
+}
+
+/** Settles when the thread has had its time, or is gone. */
+async function usedUp(worker: Worker, signal: AbortSignal): Promise<[null]> {
+  let begun: number | null = null
+  for (;;) {
+    // It fails before the thread runs, and after.
+    const usedMs: number | null = await worker.cpuUsage().then(
+      ({ user, system }) => (user + system) / 1000,
+      () => null,
+    )
+    if (usedMs === null ? begun !== null : usedMs - (begun ??= usedMs) > MOST_MS) return [null]
+    await delay(LOOK_AGAIN_MS, undefined, { signal })
+  }
+}
+
+const startWorker = () => new Worker(new URL(import.meta.url.endsWith('.ts') ? './grammar-worker.ts' : '../grammar-worker.mjs', import.meta.url))
