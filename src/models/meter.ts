@@ -16,6 +16,8 @@ import { withRetry, type RetryPorts } from './retry.ts'
 export interface Settlement {
   readonly place: CallPlace
   readonly request: ModelRequest
+  /** As it was sent: a tier may allow less than the request asks for. */
+  readonly max_tokens: number
   readonly request_sha: string
   readonly answer: ModelAnswer | null
   readonly error: VpError | null
@@ -75,6 +77,8 @@ export interface MeterOptions {
   /** false: a model without a known price is not called while a budget in money is set. */
   readonly allowUnknownPrice: boolean
   readonly retryBaseMs?: number
+  /** Of the tier; where an attempt asks for more, this is what is sent and held. The exchange keeps what was asked: another tier may answer it again. */
+  readonly max_output_tokens?: number | undefined
   /** Turns before this one are in the recording, or something differs: no model is asked for them. */
   readonly recordedUntil?: number
 }
@@ -101,7 +105,8 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         throw new VpError('budget.price_unknown', `the price of ${provider.name}:${provider.model} is unknown, so no budget could hold`, {
           next: [`add "prices" for ${provider.model} to the user configuration (vp config show)`, 'vp model list'],
         })
-      const worst = worstCase(outbound, options.price, provider.marksCache === true)
+      const asked = { ...outbound, max_tokens: Math.min(outbound.max_tokens, options.max_output_tokens ?? Infinity) }
+      const worst = worstCase(asked, options.price, provider.marksCache === true)
       let hold: string | null = await ports.hold(worst, signal)
       let sent: Promise<KeptBody>[] = []
       const startedAt = ports.monotonic()
@@ -113,6 +118,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         return ports.settle(hold, {
           place,
           request: outbound,
+          max_tokens: asked.max_tokens,
           request_sha: sha,
           answer,
           error,
@@ -136,7 +142,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         const ask = async () => {
           // A try that cost something has given its hold back: the next one has to fit again.
           hold ??= await ports.hold(worst, signal)
-          return ports.maskAnswer(await provider.answer(outbound, place, signal, onProgress, (body) => void sent.push(ports.keep(body))))
+          return ports.maskAnswer(await provider.answer(asked, place, signal, onProgress, (body) => void sent.push(ports.keep(body))))
         }
         const answer = await withRetry(retry, signal, ask, options.retryBaseMs)
         await done(answer, null)

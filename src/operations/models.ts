@@ -36,6 +36,8 @@ export interface OpenModel {
   readonly source: string
   readonly price: Price | null
   readonly snapshot: SnapshotSource | null
+  /** Of the tier that a person named. */
+  readonly max_output_tokens?: number | undefined
   /** null: a person named the model, for every task. */
   readonly broker: Broker | null
 }
@@ -72,7 +74,7 @@ export async function openOfTier(scene: OpeningScene, tier: string, limits: Tier
     policyInForce(kit).file === null && !staysHere(spec.endpoint)
       ? { kind: 'offered', spec, because: `${tier} is a tier of the policy that vp comes with` }
       : { kind: 'chosen', spec, consent: 'given' }
-  return openChosen(scene, choice, named)
+  return { ...(await openChosen(scene, choice, named)), max_output_tokens: limits.max_output_tokens }
 }
 
 async function openChosen(scene: OpeningScene, choice: Choice, named?: Pick<TierModel, 'price' | 'api_key_command'>): Promise<OpenModel> {

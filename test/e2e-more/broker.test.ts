@@ -142,6 +142,31 @@ test('temperature and length of the lane go out, are in receipts and snapshot, a
   assert.deepEqual([server.requests[5]?.temperature, server.requests[5]?.max_tokens], [0, 4096])
 })
 
+test('max_output_tokens of a tier is sent and held where a lane asks for more, and a replay or a fork to another tier asks as the run did', async (t) => {
+  const server = await serve(t, (request) => mends(request))
+  const place = makePlace(t, FILES)
+  const tier = (most: number) => ({ ...LIMITS, network: 'none', max_output_tokens: most, models: [local(server, 'small')] })
+  // 8,500 tokens a minute have room for a first request of 4,000 and an answer of 700, not for one of 5,000.
+  policyAt(place, {
+    tiers: { 'Local-Small': { ...tier(700), max_tokens_per_min: 8500 }, 'Local-Medium': tier(600) },
+    default_provider: local(server, 'small', { max_tokens: 5000 }),
+  })
+  assert.equal((await vp(place, ['do', 'make add add'])).code, 0)
+  assert.deepEqual(new Set(server.requests.map(({ max_tokens }) => max_tokens)), new Set([700]))
+  const calls = (await receiptsOf(place)).filter(({ op, outcome }) => op === 'model.call' && outcome === 'ok')
+  assert.ok(calls.length > 0)
+  for (const { detail } of calls) {
+    const { max_tokens, snapshot } = detail as unknown as { max_tokens: number; snapshot: { max_tokens: number } }
+    assert.deepEqual([max_tokens, snapshot.max_tokens], [700, 700])
+  }
+  const run = String((await vpJson(place, ['status'])).doc.result?.['run_id'])
+  assert.equal((await vpJson(place, ['replay', run])).doc.result?.['equal'], true)
+  const before = server.requests.length
+  const fork = await vpJson(place, ['replay', run, '--from', '2', '--tier', 'Local-Medium'])
+  assert.equal(fork.code, 0, fork.stderr)
+  assert.deepEqual(new Set(server.requests.slice(before).map(({ max_tokens }) => max_tokens)), new Set([600]))
+})
+
 test('enable_caching is what the policy says, true where it says nothing', async (t) => {
   const server = await startVendor('anthropic', 'k-0123456789', () => ({ text: 'no', usage: { in: 9, out: 1, think: 0, cached: 0 } }))
   t.after(() => server.close())

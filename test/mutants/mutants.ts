@@ -445,7 +445,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'what leaves is not what was masked',
     file: 'src/models/meter.ts',
-    from: 'provider.answer(outbound, place',
+    from: 'provider.answer(sent, place',
     to: 'provider.answer(request, place',
     test: at('src/models/meter.test.ts', 'a secret is masked before the request is sent, and before it is kept'),
   },

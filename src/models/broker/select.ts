@@ -16,6 +16,8 @@ export interface Candidate {
   readonly tools: readonly Tool[]
   /** The smaller of the tier's limit and the model's own window. */
   readonly window_tokens: number
+  /** Of its tier; absent: what is asked for. */
+  readonly max_output_tokens?: number | undefined
   readonly p50_ms: number
   readonly p95_ms: number
   /** Absent: never made, or too old. */
@@ -111,7 +113,7 @@ export function select(asked: Selecting): Selection {
 }
 
 function selected(asked: Selecting, candidate: Candidate, by: 'lane_override' | 'tier' | 'fallback_chain', dropped: readonly Drop[]): Selection {
-  const tight = asked.tokens_in + asked.tokens_out > HALF * candidate.window_tokens
+  const tight = asked.tokens_in + answerOf(asked, candidate) > HALF * candidate.window_tokens
   return { kind: 'selected', candidate, by, expected_micro_usd: expectedCost(asked, candidate), tight, dropped }
 }
 
@@ -147,17 +149,22 @@ function whyNot(asked: Selecting, candidate: Candidate, constraints: LaneConstra
     return `has a window of ${candidate.window_tokens} tokens, ${requirement.min_context_tokens} are needed`
   if (requirement.max_latency_ms !== undefined && candidate.p95_ms > requirement.max_latency_ms)
     return `answers within ${candidate.p95_ms} ms at best, ${requirement.max_latency_ms} ms are wanted`
-  const request = asked.tokens_in + asked.tokens_out
+  const request = asked.tokens_in + answerOf(asked, candidate)
   if (request > FULL * candidate.window_tokens) return `${request} tokens are over 75 % of its window of ${candidate.window_tokens}`
   return whyNotNow(asked, candidate) ?? whyTooDear(asked, candidate, constraints)
 }
 
-function whyNotNow(asked: Selecting, { key, barred, limits, used, price }: Candidate): string | null {
+/** The longest answer that it is asked for. */
+const answerOf = ({ tokens_out }: Selecting, { max_output_tokens = Infinity }: Candidate) => Math.min(tokens_out, max_output_tokens)
+
+function whyNotNow(asked: Selecting, candidate: Candidate): string | null {
+  const { key, barred, limits, used, price } = candidate
   if (asked.tried?.has(key)) return 'has failed in this attempt'
   if (barred) return barred.reason
-  const tokens = asked.tokens_in + asked.tokens_out
+  const out = answerOf(asked, candidate)
+  const tokens = asked.tokens_in + out
   if (used.tokens + tokens > limits.max_tokens_per_min) return `${used.tokens} of ${limits.max_tokens_per_min} tokens a minute are used`
-  const next = price ? Math.ceil(asked.tokens_in * price.in_per_million_usd + asked.tokens_out * price.out_per_million_usd) : 0
+  const next = price ? Math.ceil(asked.tokens_in * price.in_per_million_usd + out * price.out_per_million_usd) : 0
   if (used.micro_usd + next > limits.max_micro_usd_per_min) return `${usd(used.micro_usd)} of ${usd(limits.max_micro_usd_per_min)} a minute are used`
   return null
 }
@@ -175,7 +182,7 @@ function whyTooDear(asked: Selecting, candidate: Candidate, constraints: LaneCon
   if (constraints.max_tokens_per_task !== undefined && tokens > constraints.max_tokens_per_task)
     return `would take ${tokens} tokens, the lane allows ${constraints.max_tokens_per_task} a task`
   if (asked.left.micro_usd !== null && cost > asked.left.micro_usd) return `would cost ${usd(cost)}, ${usd(Math.max(0, asked.left.micro_usd))} is left`
-  if (asked.left.tokens !== null && asked.tokens_in + asked.tokens_out > asked.left.tokens) return `${Math.max(0, asked.left.tokens)} tokens are left`
+  if (asked.left.tokens !== null && asked.tokens_in + answerOf(asked, candidate) > asked.left.tokens) return `${Math.max(0, asked.left.tokens)} tokens are left`
   return null
 }
 

@@ -35,6 +35,7 @@ export interface Chosen {
   readonly tier: string
   readonly price: Price | null
   readonly rates: Rates | null
+  readonly max_output_tokens?: number | undefined
   readonly source: SnapshotSource
   readonly energy: NonNullable<MeterOptions['energy']>
   readonly by: 'person' | 'lane_override' | 'tier' | 'fallback_chain' | 'default_provider'
@@ -187,7 +188,7 @@ function chosenOf(
   laneName: string | null,
   { provider, facts }: Opened,
 ): Omit<Chosen, 'by' | 'kind' | 'expected_micro_usd' | 'dropped' | 'not_higher'> {
-  const { tier, price, limits, tests } = candidate
+  const { tier, price, limits, tests, max_output_tokens } = candidate
   const cap = policy.cost_optimization?.budget_cap_usd
   const { max_cost_per_task_usd: usd, max_tokens_per_task: tokens, timeout_seconds: seconds } = overrideOf(policy, laneName)?.constraints ?? {}
   return {
@@ -195,6 +196,7 @@ function chosenOf(
     provider,
     tier,
     price,
+    max_output_tokens,
     rates: { tier, ...limits, cap: cap === undefined ? null : { policy: policy.version, micro_usd: Math.round(cap * 1e6) } },
     energy: { device: policy.tiers?.[tier]?.device, settings: policy.energy },
     source: { tier, policy_version: policy.version, capability_results: tests, facts },

@@ -63,6 +63,7 @@ export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Su
       local: staysHere(spec.endpoint),
       tools: limits.tools,
       window_tokens: Math.min(own, limits.context_limit_tokens),
+      max_output_tokens: limits.max_output_tokens,
       p50_ms: seen?.p50 ?? limits.expected_latency_ms.p50,
       p95_ms: seen?.p95 ?? limits.expected_latency_ms.p95,
       tests: results.get(key) ?? {},
@@ -86,7 +87,11 @@ export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Su
       // Named by hand outside of the tiers: it is taken at its word.
       return at
         ? candidate(at[0], at[1], named)
-        : candidate(kind, { ...DEFAULT_TIERS[kind], tools: DEFAULT_TIERS['API-Premium'].tools }, { ...named, assume_capable: true })
+        : candidate(
+            kind,
+            { ...DEFAULT_TIERS[kind], max_output_tokens: undefined, tools: DEFAULT_TIERS['API-Premium'].tools },
+            { ...named, assume_capable: true },
+          )
     },
   }
 }

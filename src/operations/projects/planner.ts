@@ -31,7 +31,10 @@ async function planningProvider({ kit, tree, caller }: Scene, { project_id }: Pr
   const purse = { kind: 'project', project_id, cap_micro_usd: Math.round(kit.config.before_approval_usd * 1e6) } as const
   const mask = tree.masking()
   const onSwitch = (words: string) => caller.live?.watcher.onSwitch?.(words, null)
-  const meter = (chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'energy'> & Pick<OpenModel, 'snapshot'>, allowUnknownPrice: boolean) =>
+  const meter = (
+    chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'energy' | 'max_output_tokens'> & Pick<OpenModel, 'snapshot'>,
+    allowUnknownPrice: boolean,
+  ) =>
     meteredProvider(
       meterPorts(
         kit,
@@ -40,7 +43,7 @@ async function planningProvider({ kit, tree, caller }: Scene, { project_id }: Pr
         (retry) => caller.live?.watcher.onRetry?.(retry, null),
       ),
       chosen.provider,
-      { price: chosen.price, tier: chosen.tier, energy: chosen.energy, allowUnknownPrice },
+      { price: chosen.price, tier: chosen.tier, energy: chosen.energy, max_output_tokens: chosen.max_output_tokens, allowUnknownPrice },
     )
   const { broker } = model
   if (broker === null) return meter({ ...model, rates: null, energy: {} }, kit.config.allow_unknown_price)

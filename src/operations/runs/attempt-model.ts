@@ -35,7 +35,7 @@ export async function attemptProvider(
   // Of the whole attempt: another model in its middle has what is left.
   const begun = kit.clock.monotonic()
   const meter = (
-    chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'task_cap' | 'energy'> & { readonly source: SnapshotSource | null },
+    chosen: Pick<Chosen, 'provider' | 'tier' | 'price' | 'rates' | 'task_cap' | 'energy' | 'max_output_tokens'> & { readonly source: SnapshotSource | null },
     mayBeUnknown: boolean,
   ) => {
     const capped = withCap(purse, chosen.task_cap, begun)
@@ -51,6 +51,7 @@ export async function attemptProvider(
         price: chosen.price,
         tier: chosen.tier,
         energy: chosen.energy,
+        max_output_tokens: chosen.max_output_tokens,
         allowUnknownPrice: mayBeUnknown || caps.micro_usd === null,
         ...(fork && task.attempt === 1 ? { recordedUntil: fork.turn } : {}),
       },

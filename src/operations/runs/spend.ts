@@ -234,7 +234,7 @@ async function writeSettlement(
   const before = facts === null ? null : await keepFacts(tx, modelKey(provider), facts, kit.clock.now())
   const drift = before !== null && facts !== null ? await writeDrift(tx, kit, { purse, provider }, place, { was: before, is: facts.digest ?? '' }) : null
   const left = answer?.not_as_asked ?? []
-  const asked = { temperature: left.includes('temperature') ? null : settlement.request.temperature, max_tokens: settlement.request.max_tokens }
+  const asked = { temperature: left.includes('temperature') ? null : settlement.request.temperature, max_tokens: settlement.max_tokens }
   const detail: Json = {
     ...projectOf(purse),
     provider: provider.name,
