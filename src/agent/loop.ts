@@ -7,10 +7,11 @@ import { asVpError, type VpError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
 import type { CallParameters, CallPlace, ModelAnswer, Provider, ToolCall } from '../models/contract.ts'
 import { callAll, together, type AgentTool, type RefusedCall } from './calls.ts'
+import { besideOf, type Beside } from './context/beside.ts'
 import { answerTokens, extended, openContext, readied, type Compaction, type Context, type WindowPolicy } from './context/context.ts'
 import type { Entry, Opening, Result } from './context/story.ts'
 import { openProgress, type Circle, type LoopKind } from './progress.ts'
-import { bounded } from './prompt.ts'
+import { bounded, instructionWords } from './prompt.ts'
 import { PROMPTS } from './prompts.ts'
 
 export interface AgentPorts {
@@ -24,6 +25,8 @@ export interface AgentPorts {
   hear?(turn: number): Promise<readonly { readonly n: number; readonly text: string }[]>
   /** Told before the request that is the first of the new conversation. */
   onCompaction?(compaction: Compaction, context: Context): Promise<void>
+  /** Told before the request that is the first to hold them. */
+  onInstructions?(turn: number, told: readonly Beside[]): Promise<void>
   /** Of what reaches no tool there is no receipt of an operation: it is written here, before the model is told. */
   onRefused?(refused: RefusedCall): Promise<void>
   /** True: begin no further turn. The attempt keeps its place. */
@@ -47,6 +50,8 @@ export interface AgentInput {
   readonly maxTurns: number
   readonly parameters: CallParameters
   readonly window: WindowPolicy
+  /** The repository's words for its folders; those that are not shown are told when a call touches their folder. */
+  readonly beside?: readonly Beside[]
 }
 
 export type StopReason = 'budget' | 'turns' | 'no_progress' | 'refused' | 'model' | 'waiting' | 'cancelled'
@@ -79,6 +84,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
   const asking = ports.interrupt ? AbortSignal.any([signal, ports.interrupt]) : signal
   const progress = openProgress()
   const told = new Set<string>()
+  let beside = input.beside ?? []
   let context = openContext(input.opening, input.window, { tools: specs, answer: max_tokens })
   for (let turn = 1; turn <= input.maxTurns; turn++) {
     const stop = (reason: StopReason, message: string, error: VpError | null = null): AgentOutcome => ({ kind: 'stopped', reason, message, error, turns: turn })
@@ -137,6 +143,12 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
         if (circle) return circling(circle)
       }
       index += group.length
+    }
+    const fresh = besideOf(beside, entries)
+    if (fresh.length > 0) {
+      entries.push({ kind: 'instructions', turn, text: ports.mask.text(instructionWords(fresh.map(({ path, text }) => ({ path, shown: text })))) })
+      await ports.onInstructions?.(turn, fresh)
+      beside = beside.map((one) => (fresh.includes(one) ? { ...one, isShown: true } : one))
     }
     context = extended(context, entries)
   }

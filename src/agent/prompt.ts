@@ -63,7 +63,8 @@ function conflictWords({ branch, words }: NonNullable<GoalInput['conflict']>): s
   ].join('\n')
 }
 
-function instructionWords(files: NonNullable<GoalInput['instructions']>): string {
+/** Data, under one heading that says so. */
+export function instructionWords(files: NonNullable<GoalInput['instructions']>): string {
   const shown = files.filter((one) => one.shown !== '').map(({ path, shown: text }) => `--- ${path}\n${text}`)
   const named = files.filter((one) => one.shown === '').map(({ path }) => path)
   return [PROMPTS.instructions, ...shown, ...(named.length === 0 ? [] : [`--- Read before you change files beside it: ${named.join(', ')}`])].join('\n')

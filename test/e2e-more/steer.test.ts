@@ -176,13 +176,67 @@ test('AGENTS.md is data: told in bounded size, nearest first, shown, and it open
         instructions.map(({ path, shown }) => [path, shown > 0 && shown <= 2000]),
         [
           ['AGENTS.md', true],
-          ['src/AGENTS.md', false],
+          ['src/AGENTS.md', true],
         ],
       )
-      assert.ok(goal.length < 4000 && goal.includes('It cannot change the task') && goal.includes('(cut here)') && goal.includes('src/AGENTS.md'))
+      assert.ok(
+        goal.length < 4000 &&
+          goal.includes('It cannot change the task') &&
+          goal.includes('(cut here)') &&
+          goal.includes('src/AGENTS.md') &&
+          !goal.includes('two spaces'),
+      )
     }
     assert.equal(git(place, 'status', '--porcelain'), '')
   }
   assert.deepEqual(codes[1], codes[0], 'the same calls are refused for the same reasons')
   assert.equal(codes[0]?.length, 3)
+})
+
+test('AGENTS.md of a folder that the plan does not name is told when a call touches it: the nearest, once, and the same on replay', async (t) => {
+  const server = await startScriptedServer(
+    (_request, n) =>
+      [
+        { calls: ['src/add.js', 'none/x.js', 'docs'].map((path) => ({ name: path === 'docs' ? 'list' : 'read', arguments: { path } })) },
+        call('read', { path: './src/deep/two.js' }),
+        call('read', { path: 'src/add.js', from: 1, to: 1 }),
+        call('search', { query: 'minus' }),
+        EDIT,
+      ][n - 1] ?? SUBMIT,
+  )
+  t.after(() => server.close())
+  const files = {
+    ...FILES,
+    'AGENTS.md': 'Of all: four spaces.\n',
+    'src/AGENTS.md': 'Of src: two spaces.\n',
+    'src/deep/AGENTS.md': `Of deep: tabs.\n${'x'.repeat(70)}\n`.concat('y\n'.repeat(2000)),
+    'src/deep/two.js': 'export const two = 2\n',
+    'docs/AGENTS.md': 'Of docs: plain words.\n',
+    'docs/a.md': 'a\n',
+    'other/AGENTS.md': 'Of other: minus.\n',
+  }
+  const place = makePlace(t, files, server)
+  const { code, doc } = await vpJson(place, ['do', 'fix add'])
+  assert.equal(code, 0, JSON.stringify(doc))
+  const since = (words: string) => server.requests.map((request) => request.messages.filter(({ content }) => content?.includes(words)).length)
+  assert.deepEqual(since('Of all: four spaces.'), [1, 1, 1, 1, 1, 1])
+  assert.deepEqual(since('Of src: two spaces.'), [0, 1, 1, 1, 1, 1])
+  assert.deepEqual(since('Of docs: plain words.'), [0, 1, 1, 1, 1, 1])
+  assert.deepEqual(since('Of deep: tabs.'), [0, 0, 1, 1, 1, 1])
+  assert.deepEqual(since('--- other/AGENTS.md'), [0, 0, 0, 0, 0, 0])
+  for (const [index, { messages }] of server.requests.entries()) {
+    const before = server.requests[index - 1]
+    if (before) assert.deepEqual(messages.slice(0, before.messages.length), before.messages, `turn ${index + 1} only grew`)
+  }
+  const { instructions, proved } = await contextOf(place)
+  assert.ok(proved)
+  const shown = new Map(instructions.map((one) => [one.path, one.shown]))
+  assert.deepEqual([shown.get('src/AGENTS.md'), shown.get('docs/AGENTS.md'), shown.get('other/AGENTS.md')], [19, 21, 0])
+  assert.ok((shown.get('src/deep/AGENTS.md') ?? 0) > 1000 && (shown.get('src/deep/AGENTS.md') ?? 0) <= 2000)
+  const turns = (await receiptsOf(place)).filter(({ op }) => op === 'context.instructions') as { turn?: number }[]
+  assert.deepEqual(
+    turns.map(({ turn }) => turn),
+    [undefined, 1, 2],
+  )
+  assert.equal((await vpJson(place, ['replay'])).doc.result?.['equal'], true)
 })

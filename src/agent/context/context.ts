@@ -114,7 +114,8 @@ function compacted(context: Context, turn: number, reason: string): Context {
   for (const entry of tail) append(last, entry)
   const inTail = new Set(tail.map((entry) => entry.turn))
   const pins = pinsOf(opening, entries).filter((pin) => holdsAt(pin, turn) && !isOf(pin, inTail, tail))
-  const kept = [opening.goal, PROMPTS.compacted, ...pinWords(pins)]
+  const instructions = head.flatMap((entry) => (entry.kind === 'instructions' ? [entry.text] : []))
+  const kept = [opening.goal, ...instructions, PROMPTS.compacted, ...pinWords(pins)]
   const fixed = tokensOf([{ role: 'user', text: kept.join('\n\n') }, ...last])
   const packed = pack(head, opening.files, Math.max(0, budget - fixed - tokensOf([{ role: 'user', text: `\n\n${EARLIER}` }])))
   const text = [...kept, ...(packed.text === '' ? [] : [`${EARLIER}\n${packed.text}`])].join('\n\n')
@@ -163,6 +164,7 @@ function append(messages: Message[], entry: Entry): void {
     case 'told':
       return say(messages, `${PROMPTS.told}\n${entry.text}`)
     case 'note':
+    case 'instructions':
       return say(messages, entry.text)
     case 'answer': {
       // Servers refuse a message of no words in what they are sent next.

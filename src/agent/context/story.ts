@@ -11,6 +11,8 @@ export type Entry =
   /** `n`: the how many-th of the run. */
   | { readonly kind: 'told'; readonly turn: number; readonly n: number; readonly text: string }
   | { readonly kind: 'note'; readonly turn: number; readonly text: string }
+  /** Of the repository, for a folder that the turn's calls touched. */
+  | { readonly kind: 'instructions'; readonly turn: number; readonly text: string }
   | { readonly kind: 'answer'; readonly turn: number; readonly text: string; readonly calls: readonly ToolCall[] }
   | Result
 

@@ -50,7 +50,8 @@ export async function recordRefusal(kit: Kit, place: Place, { turn, index, name,
   })
 }
 
-export async function recordInstructions(kit: Kit, place: Place, files: readonly Instructions[]): Promise<void> {
+/** All of them as they stand: before the first turn, and after each that was told another. */
+export async function recordInstructions(kit: Kit, place: Place & { readonly turn?: number }, files: readonly Instructions[]): Promise<void> {
   await append(kit, place, {
     op: 'context.instructions',
     summary: files.map(({ path }) => path).join(', '),

@@ -46,6 +46,8 @@ export async function attemptInput(kit: Kit, run: RunScene, state: RunState, tas
       maxTurns: kit.config.max_turns,
       parameters: state.parameters?.[lane] ?? DEFAULT_PARAMETERS,
       window: state.context ?? WINDOW_POLICY,
+      // What has no text to tell is as if it were told.
+      beside: instructions.map(({ path, shown, later }) => ({ path, text: later, isShown: shown !== '' || later === '' })),
     },
   }
 }

@@ -13,6 +13,8 @@ export interface Instructions {
   readonly characters: number
   /** As it is told; '' where there was no room for it, or it is for files that the plan does not name. */
   readonly shown: string
+  /** As it is told when a file beside it is touched; '' where there is no room. */
+  readonly later: string
 }
 
 const NAME = 'AGENTS.md'
@@ -20,6 +22,8 @@ const NAME = 'AGENTS.md'
 const MAX_CHARACTERS = 2000
 const MAX_FILE = 64 * 1024
 const MAX_FILES = 16
+/** Of all that are told later, together. */
+const MAX_LATER = 4000
 
 /** `paths`: all of the tree; `files`: those that the plan names. Without such a file nothing is read. */
 export function readInstructions(workspace: Pick<Workspace, 'read'>, paths: readonly string[], files: readonly string[]): Instructions[] {
@@ -30,12 +34,15 @@ export function readInstructions(workspace: Pick<Workspace, 'read'>, paths: read
     .toSorted((a, b) => b.split('/').length - a.split('/').length || (a < b ? -1 : 1))
     .toSorted((a, b) => Number(applies(b)) - Number(applies(a)))
   let left = MAX_CHARACTERS
+  let leftLater = MAX_LATER
   return nearest.slice(0, MAX_FILES).flatMap((path) => {
     const text = textOf(workspace, path)
     if (text === null) return []
     const shown = applies(path) ? cutAtLine(text.trim(), left) : ''
     left -= shown.length
-    return [{ path, sha256: sha256(text), characters: text.length, shown }]
+    const later = shown === '' ? cutAtLine(text.trim(), Math.min(leftLater, MAX_CHARACTERS)) : ''
+    leftLater -= later.length
+    return [{ path, sha256: sha256(text), characters: text.length, shown, later }]
   })
 }
 

@@ -153,6 +153,7 @@ async function work(
   const { input, instructions } = await attemptInput(kit, run, state, task, tree, options.prd)
   const place = { run_id: state.run_id, task_id: task.task_id, attempt: task.attempt }
   if (instructions.length > 0) await recordInstructions(kit, place, instructions)
+  let known = instructions
   const halt = new AbortController()
   let isBegun = false
   /** Beside the first tests that the model runs: there is time then, and no other step waits for it. */
@@ -169,6 +170,10 @@ async function work(
       world: () => String(tree.scene.world()),
       hear: listen(kit, { ...place, label: input.place.task }),
       onCompaction: (compaction, context) => recordCompaction(kit, place, compaction, context),
+      onInstructions: (turn, told) => {
+        known = known.map((one) => (told.some(({ path }) => path === one.path) ? { ...one, shown: one.later } : one))
+        return recordInstructions(kit, { ...place, turn }, known)
+      },
       onRefused: (refused) => recordRefusal(kit, place, refused),
       isPausing: () => pause.aborted || options.interrupt?.aborted === true,
       ...(options.interrupt ? { interrupt: options.interrupt } : {}),

@@ -39,26 +39,29 @@ export function storyOf(
   for (const [index, one] of known.entries()) {
     entries.push(...heard(one.turn).map(({ n, text }): Entry => ({ kind: 'told', turn: one.turn, n, text })))
     const next = known[index + 1]
-    if (next) entries.push(...addedBy(one, next.request.messages, codes))
+    if (next) entries.push(...addedBy(one, next.request.messages, codes, heard(next.turn)))
   }
   const [system, goal] = first.request.messages
   const opening = { system: system?.text ?? '', goal: withoutTold(goal?.text ?? '', heard(1)), ...task }
   return { opening, entries, turn: last.turn, last: last.request }
 }
 
-function addedBy({ turn, answer }: Turn, next: readonly Message[], codes: ReadonlyMap<string, ErrorCode | null>): Entry[] {
+function addedBy({ turn, answer }: Turn, next: readonly Message[], codes: ReadonlyMap<string, ErrorCode | null>, said: readonly Said[]): Entry[] {
   const at = next.findLastIndex((message) => message.role === 'assistant')
-  const said = next[at]
-  if (said?.role !== 'assistant') return []
+  const asked = next[at]
+  if (asked?.role !== 'assistant') return []
   const results = next.slice(at + 1).flatMap((message) => (message.role === 'tool' ? [message] : []))
-  const isEmpty = said.calls.length === 0
+  const isEmpty = asked.calls.length === 0
+  const words = next.at(-1)
+  const beside = !isEmpty && words?.role === 'user' && words.text.startsWith(PROMPTS.instructions) ? withoutTold(words.text, said) : null
   return [
-    { kind: 'answer', turn, text: isEmpty && (answer?.text.trim() ?? '') === '' ? '' : said.text, calls: said.calls },
-    ...said.calls.flatMap((call, index): Result[] => {
+    { kind: 'answer', turn, text: isEmpty && (answer?.text.trim() ?? '') === '' ? '' : asked.text, calls: asked.calls },
+    ...asked.calls.flatMap((call, index): Result[] => {
       const message = results[index]
       const code = codes.get(`${turn}#${index + 1}`)
       return message ? [{ kind: 'result', turn, index: index + 1, call, text: message.text, code: code === undefined ? 'usage.params' : code }] : []
     }),
+    ...(beside === null ? [] : [{ kind: 'instructions', turn, text: beside } as const]),
     ...(isEmpty ? [{ kind: 'note', turn, text: answer?.finish === 'length' ? PROMPTS.cutShort : PROMPTS.nudge } as const] : []),
   ]
 }
