@@ -1097,6 +1097,8 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
   'model-probe': (look) =>
     modelProbeScreen(
       {
+        model: 'ollama:qwen2.5-coder:7b',
+        drift: null,
         window: {
           stock: 4096,
           effective: 16_384,

@@ -14,6 +14,8 @@ import { poster } from '../models/providers/http.ts'
 import { openProvider } from '../models/providers/index.ts'
 import type { OllamaModel } from '../models/ollama-model.ts'
 import { describeOllamaModel, ORDINARY_TOKENS, windowOf } from '../models/providers/ollama-server.ts'
+import { keyOf } from './broker/candidates.ts'
+import { changeOf, digestChange, lastDigest } from './broker/digest-change.ts'
 import type { Kit } from './kit.ts'
 import { keepWindow, windowKey } from './measured-window.ts'
 import { chosenModel, providerOptions } from './models.ts'
@@ -24,6 +26,8 @@ const probed = once(() =>
   z.object({
     model: z.string(),
     digest: z.nullable(z.string()),
+    /** Null: the same as in the last call or test, or nobody can say. */
+    drift: digestChange(),
     window: z.object({
       /** What other clients get; null: it cannot be asked for otherwise, or it refuses. */
       stock: z.nullable(z.int()),
@@ -96,6 +100,7 @@ export const modelProbe = operation({
     const result = {
       model: `${spec.provider}:${spec.model}`,
       digest: known?.digest ?? null,
+      drift: changeOf(await lastDigest(kit, keyOf(spec)), known?.digest ?? null),
       window: { ...windowResult(measured, known), is_at_least: isAtLeast },
       dialect: calls.dialect,
       calls: { asked: calls.asked, right: calls.right },

@@ -3,7 +3,8 @@ import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
 import { staysHere } from '../models/choose.ts'
 import { testsOf } from '../models/policy/load.ts'
-import { ratesOf } from './broker/candidates.ts'
+import { keyOf, ratesOf } from './broker/candidates.ts'
+import { changeOf, digestChange, lastDigest } from './broker/digest-change.ts'
 import { measureCapabilities } from './capability/measure.ts'
 import { findModel } from './model-list.ts'
 import { policyInForce } from './model-policy.ts'
@@ -17,6 +18,8 @@ const tested = once(() =>
     model: z.string(),
     tier: z.string(),
     digest: z.nullable(z.string()),
+    /** Null: the same as in the last call or test, or nobody can say. */
+    drift: digestChange(),
     policy: z.string(),
     tests: z.array(testedShape()),
     cost_usd: z.number(),
@@ -57,6 +60,7 @@ export const modelTest = operation({
     const { named, tier, limits, spec } = findModel(kit, inForce, model)
     const { price } = await priceOfModel(kit, spec, named.price)
     const tests = testsOf(inForce.policy)
+    const was = await lastDigest(kit, keyOf(spec))
     const { results, facts, spent_micro_usd } = await measureCapabilities(
       kit,
       {
@@ -77,6 +81,7 @@ export const modelTest = operation({
       model: `${named.provider}:${named.model}`,
       tier,
       digest: facts.digest,
+      drift: changeOf(was, facts.digest),
       policy: inForce.policy.version,
       tests: results.map((one) => ({
         ...one,

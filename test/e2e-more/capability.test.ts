@@ -107,7 +107,7 @@ test('a model that can: four of four with evidence; a run that asked for it then
     ['unified_diff', 'tool_call', 'multi_file_plan', 'json'].map((name) => [name, true, 1]),
     JSON.stringify(tests, null, 1),
   )
-  assert.deepEqual([tested.code, tested.doc.result?.['digest']], [0, digest])
+  assert.deepEqual([tested.code, tested.doc.result?.['digest'], tested.doc.result?.['drift']], [0, digest, null])
   assert.match(JSON.stringify(tests[0]?.evidence), /the tests pass.*2 passed, 0 failed/)
   assert.ok((tests[0]?.receipts.length ?? 0) >= 4, 'what put it to work has receipts')
   const tiers = (await vpJson(place, ['model', 'list'])).doc.result?.['tiers'] as unknown as { models: { tests: object }[] }[] | undefined
@@ -118,7 +118,10 @@ test('a model that can: four of four with evidence; a run that asked for it then
   assert.equal((await vp(place, ['do', 'mend add'])).code, 0, 'and now it goes')
 
   digest = 'b'.repeat(64)
-  assert.equal((await vp(place, ['model', 'test', '--test', 'json'])).code, 0)
+  const drifted = await vp(place, ['model', 'test', '--test', 'json'])
+  assert.equal(drifted.code, 0)
+  assert.match(drifted.stderr, /qwen2\.5-coder:7b is another model than before: aaaaaaaaaaaa (?:→|->) bbbbbbbbbbbb/)
+  assert.doesNotMatch((await vp(place, ['model', 'test', '--test', 'json'])).stderr, /another model/, 'told once')
   const again = (await vpJson(place, ['model', 'show'])).doc.result?.['tests'] as unknown as Tested[] | undefined
   assert.deepEqual(
     again?.map((one) => one.test),

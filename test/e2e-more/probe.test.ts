@@ -60,6 +60,20 @@ test('what is measured is the window of the calls that follow, until the model i
   assert.deepEqual(new Set(other.chats.map((chat) => chat.options?.num_ctx)), new Set([16_384]))
 })
 
+test('a model whose digest is another than at the last call is told', async (t) => {
+  const models = [{ name: NAME, contextLength: 16_384, digest: 'c'.repeat(64) }]
+  const server = await startOllama({ models, says: obedient })
+  t.after(() => server.close())
+  const place = makePlace(t, FILES, undefined, { VP_MODEL: `ollama:${NAME}`, VP_MODEL_BASE_URL: server.url })
+  await vpJson(place, ['do', 'fix it', '--test', 'true'])
+  const same = await vpJson(place, ['model', 'probe', '--window', '2048'])
+  assert.deepEqual([same.code, same.doc.result?.['drift']], [0, null])
+  Object.assign(models[0] ?? {}, { digest: 'e'.repeat(64) })
+  const { code, stderr } = await vp(place, ['model', 'probe', '--window', '2048'])
+  assert.equal(code, 0, stderr)
+  assert.match(stderr, /is another model than before: cccccccccccc (?:→|->) eeeeeeeeeeee/)
+})
+
 test('a search that --window cut short is told and not kept', async (t) => {
   const [place, server] = await placeWith(t, { isOld: true })
   const small = await vp(place, ['model', 'probe', '--window', '2048'])

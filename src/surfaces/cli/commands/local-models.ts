@@ -20,7 +20,7 @@ export const modelProbeCommand: Command = {
   },
   needsKit: true,
   exits: [0, 2, 8, 130],
-  json: 'model, digest, window{stock,effective,set,trained,stock_look,whole,markers}, dialect, calls, repairs, tok_per_s, first_token_ms',
+  json: 'model, digest, drift{was,is}, window{stock,effective,set,trained,stock_look,whole,markers}, dialect, calls, repairs, tok_per_s, first_token_ms',
   async run(context) {
     const [model] = context.positionals
     const { window, 'base-url': baseUrl } = context.flags

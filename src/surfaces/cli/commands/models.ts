@@ -61,7 +61,7 @@ export const modelTestCommand: Command = {
   },
   needsKit: true,
   exits: [0, 2, 3, 4, 6, 8, 130],
-  json: 'model, tier, digest, policy, tests[]{test,passed,score,min_score,evidence[],receipts[],ms,tokens}, cost_usd',
+  json: 'model, tier, digest, drift{was,is}, policy, tests[]{test,passed,score,min_score,evidence[],receipts[],ms,tokens}, cost_usd',
   async run(context) {
     const model = context.positionals[0]
     const tests = context.flags['test']

@@ -3,6 +3,7 @@ import { duration, grouped } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots, labelled, nextLines, table, type Column } from '../layout.ts'
 import { isNarrow, type Look } from '../style.ts'
+import { driftLines, type DriftView } from './drift.ts'
 
 export interface ModelView {
   readonly model: string
@@ -102,8 +103,7 @@ export interface TestedView {
   readonly tokens: number
 }
 
-export interface ModelTestedView {
-  readonly model: string
+export interface ModelTestedView extends DriftView {
   readonly tier: string
   readonly digest: string | null
   readonly policy: string
@@ -145,7 +145,7 @@ export const modelTestedScreen = renderer<ModelTestedView>((view, look) => ({
       `${grouped(view.tests.reduce((sum, one) => sum + one.tokens, 0))} tokens`,
     ),
   ],
-  stderr: nextLines(view.tests.every((one) => one.passed) ? ['vp model list'] : ['vp model show', 'vp model list']),
+  stderr: [...driftLines(view), ...nextLines(view.tests.every((one) => one.passed) ? ['vp model list'] : ['vp model show', 'vp model list'])],
 }))
 
 export const modelShownScreen = renderer<ModelShownView>(({ model, preset, limits, ...view }, look) => ({

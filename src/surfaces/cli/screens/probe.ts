@@ -3,8 +3,9 @@ import { duration, grouped } from '../format.ts'
 import { renderer } from '../finish.ts'
 import { dots } from '../layout.ts'
 import { attention, hang } from '../style.ts'
+import { driftLines, type DriftView } from './drift.ts'
 
-export interface ProbeView {
+export interface ProbeView extends DriftView {
   readonly window: {
     readonly stock: number | null
     readonly effective: number
@@ -21,7 +22,8 @@ export interface ProbeView {
   readonly first_token_ms: number | null
 }
 
-export const modelProbeScreen = renderer<ProbeView>(({ window, dialect, calls, repairs, tok_per_s, first_token_ms }) => {
+export const modelProbeScreen = renderer<ProbeView>((view) => {
+  const { window, dialect, calls, repairs, tok_per_s, first_token_ms } = view
   const { stock, stock_look, effective, is_at_least, set, markers, whole } = window
   const isCut = stock_look !== null && (stock === null || stock < effective)
   const row = (sign: string, label: string, text: string) => hang(`${sign} ${label}`, 9) + text
@@ -45,6 +47,7 @@ export const modelProbeScreen = renderer<ProbeView>(({ window, dialect, calls, r
       ...(is_at_least ? [row(' ', '', 'cut by --window, so it is not kept: without it all of the window is tried')] : []),
       row(' ', 'calls', dots(callsText(dialect, calls, repairs), speed.replace(' · ', ', '))),
     ],
+    stderr: driftLines(view),
   }
 })
 
