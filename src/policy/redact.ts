@@ -148,8 +148,22 @@ function secretSpans(text: string, known: KnownIndex): Span[] {
 
 /** Earlier listed kinds count first: exact values, then the table's order, then names. */
 function plainSpans(text: string, known: KnownIndex): Span[] {
-  const certain = [...known.spans(text), ...patternSpans(text)]
+  const exact = known.spans(text)
+  // What stands right behind a known value begins there only once that is masked.
+  const behind = exact.length === 0 ? [] : patternSpans(blanked(text, exact))
+  const certain = [...exact, ...patternSpans(text), ...behind]
   return withoutOverlap([...certain, ...assignmentSpans(text, certain), ...pairSpans(text)], placeholders(text))
+}
+
+/** Of the same length, with the end of a placeholder in place of the spans. */
+function blanked(text: string, spans: readonly Span[]): string {
+  const parts: string[] = []
+  let cursor = 0
+  for (const { from, to } of spans) {
+    parts.push(text.slice(cursor, from), ']'.repeat(to - from))
+    cursor = to
+  }
+  return [...parts, text.slice(cursor)].join('')
 }
 
 function placeholders(text: string): Span[] {

@@ -33,5 +33,6 @@ const FOUND: readonly (readonly [target: string, input: string])[] = [
   ['redactor', `-----BEGIN${'PRIVATE KEY'}-----\n[REDACTED-----BEGIN${'PRIVATE KEY'}-----`],
   ['redactor', 'token=to=token ="token =aZ3kQ9xs'],
   ['redactor', 'k-aZ3kQ9xW7bR2api_:3kQ9xW7bR2mm'],
+  ['redactor', 'k-aZ3kQ9xW7bR2Bearer 2mmT5vY8'],
 ]
 for (const [name, input] of FOUND) test(`${name}: ${JSON.stringify(input).slice(0, 60)}`, () => targetNamed(name).check(input))
