@@ -445,7 +445,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'what leaves is not what was masked',
     file: 'src/models/meter.ts',
-    from: 'provider.answer(sent, place',
+    from: 'provider.answer(asked, place',
     to: 'provider.answer(request, place',
     test: at('src/models/meter.test.ts', 'a secret is masked before the request is sent, and before it is kept'),
   },
@@ -848,8 +848,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'a pin is dropped by a compaction',
     file: 'src/agent/context/context.ts',
-    from: 'const kept = [opening.goal, PROMPTS.compacted, ...pinWords(pins)]',
-    to: 'const kept = [opening.goal, PROMPTS.compacted, ...pinWords(pins).slice(1)]',
+    from: 'const kept = [opening.goal, ...instructions, PROMPTS.compacted, ...pinWords(pins)]',
+    to: 'const kept = [opening.goal, ...instructions, PROMPTS.compacted, ...pinWords(pins).slice(1)]',
     test: at('src/agent/context/context.test.ts', 'property: pins in every request, prefixes kept, limits held, bytes equal (seed 1)'),
   },
   {
