@@ -227,6 +227,8 @@ for (const name of all) {
           assert.deepEqual(namedProcesses(token), [], said(result))
           assert.equal(result.endedBy, 'exit', said(result))
           assert.match(said(result), /^ready$/m)
+          // On a slow machine the first of many may be done before the run is; what counts is what comes after it.
+          rmSync(join(at.tree, token), { force: true })
           await new Promise((resolve) => setTimeout(resolve, 1200))
           assert.equal(existsSync(join(at.tree, token)), false)
         })

@@ -175,14 +175,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/operations/runs/bundle.ts',
     from: 'if (seal.sha256 !== sha)',
     to: 'if (seal.sha256 === undefined)',
-    test: at('test/e2e/proof.test.ts', 'a bundle elsewhere > edited: tokens that were spent'),
+    test: at('test/e2e-more/proof.test.ts', 'a bundle elsewhere > edited: tokens that were spent'),
   },
   {
     why: 'who has the key may rewrite the events of a bundle',
     file: 'src/operations/runs/bundle-proof.ts',
     from: "if (receipt.op !== 'run.end') return true",
     to: 'return true',
-    test: at('test/e2e/proof.test.ts', 'a bundle elsewhere > edited: tokens that were spent'),
+    test: at('test/e2e-more/proof.test.ts', 'a bundle elsewhere > edited: tokens that were spent'),
   },
   {
     why: 'a loss is no alarm, accepted or not',
@@ -190,7 +190,7 @@ export const MUTANTS: readonly Mutant[] = [
     from: 'const open = problems.filter((problem) => problem.accepted === undefined)',
     to: 'const open = problems.filter(() => false)',
     test: at(
-      'test/e2e/proof.test.ts',
+      'test/e2e-more/proof.test.ts',
       'a ledger that was put back > what doctor says of it is what verify says, until a person accepts the loss: recorded, and shown for ever',
     ),
   },
@@ -199,7 +199,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/operations/blobs.ts',
     from: 'return sha256(bytes) === sha ? bytes : null',
     to: 'return bytes',
-    test: at('test/e2e/proof.test.ts', 'a ledger that was put back > before-images that are garbage are found by verify and doctor alike'),
+    test: at('test/e2e-more/proof.test.ts', 'a ledger that was put back > before-images that are garbage are found by verify and doctor alike'),
   },
 
   // policy

@@ -17,8 +17,8 @@ import { withRepeats, type Kept } from '../../src/models/grown.ts'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
 import { printBundle, type Bundle } from '../../src/operations/runs/bundle.ts'
 import { registerSumFunctions } from '../../src/store/sums.ts'
-import { approvedProject, DEEP, git, makePlace, seeded, turnOf, vp, vpJson, type Place } from './kit.ts'
-import { WORDS_FILES, wordsModel } from './words.ts'
+import { approvedProject, DEEP, git, makePlace, seeded, turnOf, vp, vpJson, type Place } from '../e2e/kit.ts'
+import { WORDS_FILES, wordsModel } from '../e2e/words.ts'
 
 const VP = join(import.meta.dirname, '..', '..', 'bin', 'vp')
 const ROUNDS = DEEP ? 500 : 24
