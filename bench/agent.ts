@@ -86,7 +86,7 @@ function print({ node, reference, runs, programs, memory }: Figures): void {
       const own = middle((one) => one.steps[index]?.ownMs ?? Number.NaN)
       return {
         what: `vp do: own time, ${name}`,
-        value: `${ms(own)}  (tool ${ms(middle((one) => one.steps[index]?.toolMs ?? Number.NaN))})`,
+        value: `${ms(own)}, ${(own / node).toFixed(2)} × node -e 0  (tool ${ms(middle((one) => one.steps[index]?.toolMs ?? Number.NaN))})`,
         limit: '10 ms',
         holds: own <= 10,
       }

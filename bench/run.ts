@@ -78,7 +78,7 @@ function print(starts: ReturnType<typeof startTimes>, small: DoFigures): void {
     },
     ...small.steps.map((step) => ({
       what: `vp do: own time, ${step.name}`,
-      value: `${ms(step.ownMs)}  (tool ${ms(step.toolMs)})`,
+      value: `${ms(step.ownMs)}, ${ratio(step.ownMs)}  (tool ${ms(step.toolMs)})`,
       limit: '10 ms',
       holds: step.ownMs <= 10,
     })),

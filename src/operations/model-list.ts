@@ -244,7 +244,9 @@ function healthOf(calls: readonly CallSeen[], key: string, now: number): ModelSh
 export function findModel(kit: Kit, inForce: PolicyInForce, wanted: string | undefined): KnownModel {
   const { spec: chosen } = chosenModel(kit)
   const known = knownModels(kit, inForce)
-  const own = known.find((one) => keyOf(one.spec) === keyOf(chosen)) ?? chosenAsKnown(chosen)
+  // A default provider that is never asked is not the one in force: the first that would be is.
+  const asked = chosen.source === 'policy' && isIdleDefault(inForce.policy) ? known[0] : undefined
+  const own = known.find((one) => keyOf(one.spec) === keyOf(chosen)) ?? asked ?? chosenAsKnown(chosen)
   if (wanted === undefined) return own
   const preset = presetOf(wanted.replace(/^(ollama|local_llama)[:/]/, ''))
   const isIt = ({ named }: KnownModel) =>

@@ -49,7 +49,7 @@ test('a policy file: told, set, kept when the next one does not hold, and undone
   assert.deepEqual([(await vp(place, ['model', 'list'])).code, readFileSync(active, 'utf8')], [2, '{ broken'], 'one that cannot be read is not passed over')
 })
 
-test('a default provider that no tier has and nobody asks is no row of the list', async (t) => {
+test('a default provider that no tier has and nobody asks is no row of the list, and not the model that is shown', async (t) => {
   const place = makePlace(t, { 'a.txt': 'a\n' })
   const file = join(place.root, 'policy.json')
   const limits = { max_cost_per_min_usd: 0, max_tokens_per_min: 1000, expected_latency_ms: { p50: 1, p95: 9 }, context_limit_tokens: 4096 }
@@ -61,6 +61,7 @@ test('a default provider that no tier has and nobody asks is no row of the list'
     listed.map(({ name, models }) => [name, models.map(({ model }) => model)]),
     [['Local-Medium', ['ollama:qwen3-coder:30b']]],
   )
+  assert.equal((await vpJson(place, ['model', 'show'])).doc.result?.['model'], 'ollama:qwen3-coder:30b')
 })
 
 test('a long name of a model keeps the list within 80 columns where the name itself does', async (t) => {
