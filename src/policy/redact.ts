@@ -58,13 +58,23 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     names.reserve(text)
     return mask(text, spansOf(text), names.of)
   }
-  /** Again as long as there is something new to look for, so that a text masked twice is masked once. */
-  const spansOf = (text: string): Span[] => {
+  /** Again as long as there is something new to look for. */
+  const found = (text: string): Span[] => {
     let spans = secretSpans(text, known)
     for (let round = 0; options.learns === true && round < MAX_ROUNDS; round++) {
-      const found = spans.map(({ from, to, label }) => ({ label, value: text.slice(from, to) })).filter(({ value }) => isDistinct(value))
-      if (found.filter(known.add).length === 0) break
+      const values = spans.map(({ from, to, label }) => ({ label, value: text.slice(from, to) })).filter(({ value }) => isDistinct(value))
+      if (values.filter(known.add).length === 0) break
       spans = secretSpans(text, known)
+    }
+    return spans
+  }
+  /** With what would be found in the masked text, so that a text masked twice is masked once. */
+  const spansOf = (text: string): Span[] => {
+    let spans = found(text)
+    for (let round = 0; spans.length > 0 && round < MAX_ROUNDS; round++) {
+      const more = found(mask(text, spans, plainNames().of).text)
+      if (more.length === 0) break
+      spans = withoutOverlap([...spans, ...inUnmasked(more, spans)], [])
     }
     return spans
   }
@@ -188,6 +198,31 @@ export function maskedIn(text: string): Readonly<Record<string, number>> {
     counts[label] = (counts[label] ?? 0) + 1
   }
   return counts
+}
+
+/**
+ * Spans of the text in which `spans` are masked by plain placeholders, in the text itself; one that touches a placeholder takes
+ * all of its secret. Both ascending.
+ */
+function inUnmasked(more: readonly Span[], spans: readonly Span[]): Span[] {
+  const place = plainNames().of
+  let [shift, next] = [0, 0]
+  const parts = spans.map(({ from, to, label }) => {
+    const at = from + shift
+    const end = at + place(label, '').length
+    shift = end - to
+    return { from, to, at, end }
+  })
+  /** Offsets are asked for in rising order. */
+  const back = (offset: number, side: 'from' | 'to'): number => {
+    const isBehind = (at: number) => (side === 'from' ? at <= offset : at < offset)
+    while (next < parts.length && isBehind(parts[next]?.at ?? Infinity)) next++
+    const before = parts[next - 1]
+    if (!before) return offset
+    const isInside = side === 'from' ? offset < before.end : offset <= before.end
+    return isInside ? before[side] : offset - before.end + before.to
+  }
+  return more.map(({ from, to, label }) => ({ from: back(from, 'from'), to: back(to, 'to'), label }))
 }
 
 /**
