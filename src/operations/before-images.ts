@@ -28,7 +28,7 @@ export async function writeFiles(scene: Scene, changes: readonly FileChange[], f
   kit.point('files.planned')
   const written = files.writeAll(changes, journal?.witness)
   kit.point('files.written')
-  tree.touched(written.map(({ path }) => path))
+  tree.touched({ paths: written.map(({ path }) => path), isMade: true })
   if (!tree.inAttempt) {
     scene.onReceipt.push((tx) => recordImages(tx, scene.receiptId, tree.root, written))
     scene.onNoReceipt.push(() => takeBack(files, written, before))

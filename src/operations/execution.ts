@@ -14,7 +14,7 @@ import { guardTree, type GuardedTree, type Settled } from './guarded.ts'
 import type { Kit } from './kit.ts'
 import { programOf } from './program.ts'
 import { sandboxGit } from './sandbox-git.ts'
-import type { TreeScene } from './scene.ts'
+import type { Change, TreeScene } from './scene.ts'
 import { makeScratch, sweepScratch } from './scratch.ts'
 
 export interface ExecutionRequest {
@@ -100,8 +100,8 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
     // However it ended: nothing of the command runs any more.
     const result = await running.finally(() => (settled = guard?.settle() ?? NOTHING))
     tree.breached(settled.breaches)
-    if (settled.writes.length > 0 || !settled.isWhole || settled.breaches.length > 0)
-      tree.touched(request.measures ? [] : settled.writes.flatMap((path) => textPath(path) ?? []))
+    if (settled.writes.length > 0 || settled.directories.length > 0 || !settled.isWhole || settled.breaches.length > 0)
+      tree.touched(changeOf(settled, request.measures !== true))
     if (signal.aborted) throw new VpError('cancelled', 'the command was cancelled')
     return toExecution(result, settled, { root: tree.root, limits, report: request.reportFile ? readReport(join(scratch, request.reportFile)) : null })
   } finally {
@@ -109,6 +109,12 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
     rmSync(scratch, { recursive: true, force: true })
     rmSync(gitDirectory, { recursive: true, force: true })
   }
+}
+
+/** A name that is no text is one that is not told. */
+function changeOf({ writes, directories, isWhole }: Settled, isMade: boolean): Change {
+  const paths = [...writes, ...directories].map(textPath)
+  return { paths: paths.filter((path) => path !== null), isMade, isPart: !isWhole || paths.includes(null) }
 }
 
 /** Of one command alone: what ends with it must not take the others of this process with it. */

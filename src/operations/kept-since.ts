@@ -2,10 +2,10 @@
  * Whether somebody took what a cut write left for their own: a commit made since has it, or a receipt of a later
  * write. Then it is not taken back.
  */
-import { createHash } from 'node:crypto'
 import { isVpError } from '../core/errors.ts'
 import { entryState, type FileBytes } from '../workspace/files.ts'
 import { humanState, openHumanRepository } from '../workspace/human-repository.ts'
+import { blobId } from '../workspace/objects.ts'
 import { entryAt } from '../workspace/tree-objects.ts'
 import type { Kit } from './kit.ts'
 
@@ -50,8 +50,4 @@ async function committedSince(kit: Kit, { root, began }: CutWrite): Promise<IsKe
     if (isVpError(error)) return async () => false
     throw error
   }
-}
-
-function blobId(format: 'sha1' | 'sha256', bytes: Buffer): string {
-  return createHash(format).update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
 }

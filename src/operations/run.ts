@@ -328,12 +328,13 @@ async function measured<Measurement extends { readonly ended_by: string }>(
       return { measurement: JSON.parse(known.body) as Measurement, receipt: known.receipt_id, reused: true, ignored }
     }
   }
+  const isPristine = await tree.isPristine()
   const measurement = await run()
   // What a measurement leaves behind is no work of the task: the tree that was measured is the one that goes on.
   const leftOut = treeId === null ? [] : await tree.restore(treeId)
   if (leftOut.length > 0) scene.notes['left_out'] = leftOut.slice(0, MAX_LEFT_OUT)
-  // A run that a limit ended measured that limit.
-  if (key !== null && measurement.ended_by === 'exit')
+  // A run that a limit ended measured that limit, and one beside what no commit will have measured that too.
+  if (key !== null && isPristine && measurement.ended_by === 'exit')
     scene.onReceipt.push(
       async (tx) =>
         void (await tx.run(

@@ -18,6 +18,14 @@ export interface ShownGit {
   readonly from: string
 }
 
+export interface Change {
+  readonly paths: readonly string[]
+  /** By the task itself; else it is what its tests left behind. */
+  readonly isMade: boolean
+  /** There may be more than `paths`. */
+  readonly isPart?: boolean
+}
+
 export interface TreeScene {
   /** Absolute; '' where there is no tree (operations on the machine). */
   readonly root: string
@@ -43,10 +51,12 @@ export interface TreeScene {
   /** Keeps what a command of this tree wrote and may not. */
   breached(breaches: readonly Breach[]): void
   breaches(): readonly Breach[]
-  /** Says that files changed; `world` counts it. `made`: those that the task itself wrote, not what its tests left behind. */
-  touched(made?: readonly string[]): void
-  /** Files that the task made and no commit of it will have, since git ignores them; in path order. */
+  /** Says that files changed; `world` counts it. */
+  touched(change?: Change): void
+  /** Files that the task itself made and no commit of it will have as they are, since git ignores or changes them; in path order. */
   unrecorded(): Promise<readonly string[]>
+  /** The files are those that `record` records and nothing beside them, so that what is measured here is true of the commit. */
+  isPristine(): Promise<boolean>
   world(): number
   /** True in an attempt, where git itself holds every before-image. */
   readonly inAttempt: boolean

@@ -31,12 +31,18 @@ const REMEMBERED = 2000
 const MAX_BYTES = 1024 * 1024 * 1024
 const MAX_REMEMBERED_BYTES = 64 * 1024
 
+function hash(format: 'sha1' | 'sha256', type: string, body: Buffer): string {
+  return nodeCrypto().createHash(format).update(`${type} ${body.length}\0`).update(body).digest('hex')
+}
+
+/** Of a file as its bytes are, without what attributes would make of them. */
+export const blobId = (format: 'sha1' | 'sha256', bytes: Buffer): string => hash(format, 'blob', bytes)
+
 export function openObjects(gitDir: string, batch: ObjectBatch): Objects {
   const own = join(gitDir, 'objects')
   const stores = [own, ...lenders(own)]
   const known = new Map<string, GitObject>()
   let format: 'sha1' | 'sha256' | null = null
-  const hash = (id: 'sha1' | 'sha256', type: string, body: Buffer) => nodeCrypto().createHash(id).update(`${type} ${body.length}\0`).update(body).digest('hex')
 
   const readLoose = (id: string): GitObject | null => {
     const file = stores.map((store) => loosePath(store, id)).find((path) => existsSync(path))

@@ -59,6 +59,15 @@ export function createRunRepository(gitDir: string, human: Lender, start?: { rea
   return { gitDir, objectFormat: human.objectFormat }
 }
 
+/** As ignore rules, which are for what is not tracked: a change to a cache that somebody committed is recorded. Whoever made the repository. */
+function keepOutCaches(gitDir: string): void {
+  const file = join(gitDir, 'info', 'exclude')
+  const rules = TOOL_CACHES.map((name) => `${name}\n`).join('')
+  if (existsSync(file) && readFileSync(file, 'utf8') === rules) return
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  writeFileSync(file, rules)
+}
+
 function gitConfig(format: 'sha1' | 'sha256'): string {
   const extensions = format === 'sha256' ? '[extensions]\n\tobjectformat = sha256\n' : ''
   return `[core]\n\trepositoryformatversion = ${format === 'sha256' ? 1 : 0}\n\tfilemode = true\n\tbare = true\n\tsymlinks = true\n${extensions}`
@@ -78,12 +87,11 @@ const TOOL_CACHES = ['__pycache__', '.pytest_cache', '.mypy_cache', '.ruff_cache
 
 export const isToolCache = (path: string): boolean => path.split('/').some((name) => TOOL_CACHES.includes(name))
 
-const NO_CACHES = TOOL_CACHES.flatMap((name) => [`:(exclude,glob)**/${name}`, `:(exclude,glob)**/${name}/**`])
-
 /** Records the files as they are now and returns the tree's id. Ignored files and caches stay out; what is `excluded` stays as it was. */
 export async function recordTree(git: RunGit, repository: RunRepository, at: AttemptTree, excluded: readonly string[] = []): Promise<string> {
   const call = { gitDir: repository.gitDir, workTree: at.directory, index: at.index }
-  await git(['add', '--all', '--', '.', ...NO_CACHES, ...excluded.map((name) => `:(exclude,literal)${name}`)], call)
+  keepOutCaches(repository.gitDir)
+  await git(['add', '--all', '--', '.', ...excluded.map((name) => `:(exclude,literal)${name}`)], call)
   return gitText(git, ['write-tree'], call)
 }
 

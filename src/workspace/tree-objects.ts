@@ -28,6 +28,7 @@ export interface TreeDifference extends TreeChange {
 }
 
 export const DIRECTORY = '40000'
+const GITLINK = '160000'
 const NONE = '000000'
 
 export function parseTree(body: Buffer, idBytes: number): Entry[] {
@@ -172,13 +173,23 @@ export async function fileAt(objects: Objects, treeish: string, path: string): P
 
 /** A file, program or link of a commit or tree; null where the path names none. */
 export async function entryAt(objects: Objects, treeish: string, path: string): Promise<{ readonly mode: string; readonly id: string } | null> {
+  const found = await lookUp(objects, treeish, path)
+  return found === null || found.mode === DIRECTORY || found.mode === GITLINK ? null : found
+}
+
+/** Whether a path is a folder of a commit or tree, or that of a submodule. */
+export async function hasFolder(objects: Objects, treeish: string, path: string): Promise<boolean> {
+  const found = await lookUp(objects, treeish, path)
+  return found !== null && (found.mode === DIRECTORY || found.mode === GITLINK)
+}
+
+async function lookUp(objects: Objects, treeish: string, path: string): Promise<Entry | null> {
   let id = await treeIdOf(objects, treeish)
   const parts = Buffer.from(path).toString('latin1').split('/')
   for (const [index, part] of parts.entries()) {
     const entry = (await entriesOf(objects, id)).find(({ name }) => name === part)
-    const isLast = index === parts.length - 1
-    if (!entry || (entry.mode === DIRECTORY) === isLast || entry.mode === '160000') return null
-    if (isLast) return entry
+    if (!entry || index === parts.length - 1) return entry ?? null
+    if (entry.mode !== DIRECTORY) return null
     id = entry.id
   }
   return null

@@ -99,7 +99,7 @@ const IGNORING = {
 }
 
 test('a file that git ignores proves nothing of the commit: the gate measures without it, and says so', async (t) => {
-  const toldBefore = 'Git ignores what you made at config.json: the commit will not have it, and is measured without it.'
+  const toldBefore = 'The commit will not have what you made at config.json as it is here'
   const turns = [
     call('write', { path: 'config.json', content: '{"plus":true}\n' }),
     call('edit', { path: 'add.js', old: '? a + b', new: '? b + a', test: true }),

@@ -15,10 +15,17 @@ const at = (file: string, name: string): Mutant['test'] => ({ file, name })
 
 export const MUTANTS: readonly Mutant[] = [
   {
+    why: 'a measurement beside what tests left behind is kept as one of the tree',
+    file: 'src/operations/run.ts',
+    from: 'key !== null && isPristine &&',
+    to: 'key !== null &&',
+    test: at('test/e2e-more/pristine.test.ts', 'a gate that only passes beside what the commit will not have > a test that passes from its second run on'),
+  },
+  {
     why: 'files that git ignores are there when a gate measures',
     file: 'src/operations/runs/verdict.ts',
-    from: 'ignored.length > 0 ? null : what.tree',
-    to: 'what.tree',
+    from: 'isPristine ? what.tree : null,',
+    to: 'what.tree,',
     test: at('test/e2e-more/traces.test.ts', 'a file that git ignores proves nothing of the commit: the gate measures without it, and says so'),
   },
   // repair

@@ -40,6 +40,7 @@ export function openCheckout(kit: Kit, from: string, lane = 'Code-Impl'): Checko
     breaches: () => breaches,
     touched: () => void world++,
     unrecorded: async () => [],
+    isPristine: async () => true,
     world: () => world,
     inAttempt: false,
     close: () => files?.close(),

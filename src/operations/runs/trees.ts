@@ -1,5 +1,5 @@
 /** Trees of a run: one directory per attempt, gone when the attempt is; a sweep removes what a killed process left. */
-import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import { hex } from '../../core/ids.ts'
@@ -7,13 +7,13 @@ import type { WorkTree } from '../../pas/embedded/attempt.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import { foreignContent, outermost } from '../../workspace/foreign.ts'
 import { checkOut, isToolCache, recordTree, restoreTree, treeOf } from '../../workspace/run-repository.ts'
-import { entryAt } from '../../workspace/tree-objects.ts'
 import type { Breach } from '../guarded.ts'
 import type { Kit } from '../kit.ts'
 import type { Masking } from '../masking.ts'
 import { PROJECT_FILE } from '../projects/project.ts'
 import type { TreeScene } from '../scene.ts'
 import type { RunScene } from './run-scene.ts'
+import { straysOf } from './strays.ts'
 
 export interface RunTree extends WorkTree {
   /** Commit or tree that was checked out. */
@@ -45,7 +45,8 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
   const fixed = outermost(foreign)
   const excluded = [...reuse, ...fixed.map(({ path }) => path)]
   let world = 0
-  const made = new Set<string>()
+  const [made, written] = [new Set<string>(), new Set<string>()]
+  let isKnown = true
   const breaches: Breach[] = []
   let files: Workspace | null = null
   let masking: Masking | null = null
@@ -58,6 +59,12 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     }
     return recorded.tree
   }
+  const asRecorded = async () => ({
+    root: at.directory,
+    objects: git.objects(run.repository.gitDir),
+    format: run.repository.objectFormat,
+    tree: await record(),
+  })
   const scene: TreeScene = {
     root: at.directory,
     home: run.human.root,
@@ -78,17 +85,20 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     shownGit: run.project.needs_git ? { gitDir: run.repository.gitDir, human: run.human.commonDir, commit: request.base, from: request.from } : null,
     breached: (found) => void breaches.push(...found),
     breaches: () => breaches,
-    touched: (paths = []) => {
+    touched: (change) => {
       world++
-      for (const path of paths) made.add(path)
+      for (const path of change?.paths ?? []) {
+        written.add(path)
+        if (change?.isMade) made.add(path)
+      }
+      if (change?.isPart) isKnown = false
     },
-    unrecorded: async () => {
-      if (made.size === 0) return []
-      const [tree, objects] = [await record(), git.objects(run.repository.gitDir)]
-      const missing: string[] = []
-      for (const path of made) if (!isToolCache(path) && isFileAt(join(at.directory, path)) && !(await entryAt(objects, tree, path))) missing.push(path)
-      return missing.toSorted()
-    },
+    unrecorded: async () =>
+      straysOf(
+        await asRecorded(),
+        [...made].filter((path) => !isToolCache(path)),
+      ),
+    isPristine: async () => isKnown && (await straysOf(await asRecorded(), written, 1)).length === 0,
     world: () => world,
     inAttempt: true,
   }
@@ -117,10 +127,6 @@ export async function openRunTree(kit: Kit, run: RunScene, request: TreeRequest,
     record,
     dispose,
   }
-}
-
-function isFileAt(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false
 }
 
 function refuseTracked(root: string, reuse: readonly string[]): void {

@@ -36,11 +36,12 @@ export async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOption
   // A hook is that of the branch where the change will land, which a merge is staged on as well.
   const [at, from] = [since?.person ?? state.base, merge?.person ?? state.head]
   const ignored = (await what.tree?.scene.unrecorded()) ?? []
+  const isPristine = what.tree === null || (await what.tree.scene.isPristine())
   const now = await withTree(
     kit,
     run,
-    // What the commit will not have proves nothing of it: then a fresh checkout is measured.
-    ignored.length > 0 ? null : what.tree,
+    // What the commit will not have proves nothing of it: beside that, a fresh checkout is measured.
+    isPristine ? what.tree : null,
     { name: `gate-T${task.card.payload.n}`, lane: task.card.lane, from: treeId, base: state.head, environment: environmentOf(kit, options, state, task) },
     (scene) => measure(kit, operatorCaller(state, task), scene, run, { command, change: { at, from, to: treeId, base } }, signal),
     signal,
