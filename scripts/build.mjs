@@ -35,8 +35,7 @@ function withRequire(code) {
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = join(root, 'dist')
 const startedAt = new Date()
-mkdirSync(dist, { recursive: true })
-const fresh = mkdtempSync(join(dist, '.build-'))
+const fresh = openBuild()
 /** zod's messages in forty languages: vp speaks one, and reads 400 kB less at every start. */
 const oneLanguage = {
   name: 'one-language',
@@ -127,6 +126,16 @@ function sourcesScript() {
   const names = [...files, join(root, 'package.json'), join(root, 'scripts', 'build.mjs')].map((path) => `  ${quoted(path)} \\\n`)
   const entry = quoted(join(dist, 'vp.mjs'))
   return `built_in=${quoted(root)}\nis_a_source_newer() {\n  for source in \\\n${names.join('')}  ; do [ "$source" -nt ${entry} ] && return 0; done\n  return 1\n}\n`
+}
+
+function openBuild() {
+  try {
+    mkdirSync(dist, { recursive: true })
+    return mkdtempSync(join(dist, '.build-'))
+  } catch (error) {
+    process.stderr.write(`error  install.damaged: vp cannot be built in ${dist}: ${error.code}\n       next:  npm ci        (as whoever owns that folder)\n`)
+    process.exit(1)
+  }
 }
 
 try {

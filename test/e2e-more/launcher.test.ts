@@ -60,6 +60,12 @@ test('launcher: a checkout is built once, and again when a source changed, a pro
   touchAfterBuild(root, 'src/core/errors.test.ts')
   await version(program)
   assert.equal(builtAt(root), before, 'a test is no source')
+  // By a link, and by names with dots in them: nothing is built anew.
+  const link = join(dirname(root), 'link')
+  symlinkSync(root, link)
+  for (const name of [join(link, 'bin', 'vp'), `${root}/bin/../bin/vp`, `${dirname(root)}//${basename(root)}/bin/vp`]) await version(name)
+  await version('../link/bin/vp', {}, root)
+  assert.equal(builtAt(root), before, 'the same place by another name')
   const moved = join(dirname(root), 'moved')
   renameSync(root, moved)
   await version(join(moved, 'bin', 'vp'))
