@@ -83,6 +83,19 @@ test('a migration keeps a copy of the file and the sums of new columns', async (
   store.close()
 })
 
+test('a table that was taken out of the file is damage', async (t) => {
+  const directory = temporary(t)
+  const store = open(directory)
+  const other = new DatabaseSync(join(directory, 'ledger.db'))
+  other.exec('DROP TABLE kept_bodies')
+  other.close()
+  await assert.rejects(
+    store.read((tx) => tx.all('SELECT * FROM kept_bodies')),
+    codeOf('store.damaged'),
+  )
+  store.close()
+})
+
 test('every single-byte change is found, or changes nothing that can be read', async (t) => {
   const directory = temporary(t)
   const store = open(directory)

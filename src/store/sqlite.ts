@@ -221,8 +221,10 @@ function translated(directory: string, error: unknown): unknown {
         next: ['vp doctor'],
       })
     case 1:
-      // A schema whose text no longer parses is damage; a wrong statement of ours is a defect.
-      return /malformed/.test(message) ? new VpError('store.damaged', `the ledger file is damaged: ${message}`, { cause: error, next: ['vp doctor'] }) : error
+      // A schema whose text no longer parses is damage, and so is one that a table was taken out of; a wrong statement of ours is a defect.
+      return /malformed|^no such table: /.test(message)
+        ? new VpError('store.damaged', `the ledger file is damaged: ${message}`, { cause: error, next: ['vp doctor'] })
+        : error
     default:
       return error
   }
