@@ -114,10 +114,14 @@ function changeWords(answer: PatchAnswer): string {
   const changed = files.map(
     (file) => `${file}: changed${lineWords(fresh.filter((hunk) => hunk.file === file).flatMap((hunk) => (hunk.line === null ? [] : [hunk.line])))}`,
   )
-  const broken = (answer.broken ?? []).map(
-    ({ path, line, message }) => `${path} parsed before this change and does not now${line === null ? '' : `, line ${line}`}: ${message}`,
-  )
-  return [...changed, ...broken].join('\n')
+  return [...changed, ...(answer.broken ?? []).map(brokenWords)].join('\n')
+}
+
+function brokenWords({ path, line, message, doubt }: NonNullable<PatchAnswer['broken']>[number]): string {
+  const where = line === null ? '' : `, line ${line}`
+  return doubt === undefined
+    ? `${path} parsed before this change and does not now${where}: ${message}`
+    : `${path} may not parse after this change${where}: ${message}; ${doubt}`
 }
 
 function lineWords(lines: readonly number[]): string {

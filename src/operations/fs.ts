@@ -43,8 +43,8 @@ const patchResult = once(() =>
     hunks: z.array(hunkShape()),
     diff: z.string(),
     before_images: z.array(z.object({ path: z.string(), sha: z.nullable(z.string()) })),
-    /** Files that parsed before and do not any more. */
-    broken: z.optional(z.array(z.object({ path: z.string(), line: z.nullable(z.int()), message: z.string() }))),
+    /** Files that parsed before and do not any more; with `doubt` they may all the same. */
+    broken: z.optional(z.array(z.object({ path: z.string(), line: z.nullable(z.int()), message: z.string(), doubt: z.optional(z.string()) }))),
   }),
 )
 export type PatchAnswer = z.infer<ReturnType<typeof patchResult>>

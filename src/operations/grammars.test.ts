@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { mayBeMacro } from '../patch/grammar-syntax.ts'
 import { brokenSyntax } from '../patch/syntax.ts'
 import { readerFor } from './grammars.ts'
 
@@ -13,7 +14,8 @@ const cases: [path: string, before: string, added: string, line: number | null][
   ['a.rs', 'fn a() -> u8 { 1 }\n', 'fn b( { 2 }\n', 2],
   ['A.java', 'class A { int a() { return 1; } }\n', 'class B { int b() { return 1 } }\n', 2],
   ['a.c', 'int a(void) { return 1; }\n', 'int b(void) { return 1;\n', 2],
-  ['a.h', '#ifndef A\nint a(void);\n#endif\n', 'int b(void;\n', 4],
+  ['a.c', 'int a(void) { return 1; }\n', 'void b(long c) { printf("%" PRIu64 "\\n", c) }\n', null],
+  ['a.cpp', '#ifdef __cplusplus\nextern "C" {\n#endif\nint a();\n#ifdef __cplusplus\n}\n#endif\n', 'int b( };\n', null],
   ['a.cpp', 'template <class T> T a(T t) { return t; }\n', 'class B { int b( };\n', 2],
   ['a.hpp', 'struct A { int a; };\n', 'struct B { auto b() -> int; };\n', null],
   ['A.cs', 'class A { int a() { return 1; } }\n', 'class B { int b() { return 1 } }\n', 2],
@@ -45,6 +47,29 @@ test('what did not parse before says nothing', async () => {
     assert.equal(await brokenSyntax(path, text, `${text}(\n`, await readerFor(path)), null, path)
 })
 
+test('what a parser of another hand does not read is in doubt', async () => {
+  for (const [path, before] of [
+    ['a.css', '.a { color: red; }\n'],
+    ['a.py', 'a = 1\n'],
+    ['a.c', 'int a;\n'],
+    ['a.tsx', 'const a = <p>a</p>\n'],
+    ['a.yaml', 'a: 1\n'],
+  ] as const) {
+    const broken = await brokenSyntax(path, before, `${before}}([\n`, await readerFor(path))
+    assert.equal(broken?.doubt, 'the parser may be behind the language', path)
+  }
+  assert.equal((await brokenSyntax('a.json', '{}', '{', undefined))?.doubt, undefined)
+})
+
+test('what a macro can be is not said of C', () => {
+  const lines = (near: string) => ['int a;', 'int b;', near, 'int c;', 'int d;', 'int e;']
+  assert.equal(mayBeMacro(lines('FOO(x)'), 4, 4), true)
+  assert.equal(mayBeMacro(lines('FOO(x)'), 5, 5), false)
+  assert.equal(mayBeMacro(lines('Foo(x)'), 4, 4), false)
+  assert.equal(mayBeMacro(lines('__THROW'), 0, 0), true)
+  assert.equal(mayBeMacro(['# ifdef x', ...lines(''), ...lines('')], 9, 9), true)
+})
+
 test('the first place that does not parse is named, not the last', async () => {
   const before = 'def a():\n    return 1\n'.repeat(100)
   const after = before.replaceAll('return 1\n', (word, at: number) => (at > 1500 ? 'return (\n' : word))
@@ -54,7 +79,7 @@ test('the first place that does not parse is named, not the last', async () => {
 })
 
 test('no parser for a language of which none is here', async () => {
-  for (const path of ['a.txt', 'Makefile', 'a.hs', 'constructor']) assert.equal(await readerFor(path), undefined, path)
+  for (const path of ['a.txt', 'Makefile', 'a.hs', 'a.h', 'constructor']) assert.equal(await readerFor(path), undefined, path)
 })
 
 /** Found by trying; the first ran for minutes, the second broke the parser's memory. */

@@ -12,9 +12,12 @@ import type { Language } from '../patch/grammar-syntax.ts'
 import type { Reading, ReadText } from '../patch/syntax.ts'
 import type { GrammarQuestion } from './grammar-worker.ts'
 
-const CPP = { name: 'C or C++', doubt: 'a macro can look like this' }
+const CPP = { name: 'C or C++', hasMacros: true }
 
-/** Extension → its grammar, as the package names it. */
+/** A language goes on, and its grammar follows later. */
+const DOUBT = 'the parser may be behind the language'
+
+/** Extension → its grammar, as the package names it. A header (`.h`) is for macros to make something of. */
 const GRAMMARS: Readonly<Record<string, readonly [grammar: string, language: Language]>> = {
   '.bash': ['bash', { name: 'Bash' }],
   '.c': ['cpp', CPP],
@@ -24,7 +27,6 @@ const GRAMMARS: Readonly<Record<string, readonly [grammar: string, language: Lan
   '.css': ['css', { name: 'CSS' }],
   '.cxx': ['cpp', CPP],
   '.go': ['go', { name: 'Go' }],
-  '.h': ['cpp', CPP],
   '.hh': ['cpp', CPP],
   '.hpp': ['cpp', CPP],
   '.java': ['java', { name: 'Java' }],
@@ -45,13 +47,20 @@ const GRAMMARS: Readonly<Record<string, readonly [grammar: string, language: Lan
 const MOST_MS = 2000
 const LOOK_AGAIN_MS = 200
 
-/** Undefined where no parser knows the language of `path`. */
+/** Undefined where no parser knows the language of `path`. What it finds is in doubt. */
 export async function readerFor(path: string): Promise<ReadText | undefined> {
   const extension = extname(path).toLowerCase()
-  if (extension === '.yml' || extension === '.yaml') return (await import('../patch/yaml-syntax.ts')).readYaml
+  if (extension === '.yml' || extension === '.yaml') return doubting((await import('../patch/yaml-syntax.ts')).readYaml)
   const known = GRAMMARS[extension]
-  return known && ((text) => thread().ask({ grammar: known[0], language: known[1], text }))
+  return known && doubting((text) => thread().ask({ grammar: known[0], language: known[1], text }))
 }
+
+const doubting =
+  (read: ReadText): ReadText =>
+  async (text) => {
+    const reading = await read(text)
+    return typeof reading === 'string' ? reading : { ...reading, doubt: DOUBT }
+  }
 
 const thread = once(() => new GrammarThread())
 

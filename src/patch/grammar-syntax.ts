@@ -9,10 +9,10 @@ import type { Reading, SyntaxProblem } from './syntax.ts'
 const MAX_CHARACTERS = 200_000
 const CHUNK = 4096
 
-/** A grammar, in words for a person. `doubt`: what reads as an error and need not be one. */
+/** `name` for a person. `hasMacros`: what stands near one may read once it is expanded. */
 export interface Language {
   readonly name: string
-  readonly doubt?: string
+  readonly hasMacros?: boolean
 }
 
 /** Twice what the slowest of a thousand files took that are no attack: 0.016 steps for a character, every character twelve times. */
@@ -47,9 +47,21 @@ function firstRepair(root: Node): Node {
   }
 }
 
-function problemOf(node: Node, { name, doubt }: Language, text: string): SyntaxProblem {
-  const what = node.isMissing ? `${node.type} is missing` : `this is not ${name}`
+function problemOf(node: Node, { name, hasMacros }: Language, text: string): SyntaxProblem | 'unknown' {
+  const lines = text.trimEnd().split('\n')
+  if (hasMacros && mayBeMacro(lines, node.startPosition.row, node.endPosition.row)) return 'unknown'
   // What is missing at the end stands behind the last line.
-  const line = Math.min(node.startPosition.row + 1, text.trimEnd().split('\n').length)
-  return { line, message: doubt ? `${what} (${doubt})` : what }
+  const line = Math.min(node.startPosition.row + 1, lines.length)
+  return { line, message: node.isMissing ? `the parser for ${name} misses ${node.type}` : `the parser does not read this as ${name}` }
+}
+
+const NEAR_LINES = 2
+
+/**
+ * Whether the preprocessor may make something else of a place (rows `first` to `last`, 0-based): a name that is written as
+ * macros are stands near, or the file has parts for some compilers only, as braces then open in one and close in another.
+ */
+export function mayBeMacro(lines: readonly string[], first: number, last: number): boolean {
+  const near = lines.slice(Math.max(0, first - NEAR_LINES), last + NEAR_LINES + 1)
+  return lines.some((line) => /^\s*#\s*if/.test(line)) || near.some((line) => /\b_*[A-Z]{2}\w*/.test(line))
 }

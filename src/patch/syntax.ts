@@ -11,6 +11,8 @@ export interface SyntaxBreak {
   /** 1-based; null where the parser does not tell. */
   readonly line: number | null
   readonly message: string
+  /** Why it may read all the same; absent where the parser is that of the language itself. */
+  readonly doubt?: string
 }
 
 const hasModules = typeof (vm.SourceTextModule as unknown) === 'function'
@@ -65,7 +67,7 @@ export async function brokenSyntax(path: string, before: string | null, after: s
   if (before === null || after === null || after.length > MAX_CHARACTERS || before.length > MAX_CHARACTERS) return null
   const problem = await read(after)
   if (typeof problem === 'string' || (await read(before)) !== 'reads') return null
-  return { path, message: problem.message, line: problem.line && Math.max(problem.line, firstDifference(before, after)) }
+  return { path, ...problem, line: problem.line && Math.max(problem.line, firstDifference(before, after)) }
 }
 
 /** A parser that looks for a beginning may name an earlier line, which was there before and was right. 1-based. */

@@ -120,7 +120,7 @@ export interface PatchView {
   readonly applied: boolean
   readonly dry_run?: boolean
   readonly hunks: readonly HunkView[]
-  readonly broken?: readonly { readonly path: string; readonly line: number | null; readonly message: string }[]
+  readonly broken?: readonly { readonly path: string; readonly line: number | null; readonly message: string; readonly doubt?: string | undefined }[]
   /** What was typed, for the next line. */
   readonly diff_path?: string | null
   readonly receipt?: string | null
@@ -135,9 +135,10 @@ export const patchScreen = renderer<PatchView>((view, look) => {
   const of = `${toWrite} of ${counted(view.hunks.length, 'hunk')}`
   const sum = view.applied ? `${strong('written')}: ${of}${view.receipt ? `, receipt ${view.receipt}` : ''}` : `dry run: ${of} to write, nothing written`
   const next = view.next ?? (view.applied ? (view.receipt ? [`vp undo ${view.receipt}`] : []) : view.diff_path ? [`vp fs patch ${view.diff_path} --apply`] : [])
-  const warnings = (view.broken ?? []).map(
-    ({ path, line, message }) => `warn  ${path}${line === null ? '' : `:${line}`} ${view.applied ? 'no longer parses' : 'would no longer parse'}: ${message}`,
-  )
+  const warnings = (view.broken ?? []).map(({ path, line, message, doubt }) => {
+    const what = doubt !== undefined ? 'may no longer parse' : view.applied ? 'no longer parses' : 'would no longer parse'
+    return `warn  ${path}${line === null ? '' : `:${line}`} ${what}: ${message}${doubt === undefined ? '' : `; ${doubt}`}`
+  })
   return { stdout: [...lines, sum], stderr: [...warnings, ...nextLines(next)] }
 })
 
