@@ -870,6 +870,24 @@ export const SCREENS: Readonly<Record<string, (look: Look) => Screen>> = {
       },
       look,
     ),
+  'patch-broken': (look) =>
+    patchScreen(
+      {
+        applied: true,
+        receipt: 'r_01JE31',
+        hunks: [{ file: 'src/tax.css', line: 12, outcome: 'applied', drift: 0 }],
+        broken: [
+          { path: 'a.json', line: 2, message: 'Unexpected token' },
+          ...Array.from({ length: 8 }, (_, n) => ({
+            path: `${n}.css`,
+            line: 3,
+            message: 'the parser does not read this as CSS',
+            doubt: 'the parser may be behind the language',
+          })),
+        ],
+      },
+      look,
+    ),
   'error-patch-ambiguous': error('patch.ambiguous', 'hunk 2 of 3 fits two places in src/cart/totals.ts', {
     why: 'lines 88–93 and 140–145 are the same (fix.diff:17)',
     next: ['add line 87 or 139 to its context'],

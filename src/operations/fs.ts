@@ -11,12 +11,13 @@ import { explainHunk, explainParse, explainPatch } from '../patch/explain.ts'
 import { makeFileDiff, type MakeOptions } from '../patch/make.ts'
 import { parsePatch } from '../patch/parse.ts'
 import { matchesPath } from '../policy/glob.ts'
-import { brokenSyntax, nodeReads, type SyntaxBreak } from '../patch/syntax.ts'
+import { brokenSyntax, nodeReads, type ReadText, type SyntaxBreak } from '../patch/syntax.ts'
 import { decode, encode, isBinary, joinLines, lineEndsOf, splitLines } from '../patch/text-file.ts'
 import type { FilePatch, HunkOutcome } from '../patch/types.ts'
 import { hasPlaceholder } from '../policy/redact.ts'
 import type { FileChange, Workspace } from '../workspace/files.ts'
 import { writeFiles } from './before-images.ts'
+import type { ReadBudget } from './grammars.ts'
 import { restored } from './masking.ts'
 import { operation, type Scene, showing } from './operation.ts'
 import { unmaskContent, unmaskPatch, type Mask } from './unmask.ts'
@@ -171,7 +172,7 @@ export const fsWrite = operation({
       hunks,
       diff,
       before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
-      ...(await brokenBy([{ path: params.path, before, bytes }])),
+      ...(await brokenBy([{ path: params.path, before, bytes }], scene.signal)),
     }
   },
   say: (params) => params.path,
@@ -213,7 +214,7 @@ export const fsEdit = operation({
       diff,
       hunks: [{ file: params.path, line: lineOf(first), outcome: diff === '' ? 'already_applied' : 'applied', drift: 0 }],
       before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
-      ...(await brokenBy([{ path: params.path, before, bytes: after }])),
+      ...(await brokenBy([{ path: params.path, before, bytes: after }], scene.signal)),
     }
   },
   say: (params, result) => `${params.path}${result.hunks[0]?.line ? `:${result.hunks[0].line}` : ''}`,
@@ -264,16 +265,23 @@ async function applyFilePatches(scene: Scene, patches: readonly FilePatch[], app
     hunks,
     diff,
     before_images: written.map((one) => ({ path: one.path, sha: one.before?.sha ?? null })),
-    ...(await brokenBy(result.changes)),
+    ...(await brokenBy(result.changes, scene.signal)),
   }
 }
 
-async function brokenBy(changes: PatchResult['changes']): Promise<Pick<PatchAnswer, 'broken'>> {
+/** Never fails: what is written is written. */
+async function brokenBy(changes: PatchResult['changes'], signal: AbortSignal): Promise<Pick<PatchAnswer, 'broken'>> {
   const text = (bytes: Uint8Array | null) => (bytes && !isBinary(bytes) ? joinLines(decode(bytes)) : null)
   const broken: SyntaxBreak[] = []
+  let budget: ReadBudget | undefined
   for (const { path, before, bytes } of changes) {
     if (before === null || bytes === null) continue
-    const read = nodeReads(path) ? undefined : await (await import('./grammars.ts')).readerFor(path)
+    if (signal.aborted) break
+    let read: ReadText | undefined
+    if (!nodeReads(path)) {
+      const { readBudget, readerFor } = await import('./grammars.ts')
+      read = await readerFor(path, (budget ??= readBudget(signal)))
+    }
     const problem = await brokenSyntax(path, text(before), text(bytes), read)
     if (problem) broken.push(problem)
   }

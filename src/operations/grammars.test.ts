@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { mayBeMacro } from '../patch/grammar-syntax.ts'
 import { brokenSyntax } from '../patch/syntax.ts'
-import { readerFor } from './grammars.ts'
+import { readBudget, readerFor as readerWithin } from './grammars.ts'
+
+const readerFor = (path: string) => readerWithin(path, readBudget(new AbortController().signal))
 
 /** What a change adds at the end of a file that parses, and the line that is then named; null: it still parses. */
 const cases: [path: string, before: string, added: string, line: number | null][] = [
@@ -97,6 +99,27 @@ for (const [title, path, text] of hostile)
     assert.equal(await read?.(text), 'unknown')
     assert.equal(await (await readerFor('a.py'))?.('a = 1\n'), 'reads')
   })
+
+test('the files of one patch have one budget: what is over it says nothing', async () => {
+  const budget = readBudget(new AbortController().signal)
+  const read = async (path: string, text: string) => (await readerWithin(path, budget))?.(text)
+  assert.equal(typeof (await read('a.py', 'a = (\n')), 'object')
+  for (let n = 0; n < 2; n++) assert.equal(await read('a.rs', '%w('.repeat(60_000)), 'unknown')
+  assert.ok(budget.leftMs <= 0, String(budget.leftMs))
+  assert.equal(await read('a.py', 'a = (\n'), 'unknown')
+  assert.equal(await read('a.yaml', 'a: [\n'), 'unknown')
+  assert.equal(typeof (await (await readerFor('a.py'))?.('a = (\n')), 'object')
+})
+
+test('a signal ends the thread, and not its time', async () => {
+  const stop = new AbortController()
+  const budget = readBudget(stop.signal)
+  const reading = (await readerWithin('a.rs', budget))?.('%w('.repeat(60_000))
+  setTimeout(() => stop.abort(), 100)
+  assert.equal(await reading, 'unknown')
+  assert.equal(budget.leftMs, readBudget(stop.signal).leftMs)
+  assert.equal(await (await readerFor('a.py'))?.('a = 1\n'), 'reads')
+})
 
 test('texts that are asked about at once have an answer each', async () => {
   const read = await readerFor('a.go')

@@ -45,14 +45,24 @@ const GRAMMARS: Readonly<Record<string, readonly [grammar: string, language: Lan
  * 100: what takes longer was made to.
  */
 const MOST_MS = 2000
+const MOST_MS_OF_A_PATCH = 3000
 const LOOK_AGAIN_MS = 200
 
+/** What the files of one patch may take together; what is asked after it, or after the signal, has no answer. */
+export interface ReadBudget {
+  /** Milliseconds of the processor's time. */
+  leftMs: number
+  readonly signal: AbortSignal
+}
+
+export const readBudget = (signal: AbortSignal): ReadBudget => ({ leftMs: MOST_MS_OF_A_PATCH, signal })
+
 /** Undefined where no parser knows the language of `path`. What it finds is in doubt. */
-export async function readerFor(path: string): Promise<ReadText | undefined> {
+export async function readerFor(path: string, budget: ReadBudget): Promise<ReadText | undefined> {
   const extension = extname(path).toLowerCase()
-  if (extension === '.yml' || extension === '.yaml') return doubting((await import('../patch/yaml-syntax.ts')).readYaml)
+  if (extension === '.yml' || extension === '.yaml') return doubting(paidHere((await import('../patch/yaml-syntax.ts')).readYaml, budget))
   const known = GRAMMARS[extension]
-  return known && doubting((text) => thread().ask({ grammar: known[0], language: known[1], text }))
+  return known && doubting((text) => thread().ask({ grammar: known[0], language: known[1], text }, budget))
 }
 
 const doubting =
@@ -62,6 +72,20 @@ const doubting =
     return typeof reading === 'string' ? reading : { ...reading, doubt: DOUBT }
   }
 
+/** In this thread, where nothing can be ended. */
+const paidHere =
+  (read: ReadText, budget: ReadBudget): ReadText =>
+  async (text) => {
+    if (isSpent(budget)) return 'unknown'
+    const begun = process.threadCpuUsage()
+    const reading = await read(text)
+    budget.leftMs -= inMs(process.threadCpuUsage(begun))
+    return reading
+  }
+
+const isSpent = ({ leftMs, signal }: ReadBudget) => leftMs <= 0 || signal.aborted
+const inMs = ({ user, system }: { readonly user: number; readonly system: number }) => (user + system) / 1000
+
 const thread = once(() => new GrammarThread())
 
 /** One question at a time: one that has to be ended takes no other with it. */
@@ -69,21 +93,27 @@ class GrammarThread {
   private worker: Worker | null = null
   private last: Promise<unknown> = Promise.resolve()
 
-  ask(question: GrammarQuestion): Promise<Reading> {
-    const reading = this.last.then(() => this.answerTo(question))
+  ask(question: GrammarQuestion, budget: ReadBudget): Promise<Reading> {
+    const reading = this.last.then(() => this.answerTo(question, budget))
     this.last = reading
     return reading
   }
 
   /** Never fails: that the patch was applied is true without it. */
-  private async answerTo(question: GrammarQuestion): Promise<Reading> {
+  private async answerTo(question: GrammarQuestion, budget: ReadBudget): Promise<Reading> {
+    if (isSpent(budget)) return 'unknown'
     const worker = (this.worker ??= startWorker())
     worker.ref()
     worker.postMessage(question)
+    const most = Math.min(MOST_MS, budget.leftMs)
+    const used = usedSince(worker)
     const answered = new AbortController()
-    const answer = nextEvent(worker, 'message', { signal: answered.signal }) as Promise<[Reading | null]>
-    const [reading] = await Promise.race([answer, usedUp(worker, answered.signal)]).catch(() => [null])
+    const signal = AbortSignal.any([answered.signal, budget.signal])
+    const answer = nextEvent(worker, 'message', { signal }) as Promise<[Reading | null]>
+    const [reading] = await Promise.race([answer, usedUp(used, most, signal)]).catch(() => [null])
     answered.abort()
+    if (reading !== null) budget.leftMs -= (await used()) ?? 0
+    else if (!budget.signal.aborted) budget.leftMs -= most
     worker.unref()
     if (reading !== null) return reading
     this.worker = null
@@ -93,16 +123,23 @@ class GrammarThread {
   }
 }
 
-/** Settles when the thread has had its time, or is gone. */
-async function usedUp(worker: Worker, signal: AbortSignal): Promise<[null]> {
+/** Milliseconds since the first that were counted; null before the thread runs, and after. */
+function usedSince(worker: Worker): () => Promise<number | null> {
   let begun: number | null = null
-  for (;;) {
-    // It fails before the thread runs, and after.
-    const usedMs: number | null = await worker.cpuUsage().then(
-      ({ user, system }) => (user + system) / 1000,
+  return () =>
+    worker.cpuUsage().then(
+      (usage) => inMs(usage) - (begun ??= inMs(usage)),
       () => null,
     )
-    if (usedMs === null ? begun !== null : usedMs - (begun ??= usedMs) > MOST_MS) return [null]
+}
+
+/** Settles when the thread has had its time, or is gone. */
+async function usedUp(used: () => Promise<number | null>, most: number, signal: AbortSignal): Promise<[null]> {
+  let isBegun = false
+  for (;;) {
+    const ms = await used()
+    if (ms === null ? isBegun : ms > most) return [null]
+    isBegun ||= ms !== null
     await delay(LOOK_AGAIN_MS, undefined, { signal })
   }
 }

@@ -127,6 +127,8 @@ export interface PatchView {
   readonly next?: readonly string[]
 }
 
+const MOST_WARNINGS = 5
+
 export const patchScreen = renderer<PatchView>((view, look) => {
   const places = view.hunks.map((hunk) => `${hunk.file}${hunk.line === null ? '' : `:${hunk.line}`}`)
   const width = Math.max(0, ...places.map(cells)) + 2
@@ -135,11 +137,13 @@ export const patchScreen = renderer<PatchView>((view, look) => {
   const of = `${toWrite} of ${counted(view.hunks.length, 'hunk')}`
   const sum = view.applied ? `${strong('written')}: ${of}${view.receipt ? `, receipt ${view.receipt}` : ''}` : `dry run: ${of} to write, nothing written`
   const next = view.next ?? (view.applied ? (view.receipt ? [`vp undo ${view.receipt}`] : []) : view.diff_path ? [`vp fs patch ${view.diff_path} --apply`] : [])
-  const warnings = (view.broken ?? []).map(({ path, line, message, doubt }) => {
+  const broken = view.broken ?? []
+  const warnings = broken.slice(0, MOST_WARNINGS).map(({ path, line, message, doubt }) => {
     const what = doubt !== undefined ? 'may no longer parse' : view.applied ? 'no longer parses' : 'would no longer parse'
     return `warn  ${path}${line === null ? '' : `:${line}`} ${what}: ${message}${doubt === undefined ? '' : `; ${doubt}`}`
   })
-  return { stdout: [...lines, sum], stderr: [...warnings, ...nextLines(next)] }
+  const more = broken.length - warnings.length
+  return { stdout: [...lines, sum], stderr: [...warnings, ...(more > 0 ? [`warn  and ${more} more`] : []), ...nextLines(next)] }
 })
 
 function hunkText(hunk: HunkView): string {
