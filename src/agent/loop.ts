@@ -7,7 +7,7 @@ import { asVpError, type VpError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
 import type { CallParameters, CallPlace, ModelAnswer, Provider, ToolCall } from '../models/contract.ts'
 import { callAll, together, type AgentTool, type RefusedCall } from './calls.ts'
-import { besideOf, type Beside } from './context/beside.ts'
+import { BESIDE_ROOM, besideOf, type Beside } from './context/beside.ts'
 import { answerTokens, extended, openContext, readied, type Compaction, type Context, type WindowPolicy } from './context/context.ts'
 import type { Entry, Opening, Result } from './context/story.ts'
 import { openProgress, type Circle, type LoopKind } from './progress.ts'
@@ -85,6 +85,7 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
   const progress = openProgress()
   const told = new Set<string>()
   let beside = input.beside ?? []
+  let besideRoom = BESIDE_ROOM
   let context = openContext(input.opening, input.window, { tools: specs, answer: max_tokens })
   for (let turn = 1; turn <= input.maxTurns; turn++) {
     const stop = (reason: StopReason, message: string, error: VpError | null = null): AgentOutcome => ({ kind: 'stopped', reason, message, error, turns: turn })
@@ -144,11 +145,12 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
       }
       index += group.length
     }
-    const fresh = besideOf(beside, entries)
+    const fresh = besideOf(beside, entries, besideRoom)
     if (fresh.length > 0) {
       entries.push({ kind: 'instructions', turn, text: ports.mask.text(instructionWords(fresh.map(({ path, text }) => ({ path, shown: text })))) })
       await ports.onInstructions?.(turn, fresh)
-      beside = beside.map((one) => (fresh.includes(one) ? { ...one, isShown: true } : one))
+      besideRoom -= fresh.reduce((sum, { text }) => sum + text.length, 0)
+      beside = beside.map((one) => (fresh.some(({ path }) => path === one.path) ? { ...one, isShown: true } : one))
     }
     context = extended(context, entries)
   }

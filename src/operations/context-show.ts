@@ -61,6 +61,8 @@ const contextShape = once(() =>
     dropped: z.array(z.object({ id: z.string(), title: z.string(), reason: z.string(), receipt: text() })),
     compactions: z.array(z.object({ turn: count(), reason: z.string(), before_tokens: count(), after_tokens: count() })),
     instructions: z.array(z.object({ path: z.string(), sha256: z.string(), characters: count(), shown: count() })),
+    /** Of that name too, and not read: no text, or too large. */
+    unread: z.array(z.object({ path: z.string(), bytes: count() })),
     /** Built again from the ledger it has the bytes that were sent. */
     proved: z.boolean(),
   }),
@@ -174,7 +176,7 @@ function shown({ state, label, rows, receipts, events }: Told): ContextShown {
     })),
     ...itemsOf(context, receiptOf),
     compactions: context.compactions.map(({ turn, reason, before_tokens, after_tokens }) => ({ turn, reason, before_tokens, after_tokens })),
-    instructions: instructionsOf(ours),
+    ...instructionsOf(ours),
     proved: canonicalJson(context.messages as never) === canonicalJson(story.last.messages as never),
   }
 }
@@ -208,9 +210,11 @@ function sources(receipts: readonly Receipt[], ours: readonly Receipt[], events:
   }
 }
 
-function instructionsOf(ours: readonly Receipt[]): ContextShown['instructions'] {
-  const detail = ours.findLast((one) => one.op === 'context.instructions')?.detail as { files?: ContextShown['instructions'] } | undefined
-  return detail?.files ?? []
+function instructionsOf(ours: readonly Receipt[]): Pick<ContextShown, 'instructions' | 'unread'> {
+  const detail = ours.findLast((one) => one.op === 'context.instructions')?.detail as
+    | { files?: ContextShown['instructions']; unread?: ContextShown['unread'] }
+    | undefined
+  return { instructions: detail?.files ?? [], unread: detail?.unread ?? [] }
 }
 
 function taskOf(state: RunState, label: string): TaskState | undefined {

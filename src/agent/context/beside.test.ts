@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Json } from '../../core/json.ts'
-import { besideOf, type Beside } from './beside.ts'
+import { BESIDE_ROOM, besideOf, cutAtLine, type Beside } from './beside.ts'
 import { contextAt, extended, openContext, readied } from './context.ts'
 import type { Entry } from './story.ts'
 
@@ -39,10 +39,40 @@ const cases: [title: string, results: Entry[], shown: string[], want: string[]][
 for (const [title, results, shown, want] of cases)
   test(title, () => {
     assert.deepEqual(
-      besideOf(known(...shown), results).map(({ path }) => path),
+      besideOf(known(...shown), results, BESIDE_ROOM).map(({ path }) => path),
       want,
     )
   })
+
+test('the room goes to the folders that are touched first, and what has none is named', () => {
+  const folders = ['a', 'b', 'c', 'd']
+  const beside = folders.map((name): Beside => ({ path: `${name}/AGENTS.md`, text: `${name}\n`.repeat(900), isShown: false }))
+  const touched = ['d', 'b', 'c'].map((name) => made('read', { path: `${name}/x` }))
+  const told = besideOf(beside, touched, BESIDE_ROOM)
+  assert.deepEqual(
+    told.map(({ path, text }) => [path, text.length > 200]),
+    [
+      ['d/AGENTS.md', true],
+      ['b/AGENTS.md', true],
+      ['c/AGENTS.md', true],
+    ],
+  )
+  assert.equal(told[0]?.text.length, 1800)
+  assert.ok(told.reduce((sum, { text }) => sum + text.length, 0) <= BESIDE_ROOM)
+  assert.deepEqual(
+    besideOf(beside, touched, 100).map(({ text }) => text),
+    ['', '', ''],
+  )
+})
+
+test('a text is cut behind a line, and within one that is longer than half of the room', () => {
+  assert.equal(cutAtLine('x'.repeat(5000), 2000).length, 2000)
+  assert.equal(cutAtLine(`a\n${'x'.repeat(5000)}`, 2000).length, 2000)
+  assert.equal(cutAtLine('line\n'.repeat(1000), 2000), `${'line\n'.repeat(397)}line\n(cut here)`)
+  assert.equal(cutAtLine('😀'.repeat(3000), 2000).isWellFormed(), true)
+  assert.equal(cutAtLine('😀'.repeat(3000), 2001).isWellFormed(), true)
+  assert.equal(cutAtLine('x'.repeat(300), 200), '')
+})
 
 test('what was told of a folder outlives a compaction, word for word', () => {
   const opened = openContext(

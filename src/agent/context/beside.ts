@@ -7,19 +7,40 @@ import { argsOf, changedFiles, type Entry } from './story.ts'
 export interface Beside {
   /** Of the file itself: `src/AGENTS.md`. */
   readonly path: string
-  /** As it will be told, of bounded size. */
+  /** As it will be told, of bounded size; '' where only its path can be. */
   readonly text: string
   readonly isShown: boolean
 }
 
-/** In the order in which the calls touched their folders. */
-export function besideOf(known: readonly Beside[], entries: readonly Entry[]): Beside[] {
+/** Characters of all that an attempt is told later, together: folders that are touched first have them. */
+export const BESIDE_ROOM = 4000
+
+/** In the order in which the calls touched their folders, cut to what is left of the room: '' where that is not worth a cut. */
+export function besideOf(known: readonly Beside[], entries: readonly Entry[], room: number): Beside[] {
   const fresh = new Set<Beside>()
   for (const touched of entries.flatMap(touchedBy)) {
     const [nearest] = known.filter(({ path }) => `${touched}/`.startsWith(folderOf(path))).toSorted((a, b) => b.path.length - a.path.length)
     if (nearest && !nearest.isShown) fresh.add(nearest)
   }
-  return [...fresh]
+  let left = room
+  return [...fresh].map((one) => {
+    const text = cutAtLine(one.text, left)
+    left -= text.length
+    return { ...one, text }
+  })
+}
+
+const CUT = '\n(cut here)'
+/** Less of a text than this says too little. */
+const LEAST = 200
+
+/** Within `room` characters: behind a line, or within one that would leave more than half of the room empty. */
+export function cutAtLine(text: string, room: number): string {
+  if (text.length <= room) return text
+  const most = room - CUT.length
+  if (most < LEAST) return ''
+  const end = text.lastIndexOf('\n', most)
+  return `${text.slice(0, end < most / 2 ? most : end).replace(/[\uD800-\uDBFF]$/, '')}${CUT}`
 }
 
 const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/') + 1)

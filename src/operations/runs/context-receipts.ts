@@ -5,7 +5,7 @@ import { pinsAt, type Compaction, type Context } from '../../agent/context/conte
 import type { Json } from '../../core/json.ts'
 import { appendReceipt, type ReceiptDraft } from '../../ledger/receipts.ts'
 import type { Kit } from '../kit.ts'
-import type { Instructions } from './instructions.ts'
+import type { FoundInstructions } from './instructions.ts'
 
 interface Place {
   readonly run_id: string
@@ -50,12 +50,16 @@ export async function recordRefusal(kit: Kit, place: Place, { turn, index, name,
   })
 }
 
-/** All of them as they stand: before the first turn, and after each that was told another. */
-export async function recordInstructions(kit: Kit, place: Place & { readonly turn?: number }, files: readonly Instructions[]): Promise<void> {
+/** All that the model knows of, as they stand: before the first turn, and after each that was told another. */
+export async function recordInstructions(kit: Kit, place: Place & { readonly turn?: number }, { files, unread }: FoundInstructions): Promise<void> {
+  const named = files.filter(({ isNamed }) => isNamed)
   await append(kit, place, {
     op: 'context.instructions',
-    summary: files.map(({ path }) => path).join(', '),
-    detail: { files: files.map(({ path, sha256, characters, shown }) => ({ path, sha256, characters, shown: shown.length })) },
+    summary: [...named, ...unread].map(({ path }) => path).join(', '),
+    detail: {
+      files: named.map(({ path, sha256, characters, shown }) => ({ path, sha256, characters, shown: shown.length })),
+      ...(unread.length === 0 ? {} : { unread: unread.map(({ path, bytes }) => ({ path, bytes })) }),
+    },
   })
 }
 

@@ -9,13 +9,13 @@ import { DEFAULT_PARAMETERS } from '../../models/contract.ts'
 import { treePaths } from '../../workspace/git.ts'
 import type { Kit } from '../kit.ts'
 import { testWords } from './gate.ts'
-import { readInstructions, type Instructions } from './instructions.ts'
+import { type FoundInstructions, readInstructions } from './instructions.ts'
 import type { RunScene } from './run-scene.ts'
 import type { RunTree } from './trees.ts'
 
 export interface AttemptInput {
   readonly input: AgentInput
-  readonly instructions: readonly Instructions[]
+  readonly instructions: FoundInstructions
 }
 
 /** Masked as the attempt's own tree masks. */
@@ -31,7 +31,7 @@ export async function attemptInput(kit: Kit, run: RunScene, state: RunState, tas
     files: payload.files,
     tree: paths,
     context: prd,
-    instructions,
+    instructions: instructions.files.filter(({ isNamed }) => isNamed),
     conflict: payload.merge ? { branch: payload.merge.branch, words: payload.merge.words } : null,
     last: lastAttempt(task),
     titles: run.project.commits ? conventionWords(run.project.commits) : null,
@@ -46,8 +46,7 @@ export async function attemptInput(kit: Kit, run: RunScene, state: RunState, tas
       maxTurns: kit.config.max_turns,
       parameters: state.parameters?.[lane] ?? DEFAULT_PARAMETERS,
       window: state.context ?? WINDOW_POLICY,
-      // What has no text to tell is as if it were told.
-      beside: instructions.map(({ path, shown, later }) => ({ path, text: later, isShown: shown !== '' || later === '' })),
+      beside: instructions.files.map(({ path, shown, later }) => ({ path, text: later, isShown: shown !== '' })),
     },
   }
 }

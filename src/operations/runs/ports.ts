@@ -152,7 +152,7 @@ async function work(
   const mask = scene.masking()
   const { input, instructions } = await attemptInput(kit, run, state, task, tree, options.prd)
   const place = { run_id: state.run_id, task_id: task.task_id, attempt: task.attempt }
-  if (instructions.length > 0) await recordInstructions(kit, place, instructions)
+  if (instructions.files.length + instructions.unread.length > 0) await recordInstructions(kit, place, instructions)
   let known = instructions
   const halt = new AbortController()
   let isBegun = false
@@ -171,7 +171,8 @@ async function work(
       hear: listen(kit, { ...place, label: input.place.task }),
       onCompaction: (compaction, context) => recordCompaction(kit, place, compaction, context),
       onInstructions: (turn, told) => {
-        known = known.map((one) => (told.some(({ path }) => path === one.path) ? { ...one, shown: one.later } : one))
+        const text = new Map(told.map((one) => [one.path, one.text]))
+        known = { ...known, files: known.files.map((one) => ({ ...one, shown: text.get(one.path) ?? one.shown, isNamed: one.isNamed || text.has(one.path) })) }
         return recordInstructions(kit, { ...place, turn }, known)
       },
       onRefused: (refused) => recordRefusal(kit, place, refused),

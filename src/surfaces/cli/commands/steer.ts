@@ -43,7 +43,7 @@ export const contextShowCommand: Command = {
   flags: { task: { type: 'string', help: 'this task; else the one that asked last' } },
   needsKit: true,
   exits: [0, 2, 3],
-  json: 'task, attempt, turn, window{window_tokens,room_tokens,used_tokens,fraction_used}, pins[]{kind,text,about,cite,since,until,receipt,holds}, items[]{id,title,form,tokens,file,lines,receipt}, dropped[]{id,title,reason,receipt}, compactions[]{turn,reason,before_tokens,after_tokens}, instructions[]{path,sha256,characters,shown}, proved',
+  json: 'task, attempt, turn, window{window_tokens,room_tokens,used_tokens,fraction_used}, pins[]{kind,text,about,cite,since,until,receipt,holds}, items[]{id,title,form,tokens,file,lines,receipt}, dropped[]{id,title,reason,receipt}, compactions[]{turn,reason,before_tokens,after_tokens}, instructions[]{path,sha256,characters,shown}, unread[]{path,bytes}, proved',
   async run(context) {
     const [run, word] = context.positionals
     const task = textFlag(context.flags, 'task') ?? word

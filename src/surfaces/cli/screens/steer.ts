@@ -29,6 +29,7 @@ export interface ContextView {
   readonly dropped: readonly { readonly id: string; readonly title: string; readonly reason: string }[]
   readonly compactions: readonly { readonly turn: number; readonly reason: string; readonly before_tokens: number; readonly after_tokens: number }[]
   readonly instructions: readonly { readonly path: string; readonly characters: number; readonly shown: number }[]
+  readonly unread?: readonly { readonly path: string; readonly bytes: number }[]
   readonly proved: boolean
   readonly next: readonly string[]
 }
@@ -52,6 +53,7 @@ export const contextScreen = renderer<ContextView>((view) => {
       ...view.instructions.map(
         ({ path, characters, shown }) => hang('data', LABEL) + dots(path, shown === 0 ? 'named only' : `${shown} of ${characters} characters`),
       ),
+      ...(view.unread ?? []).map(({ path, bytes }) => hang('data', LABEL) + dots(path, 'not shown', counted(bytes, 'byte'))),
       ...view.items.map((item) => hang(item.form, LABEL) + dots(item.title, `${tokens(item.tokens)} tok`, item.id)),
       ...view.dropped.map((item) => hang(strong('left out'), LABEL) + dots(item.title, item.reason, item.id)),
       ...view.compactions.map(
