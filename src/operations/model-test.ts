@@ -70,6 +70,7 @@ export const modelTest = operation({
         price,
         rates: limits && { tier, ...ratesOf(limits), cap: null },
         policy: inForce.policy,
+        max_output_tokens: limits?.max_output_tokens,
         cap_micro_usd: Math.round((budget_usd ?? kit.config.before_approval_usd) * 1e6),
         allowUnknownPrice: inForce.policy.allow_unknown_price ?? kit.config.allow_unknown_price,
         mask: tree.masking(),

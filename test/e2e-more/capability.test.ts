@@ -134,11 +134,12 @@ test('a model that can: four of four with evidence; a run that asked for it then
   assert.deepEqual((await vpJson(place, ['model', 'show'])).doc.result?.['tests'], [], 'nor what is too old')
 })
 
-test('a model that cannot: nothing passed, and each test says what was seen', async (t) => {
+test('a model that cannot: nothing passed, and each test says what was seen; asked for no more than its tier allows', async (t) => {
   const server = await startScriptedServer(clumsy)
   t.after(() => server.close())
   const place = makePlace(t, FILES)
-  policyAt(place, server.baseUrl)
+  const models = [{ provider: 'openai_compatible', model: 'qwen2.5-coder:7b', endpoint: server.baseUrl }]
+  policyAt(place, server.baseUrl, { tiers: { 'Local-Small': { ...tier, models, max_output_tokens: 300 } } })
   const { code, doc } = await vpJson(place, ['model', 'test'])
   const tests = doc.result?.['tests'] as unknown as Tested[]
   assert.equal(code, 3)
@@ -146,6 +147,7 @@ test('a model that cannot: nothing passed, and each test says what was seen', as
     tests.map((one) => one.passed),
     [false, false, false, false],
   )
+  assert.deepEqual([...new Set(server.requests.map((request) => request.max_tokens))], [300])
   for (const one of tests) assert.match(one.evidence.find(({ ok }) => !ok)?.saw ?? '', /\w/, one.test)
   assert.equal((await vpJson(place, ['do', 'mend add'])).doc.error?.code, 'model.no_eligible_tier')
 })

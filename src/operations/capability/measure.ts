@@ -26,6 +26,8 @@ export interface ToMeasure {
   readonly price: Price | null
   readonly rates: Rates | null
   readonly policy: PolicyFile
+  /** Of the tier, as in runs. */
+  readonly max_output_tokens: number | undefined
   readonly cap_micro_usd: number
   readonly allowUnknownPrice: boolean
   readonly mask: Masking
@@ -53,7 +55,7 @@ export async function measureCapabilities(kit: Kit, what: ToMeasure, names: read
   const key = keyOf(what.spec)
   const spent = { micro_usd: 0, tokens: 0 }
   const purse = { kind: 'test', id: hex(kit.random, 8), cap_micro_usd: what.cap_micro_usd, spent } as const
-  const { provider, mask, rates, price, tier, allowUnknownPrice } = what
+  const { provider, mask, rates, price, tier, max_output_tokens, allowUnknownPrice } = what
   const metered = meteredProvider(
     meterPorts(kit, purse, {
       provider,
@@ -64,7 +66,7 @@ export async function measureCapabilities(kit: Kit, what: ToMeasure, names: read
       source: { tier, policy_version: what.policy.version, capability_results: {}, facts },
     }),
     provider,
-    { price, tier, allowUnknownPrice },
+    { price, tier, max_output_tokens, allowUnknownPrice },
   )
   const results: CapabilityResult[] = []
   for (const name of names) {
