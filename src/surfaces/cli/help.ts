@@ -60,7 +60,8 @@ export function commandHelpScreen(command: HelpEntry): Screen {
         return hang(lead, LABEL + width) + text
       }),
       hang('exit', LABEL) + [...new Set([0, ...command.exits])].map((exit) => `${exit} ${EXITS[exit]?.[0] ?? ''}`).join(' · '),
-      hang('json', LABEL) + command.json,
+      // With blanks within braces: a line breaks at nothing else.
+      hang('json', LABEL) + command.json.replaceAll(/,(?=\S)/g, ', '),
     ],
     stderr: [],
   }
