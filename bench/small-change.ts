@@ -98,11 +98,7 @@ export async function peakOf(launch: Launch, env: Readonly<Record<string, string
 /** `peakMb` is NaN where the memory is not watched. */
 export async function doOnce([program, ...before]: Launch, env: Readonly<Record<string, string>>, root: string, watchesMemory = false): Promise<DoFigures> {
   const place = makeRepository(env, root)
-  const arrivals: number[] = []
-  const server = await startScriptedServer((_request, n) => {
-    arrivals.push(performance.now())
-    return TURNS[n - 1] ?? { text: 'done' }
-  })
+  const server = await startScriptedServer((_request, n) => TURNS[n - 1] ?? { text: 'done' })
   const began = performance.now()
   const child = spawn(program, [...before, 'do', 'fix the failing test', '--json'], {
     cwd: place,
@@ -120,9 +116,10 @@ export async function doOnce([program, ...before]: Launch, env: Readonly<Record<
   const durations = toolTimes(env['VP_STATE_DIR'] ?? '', document.result.run_id)
   rmSync(place, { recursive: true, force: true })
   return {
-    firstRequestMs: (arrivals[0] ?? Number.NaN) - began,
+    firstRequestMs: (server.times[0]?.cameMs ?? Number.NaN) - began,
     steps: STEPS.map(([name, op], index) => {
-      const gap = (arrivals[index + 1] ?? Number.NaN) - (arrivals[index] ?? Number.NaN)
+      // From the last byte of an answer to the head of the next request: what the server takes is not vp's own.
+      const gap = (server.times[index + 1]?.cameMs ?? Number.NaN) - (server.times[index]?.answeredMs ?? Number.NaN)
       const toolMs = durations.get(op) ?? 0
       return { name, ownMs: gap - toolMs, toolMs }
     }),
@@ -142,11 +139,7 @@ export async function referenceOnce(
   root: string,
 ): Promise<{ firstRequestMs: number; wallMs: number }> {
   const place = makeRepository(env, root)
-  let first = Number.NaN
-  const server = await startScriptedServer((_request, n) => {
-    if (n === 1) first = performance.now()
-    return TURNS[n - 1] ?? { text: 'done' }
-  })
+  const server = await startScriptedServer((_request, n) => TURNS[n - 1] ?? { text: 'done' })
   const began = performance.now()
   const child = spawn(node, [agent, server.baseUrl, 'fix the failing test'], { cwd: place, env: { ...env }, stdio: ['ignore', 'ignore', 'inherit'] })
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
@@ -154,7 +147,7 @@ export async function referenceOnce(
   await server.close()
   if (code !== 0 || server.requests.length !== TURNS.length) throw new Error(`the reference agent: exit ${code}, ${server.requests.length} requests`)
   rmSync(place, { recursive: true, force: true })
-  return { firstRequestMs: first - began, wallMs }
+  return { firstRequestMs: (server.times[0]?.cameMs ?? Number.NaN) - began, wallMs }
 }
 
 function prefixReused(requests: readonly (readonly unknown[])[]): number {

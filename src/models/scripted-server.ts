@@ -40,6 +40,8 @@ export interface ScriptedServer {
   readonly baseUrl: string
   /** Every request so far, as it came. */
   readonly requests: readonly WireRequest[]
+  /** Of each, on this process's monotonic clock: when its head was here, and when the last byte of its answer was given away. */
+  readonly times: readonly { readonly cameMs: number; readonly answeredMs: number }[]
   close(): Promise<void>
 }
 
@@ -50,7 +52,10 @@ export async function startScriptedServer(
   onGone: () => void = () => undefined,
 ): Promise<ScriptedServer> {
   const requests: WireRequest[] = []
+  const times: { cameMs: number; answeredMs: number }[] = []
   const server = createServer((incoming, response) => {
+    const time = { cameMs: performance.now(), answeredMs: Number.NaN }
+    response.on('finish', () => (time.answeredMs = performance.now()))
     response.on('close', () => response.writableFinished || onGone())
     void readBody(incoming).then((body) => {
       const told = tell(incoming.url ?? '')
@@ -59,6 +64,7 @@ export async function startScriptedServer(
       if (!incoming.url?.endsWith('/chat/completions')) return void response.writeHead(404, { 'content-type': 'text/plain' }).end('404 page not found')
       const request = JSON.parse(body) as WireRequest
       requests.push(request)
+      times.push(time)
       return respond(response, request, answer(request, requests.length))
     })
   })
@@ -66,6 +72,7 @@ export async function startScriptedServer(
   return {
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     requests,
+    times,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
