@@ -97,7 +97,12 @@ test('landlock holds no process in a namespace: what a killed vp left running en
   let seen = 0
   const killed = vp(place, ['start'], {
     onSpawn: (child) => {
-      const look = setInterval(() => (seen = sleeping().length) > 0 && child.kill('SIGKILL'), 20)
+      const look = setInterval(() => {
+        seen = sleeping().length
+        if (seen === 0) return
+        clearInterval(look) // what ends with it is gone before its own end is told
+        child.kill('SIGKILL')
+      }, 20)
       child.once('exit', () => clearInterval(look))
     },
   })
