@@ -32,6 +32,15 @@ export interface Settlement {
 export type UsageSource = ModelAnswer['usage_source'] | 'worst_case'
 
 /** A try that is made again. */
+/** What has to be known of a call to settle it for a process that was killed while it was open. */
+export interface HeldCall {
+  readonly place: CallPlace
+  readonly request_sha: string
+  readonly max_tokens: number
+  /** All that it may have used. */
+  readonly usage: Usage
+}
+
 export interface FailedTry {
   readonly place: CallPlace
   readonly error: VpError
@@ -58,7 +67,7 @@ export interface MeterPorts extends Omit<RetryPorts, 'onFailure'> {
   /** The answer already recorded for this place and request, or null. */
   recall(place: CallPlace, sha: string): Promise<ModelAnswer | null>
   /** Holds the worst case, after a wait where the minute is full; throws `budget.cap`, `limit.reached`. Returns what `settle` gives back. */
-  hold(worst: { tokens: number; micro_usd: number }, signal: AbortSignal): Promise<string>
+  hold(worst: { tokens: number; micro_usd: number }, signal: AbortSignal, call: HeldCall): Promise<string>
   /** Reads what this machine draws until the function is called; absent where nothing can be read. */
   power?(): () => Promise<Metered | null>
   /** Makes a body fit to be kept, while its answer is waited for. Must not throw. */
@@ -107,7 +116,8 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         })
       const asked = { ...outbound, max_tokens: Math.min(outbound.max_tokens, options.max_output_tokens ?? Infinity) }
       const worst = worstCase(asked, options.price, provider.marksCache === true)
-      let hold: string | null = await ports.hold(worst, signal)
+      const call: HeldCall = { place, request_sha: sha, max_tokens: asked.max_tokens, usage: priced(worst.usage, provider, options, 0, null) }
+      let hold: string | null = await ports.hold(worst, signal, call)
       let sent: Promise<KeptBody>[] = []
       const startedAt = ports.monotonic()
       const reading = staysHere(provider.endpoint) ? ports.power?.() : undefined
@@ -141,7 +151,7 @@ export function meteredProvider(ports: MeterPorts, provider: Provider, options: 
         const retry: RetryPorts = { sleep: ports.sleep, chance: ports.chance, onFailure: failed }
         const ask = async () => {
           // A try that cost something has given its hold back: the next one has to fit again.
-          hold ??= await ports.hold(worst, signal)
+          hold ??= await ports.hold(worst, signal, call)
           return ports.maskAnswer(await provider.answer(asked, place, signal, onProgress, (body) => void sent.push(ports.keep(body))))
         }
         const answer = await withRetry(retry, signal, ask, options.retryBaseMs)

@@ -104,4 +104,9 @@ export const MIGRATIONS: readonly Migration[] = [
          UNIQUE (run_id, kind, sha))`,
     ],
   },
+  {
+    version: 7,
+    // Of the call that is held for: who finds its process dead settles it. Null: held by a vp of before.
+    sql: ['ALTER TABLE holds ADD COLUMN call TEXT'],
+  },
 ]

@@ -15,6 +15,13 @@ const at = (file: string, name: string): Mutant['test'] => ({ file, name })
 
 export const MUTANTS: readonly Mutant[] = [
   {
+    why: 'what a killed vp had asked is given back as if it were free',
+    file: 'src/operations/runs/spend.ts',
+    from: 'if (call !== null) await writeLost(',
+    to: 'if (call === null) await writeLost(',
+    test: at('test/e2e-more/killed-call.test.ts', 'killed while a model answers: the worst case counts, once, and nothing is proved that is not'),
+  },
+  {
     why: 'a measurement beside what tests left behind is kept as one of the tree',
     file: 'src/operations/run.ts',
     from: 'key !== null && isPristine &&',

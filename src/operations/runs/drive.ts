@@ -23,7 +23,7 @@ import { keepBase, recordEnd } from './end.ts'
 import { openRunScene } from './run-scene.ts'
 import { askerOf } from './evidence.ts'
 import { runPorts, type RunPortsOptions } from './ports.ts'
-import { releaseDeadHolds } from './spend.ts'
+import { settleDeadHolds } from './spend.ts'
 import { sweepTrees } from './trees.ts'
 import type { Watcher } from './watcher.ts'
 
@@ -46,7 +46,7 @@ export async function driveToEnd(kit: Kit, request: DriveRequest): Promise<Drive
   const run = await openRunScene(kit, request.state, request.project)
   const kept = keepBase(kit, run.human, run.runId, request.state.base)
   kept.catch(() => undefined) // told where it is waited for: git works on it while the rest is made ready
-  await releaseDeadHolds(kit)
+  await settleDeadHolds(kit)
   const cleaned = cleanUp(kit, request.state)
   if (await noOtherWorker(kit, run.runId)) sweepTrees(run.directory)
   request.watcher.onBegin?.({

@@ -53,11 +53,11 @@ export async function refuseOverPolicy(tx: Tx, rates: Rates | null, worst: Use):
 }
 
 /** In the transaction that writes what was spent. */
-export async function addPolicySpend(tx: Tx, rates: Rates | null, microUsd: number): Promise<void> {
-  if (!rates?.cap || microUsd === 0) return
+export async function addPolicySpend(tx: Tx, cap: Rates['cap'], microUsd: number): Promise<void> {
+  if (!cap || microUsd === 0) return
   await tx.run(
     'INSERT INTO policy_spend (policy, micro_usd) VALUES (?, ?) ON CONFLICT (policy) DO UPDATE SET micro_usd = policy_spend.micro_usd + excluded.micro_usd',
-    rates.cap.policy,
+    cap.policy,
     microUsd,
   )
 }

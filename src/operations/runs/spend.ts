@@ -10,7 +10,7 @@ import type { Use } from '../../models/broker/windows.ts'
 import type { CallPlace, ModelAnswer, Provider } from '../../models/contract.ts'
 import type { ModelFacts } from '../../models/facts.ts'
 import { bodyKeeper, type BodyRow, type KeptBody } from '../../models/kept-body.ts'
-import type { FailedTry, Mask, MeterPorts, Settlement } from '../../models/meter.ts'
+import type { FailedTry, HeldCall, Mask, MeterPorts, Settlement } from '../../models/meter.ts'
 import { answerSha } from '../../models/recorded.ts'
 import { MAX_TRIES, type Retry } from '../../models/retry.ts'
 import { appendEvents } from '../../pas/embedded/run-store.ts'
@@ -67,7 +67,7 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
       await new Promise((resolve) => setImmediate(resolve)) // behind the request itself
       return bodies.keep(sent)
     },
-    hold: async (worst, signal) => {
+    hold: async (worst, signal, call) => {
       if (purse.kind === 'run') requireTime(purse.until, kit.clock.monotonic())
       for (;;) {
         const held = await kit.store.transaction(async (tx) => {
@@ -77,7 +77,16 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
           await refuseOverCap(tx, purse, scope, worst)
           await refuseOverPolicy(tx, rates, worst)
           const id = hex(kit.random, 8)
-          await tx.run('INSERT INTO holds (id, scope, micro_usd, tokens, worker) VALUES (?, ?, ?, ?, ?)', id, scope, worst.micro_usd, worst.tokens, kit.worker)
+          const open: OpenCall = { ...call, purse, provider: provider.name, model: provider.model, host: provider.endpoint.host, cap: rates?.cap ?? null }
+          await tx.run(
+            'INSERT INTO holds (id, scope, micro_usd, tokens, worker, call) VALUES (?, ?, ?, ?, ?, ?)',
+            id,
+            scope,
+            worst.micro_usd,
+            worst.tokens,
+            kit.worker,
+            canonicalJson(open as never),
+          )
           await beginCall(tx, { id, tier: rates?.tier ?? '', model: modelKey(provider), now, ...worst })
           return id
         })
@@ -112,7 +121,7 @@ export function meterPorts(kit: Kit, purse: Purse, outlet: MeterOutlet, onRetry?
           await tx.run('DELETE FROM holds WHERE id = ?', hold)
           await endCall(tx, hold, { ...callUse(failed.spent.usage), ms: 0, error: failed.error })
           await writeSpent(tx, kit, purse, failed.spent.usage)
-          await addPolicySpend(tx, rates, failed.spent.usage.cost_micro_usd ?? 0)
+          await addPolicySpend(tx, rates?.cap ?? null, failed.spent.usage.cost_micro_usd ?? 0)
         }
         await writeFailedTry(tx, kit, { purse, scope, provider, mask }, failed)
       })
@@ -229,7 +238,7 @@ async function writeSettlement(
   await writeBodies(tx, scope, 'sent', place, settlement.sent)
   if (answer || settlement.usage_source) {
     await writeSpent(tx, kit, purse, usage)
-    await addPolicySpend(tx, rates, usage.cost_micro_usd ?? 0)
+    await addPolicySpend(tx, rates?.cap ?? null, usage.cost_micro_usd ?? 0)
   }
   const before = facts === null ? null : await keepFacts(tx, modelKey(provider), facts, kit.clock.now())
   const drift = before !== null && facts !== null ? await writeDrift(tx, kit, { purse, provider }, place, { was: before, is: facts.digest ?? '' }) : null
@@ -319,10 +328,40 @@ function microWh({ lo, hi }: { readonly lo: number; readonly hi: number }): { lo
   return { lo: Math.round(lo * 1e9), hi: Math.round(hi * 1e9) }
 }
 
-/** Holds of processes that died are given back. */
-export async function releaseDeadHolds(kit: Kit): Promise<void> {
+/** What a hold says of its call. */
+interface OpenCall extends HeldCall {
+  readonly purse: Purse
+  readonly provider: string
+  readonly model: string
+  readonly host: string
+  readonly cap: Rates['cap']
+}
+
+/** A process that died had calls open: their providers may bill them, so each counts with its worst case, and has a receipt that says so. */
+export async function settleDeadHolds(kit: Kit): Promise<void> {
   await kit.store.transaction(async (tx) => {
-    for (const { worker } of await tx.all<{ worker: string }>('SELECT DISTINCT worker FROM holds'))
-      if (worker !== kit.worker && !kit.isAlive(worker)) await tx.run('DELETE FROM holds WHERE worker = ?', worker)
+    for (const { id, worker, call } of await tx.all<{ id: string; worker: string; call: string | null }>('SELECT id, worker, call FROM holds')) {
+      if (worker === kit.worker || kit.isAlive(worker)) continue
+      await tx.run('DELETE FROM holds WHERE id = ?', id)
+      if (call !== null) await writeLost(tx, kit, JSON.parse(call) as OpenCall)
+    }
+  })
+}
+
+async function writeLost(tx: Tx, kit: Kit, { purse, place, usage, cap, ...call }: OpenCall): Promise<void> {
+  if (purse.kind === 'test') return
+  await writeSpent(tx, kit, purse, usage)
+  await addPolicySpend(tx, cap, usage.cost_micro_usd ?? 0)
+  await appendReceipt(tx, kit, {
+    ...receiptPlace(purse, place),
+    op: 'model.call',
+    actor: 'operator',
+    surface: 'engine',
+    outcome: 'error',
+    input_sha: call.request_sha,
+    usage,
+    error: { code: 'model.cut', message: 'vp was killed while this call was open; its worst case counts' },
+    summary: `${call.model} · open when vp was killed`,
+    detail: { ...projectOf(purse), ...call, usage_source: 'worst_case' },
   })
 }
