@@ -39,3 +39,25 @@ test('killed while a model answers: the worst case counts, once, and nothing is 
   assert.equal((await vp(place, ['verify'], { env })).code, 0)
   assert.equal((await vp(place, ['replay'], { env })).code, 0)
 })
+
+test('killed, then terminated: the call has its receipt with whatever runs next, and the ended run is whole', async (t) => {
+  let open: () => void = () => undefined
+  const asked = new Promise<void>((resolve) => (open = resolve))
+  let isSilent = true
+  const server = await startScriptedServer((request) => {
+    if (!isSilent) return wordsModel(turnOf(request))
+    open()
+    return { fault: 'silence' }
+  })
+  t.after(() => server.close())
+  const place = await approvedProject(t, wordsFiles(1), server)
+  const killed = vp(place, ['start'], { onSpawn: (child) => void asked.then(() => child.kill('SIGKILL')) })
+  assert.equal((await killed).signal, 'SIGKILL')
+  assert.equal((await vp(place, ['terminate'])).code, 0)
+  isSilent = false
+  const again = await vpJson(place, ['start'])
+  assert.equal(again.code, 0, JSON.stringify(again.doc))
+  assert.equal((await receiptsOf(place)).filter(({ error }) => error?.code === 'model.cut').length, 1)
+  const verified = await vpJson(place, ['verify'])
+  assert.equal(verified.code, 0, JSON.stringify(verified.doc))
+})

@@ -100,6 +100,19 @@ describe('a gate that only passes beside what the commit will not have', { concu
     })
 })
 
+test('a folder that a task made and then replaced by a file is no trouble', async (t) => {
+  const { code, doc } = await trial(t, {
+    files: {
+      ...COMMON,
+      'add.js': 'export const add = (a, b) => a - b\n',
+      'mk.js': "import { mkdirSync, writeFileSync } from 'node:fs'\nmkdirSync('made')\nwriteFileSync('made/a.txt', '')\n",
+      'turn.js': "import { rmSync, writeFileSync } from 'node:fs'\nrmSync('made', { recursive: true })\nwriteFileSync('made', '')\n",
+    },
+    turns: [call('run', { argv: ['node', 'mk.js'] }), call('run', { argv: ['node', 'turn.js'] }), EDIT],
+  })
+  assert.equal(code, 0, JSON.stringify(doc))
+})
+
 test('a tracked file that is named as a cache of a tool is recorded when it changes', async (t) => {
   const cache = '.hypothesis/config.json'
   const { place, code, doc } = await trial(

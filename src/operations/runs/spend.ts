@@ -13,7 +13,7 @@ import { bodyKeeper, type BodyRow, type KeptBody } from '../../models/kept-body.
 import type { FailedTry, HeldCall, Mask, MeterPorts, Settlement } from '../../models/meter.ts'
 import { answerSha } from '../../models/recorded.ts'
 import { MAX_TRIES, type Retry } from '../../models/retry.ts'
-import { appendEvents } from '../../pas/embedded/run-store.ts'
+import { appendEvents, loadRun } from '../../pas/embedded/run-store.ts'
 import type { Tx } from '../../store/contract.ts'
 import { beginCall, endCall, modelKey } from '../broker/calls.ts'
 import { keepFacts } from '../broker/facts.ts'
@@ -349,7 +349,7 @@ export async function settleDeadHolds(kit: Kit): Promise<void> {
 }
 
 async function writeLost(tx: Tx, kit: Kit, { purse, place, usage, cap, ...call }: OpenCall): Promise<void> {
-  if (purse.kind === 'test') return
+  if (purse.kind === 'test' || (purse.kind === 'run' && !(await loadRun(tx, purse.run_id)))) return
   await writeSpent(tx, kit, purse, usage)
   await addPolicySpend(tx, cap, usage.cost_micro_usd ?? 0)
   await appendReceipt(tx, kit, {

@@ -31,11 +31,15 @@ export async function straysOf(recorded: Recorded, written: Iterable<string>, mo
 
 async function isStray({ root, objects, format, tree }: Recorded, path: string): Promise<boolean> {
   const at = join(root, path)
-  const found = lstatSync(at, { throwIfNoEntry: false })
-  if (!found) return false
-  if (found.isDirectory()) return !(await hasFolder(objects, tree, path))
-  const entry = await entryAt(objects, tree, path)
-  if (!entry) return true
-  if (found.isSymbolicLink()) return blobId(format, Buffer.from(readlinkSync(at, 'buffer'))) !== entry.id
-  return !found.isFile() || blobId(format, readFileSync(at)) !== entry.id
+  try {
+    const found = lstatSync(at)
+    if (found.isDirectory()) return !(await hasFolder(objects, tree, path))
+    const entry = await entryAt(objects, tree, path)
+    if (!entry) return true
+    if (found.isSymbolicLink()) return blobId(format, Buffer.from(readlinkSync(at, 'buffer'))) !== entry.id
+    return !found.isFile() || blobId(format, readFileSync(at)) !== entry.id
+  } catch (error) {
+    // Gone, or its folder became a file. What cannot be looked at otherwise is not known to be as recorded.
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+  }
 }
