@@ -19,7 +19,7 @@ export interface Recorded {
   readonly tree: string
 }
 
-/** Up to a hundred in path order; those whose only fault is other bytes are among them. */
+/** The first `most` that are found, in path order. */
 export async function straysOf(recorded: Recorded, written: Iterable<string>, most = MAX_NAMED): Promise<string[]> {
   const strays: string[] = []
   for (const path of written) {
