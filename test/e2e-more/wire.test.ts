@@ -3,6 +3,7 @@
  * again, streams that break, a parameter that is refused. And it says so where bytes are missing, altered or nobody's.
  */
 import assert from 'node:assert/strict'
+import type { Egress } from '../../src/operations/egress.ts'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -79,21 +80,7 @@ async function serve(t: Cleanup, wire: Wire, answers: readonly Answer[]): Promis
   return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, came, asked, close }
 }
 
-interface Shown {
-  readonly task: string
-  readonly attempt: number
-  readonly turn: number
-  readonly outcome: string
-  readonly sends: number
-  readonly host: string | null
-  readonly path: string | null
-  readonly sha256: string | null
-  readonly bytes: number | null
-  readonly kept: boolean
-  readonly proved: boolean
-  readonly masked: number
-  readonly body: string | null
-}
+type Shown = Egress['calls'][number]
 
 async function shown(place: Place): Promise<{ code: number | null; calls: Shown[]; result: Record<string, unknown>; error: string }> {
   const { code, doc } = await vpJson(place, ['egress', 'show'])
