@@ -3,7 +3,6 @@
  * again, streams that break, a parameter that is refused. And it says so where bytes are missing, altered or nobody's.
  */
 import assert from 'node:assert/strict'
-import type { Egress } from '../../src/operations/egress.ts'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -12,6 +11,7 @@ import { test } from 'node:test'
 import { deflateRawSync } from 'node:zlib'
 import { sha256 } from '../../src/core/json.ts'
 import type { OwnProvider } from '../../src/models/choose.ts'
+import type { Egress } from '../../src/operations/egress.ts'
 import { WIRES, type Said, type Wire } from '../fixtures/model-wires.ts'
 import { makePlace, receiptsOf, vp, vpJson, type Cleanup, type Place } from '../e2e/kit.ts'
 
