@@ -2,7 +2,7 @@
  * `npm run bench`: what vp takes beside the bare Node it runs on, measured in the same minutes. Ratios are the claim,
  * milliseconds only the picture. Runs are interleaved, so that a busy moment meets all of them.
  * `npm run bench -- patch` measures the patch engine instead, `npm run bench -- sandbox` the cost of one sandboxed command,
- * `npm run bench -- undo` what a thousand files take to be given back, `npm run bench -- agent` the whole way of a small change
+ * `npm run bench -- undo` what a thousand files take to be given back, `npm run bench -- redact` the filter of secrets on long lines, `npm run bench -- agent` the whole way of a small change
  * beside an agent that proves nothing.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -14,6 +14,7 @@ import { measureDo, type DoFigures } from './small-change.ts'
 import { median, printRows } from './rows.ts'
 import { writeLedger } from './ledger.ts'
 import { benchPatch } from './patch.ts'
+import { benchRedact } from './redact.ts'
 import { benchSandbox } from './sandbox.ts'
 import { benchUndo } from './undo.ts'
 
@@ -24,6 +25,7 @@ const RECEIPTS = 100_000
 if (process.argv[2] === 'patch') benchPatch()
 else if (process.argv[2] === 'sandbox') await benchSandbox()
 else if (process.argv[2] === 'undo') benchUndo()
+else if (process.argv[2] === 'redact') benchRedact()
 else if (process.argv[2] === 'agent') await benchAgent(VP, ROUNDS)
 else await benchProgram()
 

@@ -1,8 +1,9 @@
 /** `vp do "fix the failing test"` against a server with every fault that real ones show: a green commit or a typed end, and a receipt for each. */
 import { call } from '../e2e/kit.ts'
-import { after, QUICK, runTrials, type Trial } from '../e2e/do-trials.ts'
+import { after, GOOD, QUICK, runTrials, SUBMIT, whole, type Trial } from '../e2e/do-trials.ts'
 
 const TRIALS: Readonly<Record<string, Trial>> = {
+  'not streaming, no fault': { answers: whole(GOOD), exit: 0 },
   'two 429 in a row': {
     answers: after({ fault: 'status', status: 429, headers: QUICK }, { fault: 'status', status: 429, headers: QUICK }),
     exit: 0,
@@ -46,6 +47,12 @@ const TRIALS: Readonly<Record<string, Trial>> = {
     ],
   },
   'the same call for ever': { answers: () => call('read', { path: 'src/add.js' }), exit: 3, receipts: [['task.failed', 'failed']] },
+  'the failing test deleted': {
+    answers: (_request, n) =>
+      n % 2 === 1 ? call('write', { path: 'test/add.test.js', content: `import { test } from 'node:test'\ntest('keeps', () => {}) // ${n}\n` }) : SUBMIT,
+    exit: 3,
+    receipts: [['task.failed', 'failed']],
+  },
 }
 
 runTrials(TRIALS)

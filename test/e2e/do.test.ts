@@ -7,20 +7,13 @@ import { describe, test } from 'node:test'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
 import { call, makePlace, turnOf, vp } from './kit.ts'
 
-import { after, EDIT, FILES, GOAL, GOOD, runTrials, SUBMIT, whole, type Trial } from './do-trials.ts'
+import { after, EDIT, FILES, GOAL, runTrials, SUBMIT, type Trial } from './do-trials.ts'
 
 const TRIALS: Readonly<Record<string, Trial>> = {
   'streaming, no fault': { answers: after(), exit: 0 },
-  'not streaming, no fault': { answers: whole(GOOD), exit: 0 },
   'a claim that the tests pass when they do not': {
     answers: (_request, n) => [call('edit', { path: 'src/other.js', old: '1', new: '2' }), SUBMIT, EDIT, SUBMIT][n - 1] ?? SUBMIT,
     exit: 0,
-    receipts: [['task.failed', 'failed']],
-  },
-  'the failing test deleted': {
-    answers: (_request, n) =>
-      n % 2 === 1 ? call('write', { path: 'test/add.test.js', content: `import { test } from 'node:test'\ntest('keeps', () => {}) // ${n}\n` }) : SUBMIT,
-    exit: 3,
     receipts: [['task.failed', 'failed']],
   },
 }

@@ -789,7 +789,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/pas/embedded/kpi/judge.ts',
     from: 'const pass = failed.length === 0 && violations.length === 0',
     to: 'const pass = failed.length === 0',
-    test: at('test/e2e/do.test.ts', 'vp do: the failing test deleted'),
+    test: at('test/e2e-more/do-faults.test.ts', 'vp do: the failing test deleted'),
   },
 
   // config
