@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { median, printRows, type Row } from './rows.ts'
+import { median, printRows, stepRow, type Row } from './rows.ts'
 import { doOnce, peakOf, referenceOnce, type DoFigures } from './small-change.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -82,14 +82,14 @@ function print({ node, reference, runs, programs, memory }: Figures): void {
     },
     { what: 'vp do: wall', value: `${(wall / plain).toFixed(2)} × the reference  ${ms(wall)}`, limit: '2 ×', holds: wall <= 2 * plain },
     { what: 'vp do: first request', value: `${(first / node).toFixed(2)} × node -e 0  ${ms(first)}`, limit: '4 ×', holds: first <= 4 * node },
-    ...(runs[0]?.steps ?? []).map(({ name }, index): Row => {
-      const own = middle((one) => one.steps[index]?.ownMs ?? Number.NaN)
-      return {
-        what: `vp do: own time, ${name}`,
-        value: `${ms(own)}, ${(own / node).toFixed(2)} × node -e 0  (tool ${ms(middle((one) => one.steps[index]?.toolMs ?? Number.NaN))})`,
-        limit: '10 ms',
-        holds: own <= 10,
-      }
+    ...(runs[0]?.steps ?? []).map(({ name }, index) => {
+      const of = (pick: (step: DoFigures['steps'][number]) => number) => middle((one) => pick(one.steps[index] as DoFigures['steps'][number]))
+      return stepRow(
+        name,
+        of(({ ownMs }) => ownMs),
+        of(({ toolMs }) => toolMs),
+        node,
+      )
     }),
     { what: 'vp do: programs started', value: `${programs.length}, ${git} of them git`, limit: '12', holds: programs.length <= 12 },
     { what: 'vp do: memory, all of vp', value: `${memory.toFixed(0)} MB`, limit: '100 MB', holds: memory <= 100 },

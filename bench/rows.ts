@@ -9,6 +9,18 @@ export interface Row {
   readonly holds: boolean
 }
 
+/**
+ * The own time of a step may be 10 ms on the machine of the limits, which starts an empty Node in 31 to 35 ms; elsewhere it is that share of the yardstick
+ * (decision 0024).
+ */
+const STEP_SHARE = 0.3
+
+/** A step's own time, milliseconds, beside `node`, what an empty Node takes in the same rounds. */
+export function stepRow(name: string, ownMs: number, toolMs: number, node: number): Row {
+  const value = `${(ownMs / node).toFixed(2)} × node -e 0  ${ownMs.toFixed(1)} ms  (tool ${toolMs.toFixed(1)} ms)`
+  return { what: `vp do: own time, ${name}`, value, limit: `${STEP_SHARE.toFixed(2)} ×`, holds: ownMs <= STEP_SHARE * node }
+}
+
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { benchAgent } from './agent.ts'
 import { measureDo, type DoFigures } from './small-change.ts'
-import { median, printRows } from './rows.ts'
+import { median, printRows, stepRow } from './rows.ts'
 import { writeLedger } from './ledger.ts'
 import { benchPatch } from './patch.ts'
 import { benchRedact } from './redact.ts'
@@ -78,12 +78,7 @@ function print(starts: ReturnType<typeof startTimes>, small: DoFigures): void {
       limit: '6 ×',
       holds: small.firstRequestMs <= 6 * starts.node,
     },
-    ...small.steps.map((step) => ({
-      what: `vp do: own time, ${step.name}`,
-      value: `${ms(step.ownMs)}, ${ratio(step.ownMs)}  (tool ${ms(step.toolMs)})`,
-      limit: '10 ms',
-      holds: step.ownMs <= 10,
-    })),
+    ...small.steps.map((step) => stepRow(step.name, step.ownMs, step.toolMs, starts.node)),
     { what: 'vp do: four requests', value: `${small.characters.toLocaleString('en')} characters`, limit: '26,000', holds: small.characters <= 26_000 },
     { what: 'vp do: memory, all of vp', value: `${small.peakMb.toFixed(0)} MB`, limit: '100 MB', holds: small.peakMb <= 100 },
   ]
