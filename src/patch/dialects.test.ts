@@ -165,7 +165,14 @@ const INDENTED: readonly Row[] = [
     NESTED,
   ],
   ['tabs in the context, blanks in what is added', `${HEAD}@@\n \tif (isOpen) {\n \t\tfirst()\n+                q()\n \t}\n`, DEEPER, NESTED],
-  ['tabs throughout, for blanks', `${HEAD}@@\n \tif (isOpen) {\n \t\tfirst()\n+\t\tq()\n \t}\n`, DEEPER, NESTED],
+  ['tabs throughout a diff, for blanks: the added line may be meant as it is', `${HEAD}@@\n \tif (isOpen) {\n \t\tfirst()\n+\t\tq()\n \t}\n`, null, NESTED],
+  ['tabs throughout a block, for blanks', block('\tif (isOpen) {\n\t\tfirst()\n', '\tif (isOpen) {\n\t\tfirst()\n\t\tq()\n'), DEEPER, NESTED],
+  [
+    'a comment of one blank below context of half its blanks',
+    `${HEAD}@@\n  manifest: 1\n }\n+/*\n+ * What it is.\n+ */\n class B {\n`,
+    null,
+    'type A = {\n  manifest: 1\n}\nclass B {\n}\n',
+  ],
   ['sent again after it was indented', block('    if (isOpen) {\n      first()\n', '    if (isOpen) {\n      first()\n      q()\n'), DEEPER, DEEPER],
 ]
 

@@ -1,6 +1,7 @@
 /**
  * How added lines are meant whose context is indented otherwise in the patch than in the file: as they are, by the rule
- * that maps the context to the file, or in doubt. Looks at the lines that matched only; knows no language.
+ * that maps the context to the file, or in doubt. Looks at the lines that matched only; knows no language. By the rule only where
+ * the context is in the new text as well: in a diff it is written once, and only it may have lost its indentation.
  */
 import type { Hunk, PatchLine } from './types.ts'
 
@@ -11,7 +12,7 @@ export function asInFile(hunk: Hunk, lines: readonly string[], at: number): Hunk
   const rule = ruleOf(pairs)
   const own = new Set(pairs.map(({ found }) => indentation(found)))
   const isAsWritten = !isDrifting(pairs) || isHeldByRemoved(pairs) || isOtherwiseMade(hunk, pairs)
-  const indent = isAsWritten ? (text: string) => text : meantBy(rule, own)
+  const indent = isAsWritten ? (text: string) => text : meantBy(rule, hunk.isOfTwoTexts === true ? own : null)
   position = at
   const fitted: PatchLine[] = []
   for (const line of hunk.lines) {
@@ -58,13 +59,14 @@ function ruleOf(pairs: readonly Pair[]): Map<string, string | null> {
   return rule
 }
 
-function meantBy(rule: ReadonlyMap<string, string | null>, own: ReadonlySet<string>): (text: string) => string | null {
+/** `own`: the indentations of the file there; null where the rule does not reach to added lines. */
+function meantBy(rule: ReadonlyMap<string, string | null>, own: ReadonlySet<string> | null): (text: string) => string | null {
   return (text) => {
     if (isBlank(text)) return text
     const from = indentation(text)
     const to = rule.get(from) ?? null
     if (to === from) return text
-    if (to === null || own.has(from)) return null
+    if (to === null || own === null || own.has(from)) return null
     return to + text.slice(from.length)
   }
 }

@@ -49,7 +49,9 @@ function blockPatch(path: string, body: readonly string[], dividers: readonly nu
     return { kind: 'create', oldPath: null, newPath: path, hunks: [{ oldStart: 0, newStart: 1, lines, patchLine }] }
   }
   const readings = dividers.slice(0, MAX_READINGS + 1).map((at) => blockLines(body.slice(0, at), body.slice(at + 1)))
-  const [first, ...others] = readings.flatMap((lines) => (lines === null ? [] : [{ oldStart: null, newStart: null, lines, patchLine }]))
+  const [first, ...others] = readings.flatMap((lines) =>
+    lines === null ? [] : [{ oldStart: null, newStart: null, lines, patchLine, isOfTwoTexts: true as const }],
+  )
   if (first === undefined) return null
   if (readings.length > MAX_READINGS || readings.includes(null)) return 'unclear'
   const hunk: Hunk = others.length === 0 ? first : { ...first, otherwise: others }

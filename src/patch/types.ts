@@ -29,6 +29,8 @@ export interface Hunk {
   readonly otherwise?: readonly Hunk[]
   /** The hunk without lines at its end that may be prose: meant only where the whole does not fit. */
   readonly shorter?: Hunk
+  /** From a block of two whole texts: the unchanged lines are in both, so that what is added is indented as they are there. */
+  readonly isOfTwoTexts?: true
   /** Lines of the file that another reading of the text would be about: where the file holds one, which is meant is in doubt. */
   readonly unread?: readonly string[]
 }

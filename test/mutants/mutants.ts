@@ -255,6 +255,13 @@ export const MUTANTS: readonly Mutant[] = [
 
   // patch
   {
+    why: 'the added lines of a diff follow a context that alone lost its indentation',
+    file: 'src/patch/indent.ts',
+    from: 'hunk.isOfTwoTexts === true ? own : null',
+    to: 'own',
+    test: at('src/patch/dialects.test.ts', 'a comment of one blank below context of half its blanks'),
+  },
+  {
     why: 'the first of several places is taken',
     file: 'src/patch/locate.ts',
     from: 'if (places.length === 1) return places[0] ?? null',
