@@ -121,10 +121,13 @@ function denyInner(program: string, rest: readonly string[], depth: number): Glo
 function denyWrapped(program: string, rest: readonly string[], depth: number): GlobalDenial | null {
   const splits = rest.find((argument) => /^(?:-[a-zA-Z]*S|--split-string)/.test(argument))
   if (splits !== undefined && (program === 'env' || rest.includes('env'))) return { rule: 'global/no-shell', reason: 'env -S splits a string as a shell would' }
-  for (let at = 0; at < Math.min(rest.length, MAX_TAILS); at++) {
-    const name = (rest[at] ?? '').split('/').at(-1) ?? ''
+  let tails = 0
+  for (const [at, word] of rest.entries()) {
+    const name = word.split('/').at(-1) ?? ''
     // A wrapper within this one has no tails but these.
     if (name === '' || name.startsWith('-') || name.includes('=') || WRAPPERS.has(programOf([name]))) continue
+    if (++tails > MAX_TAILS)
+      return { rule: 'global/nesting', reason: `too many words behind ${program} to tell what it would run`, nearest: `the program without ${program}` }
     const inner = denyProgram([name, ...rest.slice(at + 1)], depth + 1)
     if (inner !== null) return { ...inner, reason: `${program} would run it: ${inner.reason}` }
   }

@@ -540,6 +540,12 @@ export const ARGV_ROWS: readonly ArgvRow[] = [
     ['pytest', '-k', 'a and not b'],
     ['python3', 'a.py', '@x', 'A=b'],
   ]),
+  row('a program behind more words than are judged', 'deny', [
+    ['env', ...Array.from({ length: 70 }, (_, n) => `A${n}=1`), 'sudo', 'x'],
+    ['env', ...Array.from({ length: 70 }, (_, n) => `A${n}=1`), 'sh', '-c', 'x'],
+    ['nice', ...Array<string>(70).fill('x'), 'bash'],
+    ['timeout', ...Array<string>(70).fill('9'), 'git', 'push', '--force'],
+  ]),
   row('shells, whatever stands before them', 'deny', [
     'env sh',
     'env -i sh -c x',

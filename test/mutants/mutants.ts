@@ -255,6 +255,13 @@ export const MUTANTS: readonly Mutant[] = [
 
   // patch
   {
+    why: 'what stands behind many words is not judged',
+    file: 'src/policy/global-rules.ts',
+    from: 'if (++tails > MAX_TAILS)',
+    to: 'if (++tails > MAX_TAILS) return null\n    if (tails < 0)',
+    test: at('test/attacks/argv.test.ts', 'deny: a program behind more words than are judged (4)'),
+  },
+  {
     why: 'the added lines of a diff follow a context that alone lost its indentation',
     file: 'src/patch/indent.ts',
     from: 'hunk.isOfTwoTexts === true ? own : null',
