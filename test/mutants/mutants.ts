@@ -258,7 +258,7 @@ export const MUTANTS: readonly Mutant[] = [
     why: 'what stands behind many words is not judged',
     file: 'src/policy/global-rules.ts',
     from: 'if (++tails > MAX_TAILS)',
-    to: 'if (++tails > MAX_TAILS) return null\n    if (tails < 0)',
+    to: 'if (++tails > MAX_TAILS * 100)',
     test: at('test/attacks/argv.test.ts', 'deny: a program behind more words than are judged (4)'),
   },
   {
