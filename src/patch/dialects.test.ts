@@ -243,10 +243,10 @@ const rows: readonly Row[] = [
     WANT.replace('count', 'size'),
   ],
   ['overlapping hunks', `${HEAD}@@ -6 +6 @@\n-    sum += item\n+    sum += 1\n@@ -6 +6 @@\n-    sum += item\n+    sum += 2\n`, null],
-  ['two insertions at one place, whose order would be a guess', `${HEAD}@@ -5,0 +6 @@\n+    // a\n@@ -5,0 +6 @@\n+    // b\n`, null],
+  ['two insertions at one place, whose order would be a guess', `${HEAD}@@ -5,0 +6 @@\n+    // a\n@@ -5,0 +7 @@\n+    // b\n`, null],
   [
     'two insertions at one place of the file before, by its blob',
-    `diff --git a/src/t.ts b/src/t.ts\nindex ${blobId(Buffer.from(SOURCE)).slice(0, 7)}..1234567 100644\n${HEAD}@@ -5,0 +6 @@\n+    // a\n@@ -5,0 +6 @@\n+    // b\n`,
+    `diff --git a/src/t.ts b/src/t.ts\nindex ${blobId(Buffer.from(SOURCE)).slice(0, 7)}..1234567 100644\n${HEAD}@@ -5,0 +6 @@\n+    // a\n@@ -5,0 +7 @@\n+    // b\n`,
     null,
   ],
   ['search and replace', 'src/t.ts\n```ts\n<<<<<<< SEARCH\n    sum += item\n=======\n    sum += item * 2\n>>>>>>> REPLACE\n```\n', WANT],

@@ -92,7 +92,11 @@ export function gitRunner(program: string): RunGit {
     opened.set(gitDir, made)
     return made
   }
-  const run = (args: readonly string[], call: GitCall = {}): Promise<GitAnswer> =>
+  const run = async (args: readonly string[], call: GitCall = {}): Promise<GitAnswer> =>
+    // Between its birth and a session of its own a child is in the terminal's group, and was not git yet: it is asked again.
+    (await runOnce(args, call, true)) ?? ((await runOnce(args, call, false)) as GitAnswer)
+  /** null: ended by a signal of the terminal, where `mayEnd`. */
+  const runOnce = (args: readonly string[], call: GitCall, mayEnd: boolean): Promise<GitAnswer | null> =>
     new Promise((resolve, reject) => {
       const child = start(args, call)
       const out: Buffer[] = []
@@ -108,6 +112,7 @@ export function gitRunner(program: string): RunGit {
       child.on('close', (code, killedBy) => {
         if (size > (call.maxBytes ?? Infinity)) reject(new VpError('limit.reached', `git ${verbOf(args)} answers with more than ${call.maxBytes} bytes`))
         else if (code !== null && (code === 0 || call.accept?.includes(code))) resolve({ code, stdout: Buffer.concat(out), stderr: err })
+        else if (mayEnd && killedBy !== null && OF_THE_TERMINAL.has(killedBy)) resolve(null)
         else reject(failure(args, err.trim() || `ended by ${killedBy ?? code}`))
       })
       child.stdin.on('error', () => undefined) // git may close its input early; its exit code says why
@@ -115,6 +120,8 @@ export function gitRunner(program: string): RunGit {
     })
   return Object.assign(run, { objects })
 }
+
+const OF_THE_TERMINAL: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
 
 /** Repositories whose objects are at hand; a long-lived process meets many. */
 const MAX_OPENED = 64

@@ -179,40 +179,86 @@ async function userOf(git: RunGit, file: string, home: string): Promise<Map<stri
   )
 }
 
+export interface Move {
+  /** `refs/heads/main` */
+  readonly branch: string
+  /** Commit ids. */
+  readonly from: string
+  readonly to: string
+  /** Of the reflog. */
+  readonly message: string
+}
+
+/** By the branch's own tree and what it is to become; whatever the person changed there is in the way. */
+const twoTrees = ({ from, to }: Move, ...options: readonly string[]): string[] => [
+  'read-tree',
+  ...options,
+  '-m',
+  '-u',
+  '--exclude-per-directory=.gitignore',
+  from,
+  to,
+]
+
+const callOf = (repository: HumanRepository) => ({ gitDir: repository.view, workTree: repository.root, index: repository.index })
+
 /**
- * Moves branch, index and tree of the human from `from` to `to`, together or not at all. Throws `workspace.moved`
- * when the branch is elsewhere or a changed path is dirty or untracked.
+ * Moves branch, index and tree of the human from `from` to `to`, together or not at all; `between` is called when only the branch has. Throws
+ * `workspace.moved` when the branch is elsewhere or a changed path is dirty or untracked.
  */
-export async function fastForward(
-  git: RunGit,
-  repository: HumanRepository,
-  branch: string,
-  move: { from: string; to: string; message: string },
-): Promise<void> {
-  const call = { gitDir: repository.view, workTree: repository.root, index: repository.index }
+export async function fastForward(git: RunGit, repository: HumanRepository, move: Move, between: () => void = () => {}): Promise<void> {
+  const { branch } = move
+  const call = callOf(repository)
   const state = await humanState(git, repository)
   if (state.branch !== branch || state.head !== move.from)
     throw new VpError('workspace.moved', `${branch.replace('refs/heads/', '')} has moved since the run began`, {
       next: ['vp complete --merge', 'vp git pr'],
     })
-  const twoTrees = ['read-tree', '-m', '-u', '--exclude-per-directory=.gitignore', move.from, move.to]
-  await git(['update-index', '-q', '--refresh'], { ...call, accept: [1] })
-  const dry = await git([...twoTrees.slice(0, 1), '-n', ...twoTrees.slice(1)], { ...call, accept: [1, 128] })
-  if (dry.code !== 0)
+  const inTheWay = await whatIsInTheWay(git, repository, move)
+  if (inTheWay !== null)
     throw new VpError('workspace.moved', 'a path that the run changed is changed or untracked in your tree', {
-      why:
-        dry.stderr
-          .trim()
-          .split('\n')[0]
-          ?.replace(/^error: /, '') ?? '',
+      why: inTheWay,
       next: ['git stash', 'vp complete --merge', 'vp git pr'],
     })
   refuseLinkedRef(repository.view, branch)
-  await git(['update-ref', '-m', move.message, branch, move.to, move.from], call)
   try {
-    await git(twoTrees, call)
+    await git(['update-ref', '-m', move.message, branch, move.to, move.from], call)
+    between()
+    await git(twoTrees(move), call)
   } catch (error) {
-    await git(['update-ref', '-m', `${move.message}, taken back`, branch, move.from, move.to], call)
+    // Also where git was ended from outside after it had moved the branch.
+    if ((await readRef(git, repository.view, branch)) === move.to)
+      await git(['update-ref', '-m', `${move.message}, taken back`, branch, move.from, move.to], call)
     throw error
   }
+}
+
+/** In git's words, null for nothing. */
+async function whatIsInTheWay(git: RunGit, repository: HumanRepository, move: Move): Promise<string | null> {
+  const call = callOf(repository)
+  await git(['update-index', '-q', '--refresh'], { ...call, accept: [1] })
+  const dry = await git(twoTrees(move, '-n'), { ...call, accept: [1, 128] })
+  if (dry.code === 0) return null
+  return (
+    dry.stderr
+      .trim()
+      .split('\n')[0]
+      ?.replace(/^error: /, '') ?? ''
+  )
+}
+
+/**
+ * After a kill within `fastForward`: where the branch has moved and index and tree have not, they follow. `nothing`: it was not begun, or the person has gone
+ * on since. What they changed there meanwhile is in the way, and stays.
+ */
+export async function finishFastForward(git: RunGit, repository: HumanRepository, move: Move): Promise<'finished' | 'nothing' | { readonly why: string }> {
+  const state = await humanState(git, repository)
+  if (state.branch !== move.branch || state.head !== move.to || state.busy !== null) return 'nothing'
+  const call = callOf(repository)
+  // Where the index holds what the branch does, the tree was written before it.
+  if ((await git(['diff-index', '--cached', '--quiet', move.to], { ...call, accept: [1] })).code === 0) return 'nothing'
+  const why = await whatIsInTheWay(git, repository, move)
+  if (why !== null) return { why }
+  await git(twoTrees(move), call)
+  return 'finished'
 }

@@ -257,9 +257,16 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'what stands behind many words is not judged',
     file: 'src/policy/global-rules.ts',
-    from: 'if (++tails > MAX_TAILS)',
-    to: 'if (++tails > MAX_TAILS * 100)',
+    from: 'of rest.entries()) {',
+    to: 'of rest.slice(0, MAX_TAILS).entries()) {',
     test: at('test/attacks/argv.test.ts', 'deny: a program behind more words than are judged (4)'),
+  },
+  {
+    why: 'a branch that a killed vp moved alone stays without its tree',
+    file: 'src/operations/moves.ts',
+    from: 'if (noted === null || kit.isAlive(noted.worker)) continue',
+    to: 'if (noted !== null || kit.isAlive(noted)) continue',
+    test: at('test/e2e-more/half-moved.test.ts', 'a branch that a killed vp moved alone is followed by index and tree > vp complete'),
   },
   {
     why: 'the added lines of a diff follow a context that alone lost its indentation',

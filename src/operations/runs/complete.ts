@@ -25,6 +25,7 @@ import { diffTrees, fileAt, withFiles, type TreeChange } from '../../workspace/t
 import { makeUnifiedDiff } from '../../patch/make.ts'
 import { recordImages } from '../before-images.ts'
 import { keepBlob } from '../blobs.ts'
+import { finishedWords, finishMoves, noteMove } from '../moves.ts'
 import type { Kit } from '../kit.ts'
 import type { Scene } from '../operation.ts'
 import { loadProject, saveProject } from '../projects/project.ts'
@@ -106,7 +107,12 @@ export async function completeRun(scene: Scene, asked: RunState, project: Projec
   await publish(kit, run, sealed.commit)
   await keepImages(scene, run, from, to, state)
   kit.point('complete.before')
-  if (!landed) await fastForward(kit.git, run.human, branch, { from, to, message: `vp complete ${state.run_id}` })
+  if (landed) await refuseHalfMoved(kit, run.human.root)
+  else {
+    const move = { branch, from, to, message: `vp complete ${state.run_id}` }
+    const forget = noteMove(kit, run.human.root, move)
+    await fastForward(kit.git, run.human, move, () => kit.point('complete.moving')).finally(forget)
+  }
   kit.point('complete.moved')
   scene.onReceipt.push(async (tx) => {
     const record = await loadProject(tx, state.project_id)
@@ -139,6 +145,12 @@ export async function completeRun(scene: Scene, asked: RunState, project: Projec
   }
   scene.onReceipt.push((tx) => rememberCompleted(tx, scene.receiptId, completed))
   return completed
+}
+
+/** Throws `workspace.moved` where a kill left the branch moved alone, and something of the person's keeps index and tree from following. */
+async function refuseHalfMoved(kit: Kit, root: string): Promise<void> {
+  const [half] = (await finishMoves(kit, root)).filter(({ left }) => left !== null)
+  if (half) throw new VpError('workspace.moved', finishedWords(half), { next: ['git status', 'git stash, then vp complete'] })
 }
 
 /** Beside the measurements: no receipt more in the chain whose head the commit knows. */

@@ -12,6 +12,7 @@ import type { OpenKit } from '../../../operations/kit.ts'
 import { keptRuns } from '../../../operations/runs/kept.ts'
 import { verifyError, verifyLedger } from '../../../operations/runs/verify.ts'
 import { sweepScratch } from '../../../operations/scratch.ts'
+import { finishedWords, finishMoves } from '../../../operations/moves.ts'
 import { repairedWords, repairWrites } from '../../../operations/write-journal.ts'
 import { environmentSecrets } from '../../../policy/dotenv.ts'
 import { createRedactor, redactTexts } from '../../../policy/redact.ts'
@@ -231,14 +232,15 @@ function projectCheck(context: CommandContext): DoctorCheck[] {
   }
 }
 
-/** A row only where a write was cut off: what it had done is taken back here. */
+/** A row only where a write or the moving of a branch was cut off: the one is taken back here, the other finished. */
 async function writesCheck(context: CommandContext): Promise<DoctorCheck[]> {
-  const repaired = await repairWrites(context.kit())
-  return repaired.map((one) => ({
+  const moved = (await finishMoves(context.kit())).map((one) => ({ detail: finishedWords(one), isWhole: one.left === null }))
+  const repaired = (await repairWrites(context.kit())).map((one) => ({ detail: repairedWords(one), isWhole: one.left.length === 0 }))
+  return [...moved, ...repaired].map(({ detail, isWhole }) => ({
     name: 'writes',
-    status: one.left.length === 0 ? 'ok' : 'weak',
-    detail: repairedWords(one),
-    fix: one.left.length === 0 ? [] : ['git status'],
+    status: isWhole ? 'ok' : 'weak',
+    detail,
+    fix: isWhole ? [] : ['git status'],
   }))
 }
 
