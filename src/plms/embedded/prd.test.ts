@@ -57,12 +57,103 @@ test('what is ticked, fenced or a step of a task is no task', () => {
     read.tasks.map(({ n, title, parent_n }) => [n, title, parent_n]),
     [
       [1, 'First', null],
-      [3, 'Part', 1],
+      [4, 'Part', 1],
       [2, 'Second', null],
     ],
   )
   assert.equal(read.done, 1)
-  assert.throws(() => tasksFromPrd('## Tasks\n- [x] A\n'), code('prd.invalid'))
+})
+
+/** As `T2 B after 1 in 1`, one a line. */
+function planned(text: string): string[] {
+  const read = tasksFromPrd(text)
+  if (read.kind === 'prose') return ['prose']
+  checkPlan(read.tasks)
+  return read.tasks.map(
+    ({ n, title, deps, parent_n }) => `T${n} ${title}${deps.map((dep) => ` after ${dep}`).join('')}${parent_n === null ? '' : ` in ${parent_n}`}`,
+  )
+}
+
+const ticked: [title: string, items: string, want: string[]][] = [
+  ['boxes behind numbers', '1. [x] A\n2. [ ] B\n3. [ ] C (depends on: 1)\n4) [X] D\n5) [ ] E (depends on: 2, 4)', ['T2 B', 'T3 C', 'T5 E after 2']],
+  ['boxes before the first is ticked', '- [ ] A\n- [ ] B\n- [ ] C\n- [ ] D (depends on: 2)', ['T1 A', 'T2 B', 'T3 C', 'T4 D after 2']],
+  ['a ticked box keeps its place', '- [x] A\n- [ ] B\n- [ ] C\n- [ ] D (depends on: 2)', ['T2 B', 'T3 C', 'T4 D after 2']],
+  ['what is done is not waited for', '- [x] A\n- [ ] B (depends on: 1)', ['T2 B']],
+  ['what is done waits for nothing', '- [x] A (depends on: 2)\n- [ ] B (depends on: 1)', ['T2 B']],
+  ['places between numbers', '- [x] A\n1. B\n- [ ] C (depends on: 1, 2)', ['T1 B', 'T3 C after 1']],
+  ['some parts of a heading are done', '1. A\n   - [x] A1\n   - [ ] A2\n4. B (depends on: 1)', ['T1 A', 'T3 A2 in 1', 'T4 B after 1']],
+  ['a heading is done when all of its parts are', '1. A\n   - [x] A1\n   - [x] A2\n4. B (depends on: 1)', ['T4 B']],
+  ['a ticked heading is not done before its parts are', '- [x] A\n  - [ ] A1\n- [ ] B (depends on: 1)', ['T1 A', 'T2 A1 in 1', 'T3 B after 1']],
+  ['a ticked part with an open one below it', '- [ ] A\n  - [x] A1\n    - [ ] A1a\n  - [ ] A2', ['T1 A', 'T2 A1 in 1', 'T3 A1a in 2', 'T4 A2 in 1']],
+  ['a box without words is no task', '1. [ ]\n2. [ ] B\n- [ ]\n- [ ] C', ['T2 B', 'T3 C']],
+  ['a title in brackets', '1. [y] A\n2. [x](https://a.example) B', ['T1 [y] A', 'T2 [x](https://a.example) B']],
+]
+for (const [title, items, want] of ticked) test(`ticked: ${title}`, () => assert.deepEqual(planned(`## Tasks\n${items}\n`), want))
+
+test('ticking a box renames no other task, whichever is ticked', () => {
+  const all = ['A', 'B (depends on: 1)', 'C (depends on: 1, 2)', 'D', 'E (depends on: 3, 4)']
+  for (let ticks = 0; ticks < 2 ** all.length - 1; ticks++) {
+    const done = (n: number) => ((ticks >> (n - 1)) & 1) === 1
+    const want = planned(`## Tasks\n${all.map((words) => `- [ ] ${words}`).join('\n')}`)
+      .filter((_, index) => !done(index + 1))
+      .map((line) => line.replace(/ after (\d)/g, (after, n: string) => (done(Number(n)) ? '' : after)))
+    for (const mark of ['-', '#.'])
+      assert.deepEqual(
+        planned(`## Tasks\n${all.map((words, at) => `${mark.replace('#', String(at + 1))} [${done(at + 1) ? 'x' : ' '}] ${words}`).join('\n')}`),
+        want,
+      )
+  }
+})
+
+test('a list in which all is ticked is said to be done, and sent to no model', () => {
+  for (const items of ['- [x] A', '1. [x] A\n2. [X] B', '- [x] A\n  - [x] A1', '1. A\n   - [x] A1'])
+    assert.throws(
+      () => tasksFromPrd(`# Carts\n\n## Tasks\n${items}\n`, 'docs/PRD.md'),
+      (error) => code('prd.invalid')(error) && isVpError(error) && error.message === 'every task that docs/PRD.md lists is ticked as done',
+    )
+})
+
+const A = '## Tasks\n1. A\n'
+const hidden: [title: string, text: string, want: string[]][] = [
+  ['a fence', `\`\`\`md\n${A}\`\`\`\n`, ['prose']],
+  ['a fence of tildes, indented', `   ~~~\n${A}\`\`\`\n   ~~~\n`, ['prose']],
+  ['a fence around a fence', `\`\`\`\`\n\`\`\`\n${A}\`\`\`\n## Work\n1. B\n\`\`\`\`\`\n`, ['prose']],
+  ['a fence that a line with words does not end', `~~~\n~~~ md\n${A}~~~\n`, ['prose']],
+  ['a fence that nothing ends', `\`\`\`\n${A}`, ['prose']],
+  ['a fence before the list', `~~~\n## Tasks\n1. No\n~~~\n${A}`, ['T1 A']],
+  ['code within a line is no fence', `\`\`\`x\`\`\`\n${A}`, ['T1 A']],
+  ['a comment', `<!-- ${A}-->\n`, ['prose']],
+  ['a comment of several lines', `Text\n<!--\n${A}-->\n## Work\n1. B\n`, ['T1 B']],
+  ['a comment of one line', `<!-- a -->\n${A}`, ['T1 A']],
+  ['a comment that is closed and opened again', `<!-- a --> <!--\n${A}-->\n`, ['prose']],
+  ['a comment that nothing ends', `<!--\n${A}`, ['prose']],
+  ['a comment in a fence', `\`\`\`\n<!--\n\`\`\`\n${A}`, ['T1 A']],
+  ['a fence in a comment', `<!--\n\`\`\`\n-->\n${A}`, ['T1 A']],
+  ['a comment within the list', `${A}<!--\n2. B\n-->\n3. C\n`, ['T1 A', 'T3 C']],
+  ['a comment behind an item', '## Tasks\n1. A (depends on: 2) <!-- why -->\n2. B <!-- a --> <!-- b -->\n3. <!-- C -->\n', ['T1 A after 2', 'T2 B']],
+  ['a fence within the list holds no heading', `${A}~~~sh\n# install\n2. B\n~~~\n3. C\n`, ['T1 A', 'T3 C']],
+  ['a fence of an item ends with it', `${A}     \`\`\`\n     2. B\n3. C\n`, ['T1 A', 'T3 C']],
+]
+for (const [title, text, want] of hidden) test(`hidden: ${title}`, () => assert.deepEqual(planned(text), want))
+
+const sections: [title: string, text: string, want: string[]][] = [
+  ['underlined once', 'Tasks\n-----\n1. A\n', ['T1 A']],
+  ['underlined twice', '# Carts\nText.\n\nTASKS\n=====\n\n- [ ] A\n', ['T1 A']],
+  ['the next underlined heading ends it', `${A}\nNotes\n-----\n2. B\n`, ['T1 A']],
+  ['a rule does not', `${A}\n---\n\n2. B\n- [ ] C\n---\n4. D\n`, ['T1 A', 'T2 B', 'T3 C', 'T4 D']],
+  ['a last line of a paragraph is no heading', 'These are\nTasks\n---\n1. A\n', ['prose']],
+  ['tasks before a plan', `## Plan\n1. Think\n\n${A}`, ['T1 A']],
+  ['tasks after work', `${A}## Work\n1. B\n`, ['T1 A']],
+  ['tasks without items', '## Tasks\nSee below.\n## Plan\n1. B\n## Work\n1. C\n', ['T1 B']],
+  ['the first of two', `${A}## Tasks\n1. B\n`, ['T1 A']],
+]
+for (const [title, text, want] of sections) test(`section: ${title}`, () => assert.deepEqual(planned(text), want))
+
+test('what is not the list is the context, as it was written', () => {
+  assert.equal(
+    tasksFromPrd('Carts\n=====\n~~~\nx\n~~~\n## Plan\n1. Think\n\nTasks\n-----\n1. A\n\n# End\n').context,
+    'Carts\n=====\n~~~\nx\n~~~\n## Plan\n1. Think\n\n# End',
+  )
 })
 
 test('prose is prose', () => {
@@ -91,6 +182,7 @@ const bad: [title: string, items: string, want: string][] = [
   ['a dependency that is no number', '1. A (depends on: B)', 'plan.invalid'],
   ['a dependency that is not there', '1. A (depends on: 9)', 'plan.invalid'],
   ['a number twice', '1. A\n1. B', 'plan.invalid'],
+  ['a number twice, once ticked', '1. [x] A\n1. [ ] B', 'plan.invalid'],
   ['a cycle', '1. A (after: 2)\n2. B (after: 3)\n3. C (after: 2)', 'plan.cycle'],
   ['a task that waits for itself', '1. A (after: 1)', 'plan.cycle'],
 ]
@@ -146,6 +238,10 @@ test('hostile PRDs are linear', () => {
     `## Tasks\n${'- [ ] a (lane: '.repeat(50_000)}`,
     '## Tasks\n'.repeat(100_000),
     `## Plan\n${'  '.repeat(200_000)}- [ ] x`,
+    `## Tasks\n1. ${' '.repeat(400_000)}x${'y'.repeat(3000)}`,
+    `## Tasks\n${'- [x] a\n'.repeat(50_000)}${Array.from({ length: 50_000 }, (_, at) => `${at + 1}. b\n`).join('')}`,
+    `${'<!--'.repeat(100_000)}\n${'~~~\n'.repeat(100_000)}`,
+    'a\n\n-\n'.repeat(100_000),
   ])
     tasksFromPrd(text)
 })

@@ -1,12 +1,14 @@
 /**
  * Reading a PRD: refused when it is not text, and taken as it stands when it lists its tasks under `## Tasks`,
- * `## Work` or `## Plan`. Source: contracts/vp.md, “Details that other programs rely on”. Pure, linear.
+ * `## Work` or `## Plan`, underlined headings too; what a code fence or a comment holds is no list.
+ * Source: contracts/vp.md, “Details that other programs rely on”. Pure, linear.
  */
 import { VpError } from '../../core/errors.ts'
 import { nearestName } from '../../core/nearest-name.ts'
 import { COMPLEXITIES, type Complexity } from '../../pas/contract/types.ts'
 import type { PlanTask } from '../contract/types.ts'
 import { laneByName } from './lanes.ts'
+import { indentOf, sectionsOf, shownLines } from './markdown.ts'
 import { planTask } from './plan.ts'
 
 export const MAX_PRD_BYTES = 1024 * 1024
@@ -30,67 +32,121 @@ export type PrdTasks =
   | { readonly kind: 'listed'; readonly tasks: PlanTask[]; /** Ticked, so left out. */ readonly done: number; readonly context: string }
   | { readonly kind: 'prose'; readonly context: string }
 
-const SECTION = /^##\s+(tasks|work|plan)\s*$/i
-const ITEM = /^(\s*)(?:(\d{1,6})[.)]|[-*]\s+\[([ xX])\])\s+(.{1,2000})$/
+const SECTIONS = ['tasks', 'work', 'plan']
+/** Up to the title. */
+const ITEM = /^\s*(?:(\d{1,6})[.)]|[-*](?=\s+\[[ xX]\]))\s+(?:\[([ xX])\](?:\s+|$))?/
+const MAX_ITEM = 2000
 
-/** Throws `plan.unknown_lane`, `plan.invalid` with the line. */
+/**
+ * Every item of the list, ticked or not, has a number: its own, or its place in the list (or the next that nobody else
+ * has). “depends on” means these numbers, and a task keeps its own as `n`: ticking a box renames no other task, and the
+ * numbers of a plan may have gaps. What is done is left out, and waiting for it is over: a ticked item, and a heading all
+ * of whose parts are done. A ticked heading with an open part is a heading still.
+ * Throws `plan.unknown_lane`, `plan.invalid` with the line, `prd.invalid` where nothing is left to do.
+ */
 export function tasksFromPrd(text: string, file = 'PRD'): PrdTasks {
+  const shown = shownLines(text)
+  const list = listIn(shown)
+  if (list === null) return { kind: 'prose', context: text.trim() }
   const lines = text.split('\n')
-  const start = lines.findIndex((line) => SECTION.test(line))
-  if (start < 0) return { kind: 'prose', context: text.trim() }
-  const after = lines.findIndex((line, index) => index > start && /^#{1,2}\s/.test(line))
-  const end = after < 0 ? lines.length : after
-  const context = [...lines.slice(0, start), ...lines.slice(end)].join('\n').trim()
-  const items = itemsIn(lines, start + 1, end)
-  const taken = new Set(items.flatMap((item) => item.number ?? []))
-  const tasks: PlanTask[] = []
-  const open: { indent: number; n: number }[] = []
-  for (const { indent, number, body, line } of items.filter((item) => !item.done)) {
-    while ((open.at(-1)?.indent ?? -1) >= indent) open.pop()
-    // An item without a number of its own has its place for one, or the next that nobody else has.
-    let n = number ?? tasks.length + 1
-    if (number === null) for (; taken.has(n); n++);
-    taken.add(n)
-    tasks.push(taskFrom(body, { n, parent_n: open.at(-1)?.n ?? null, line, file }))
-    open.push({ indent, n })
-  }
-  const done = items.length - tasks.length
-  if (tasks.length === 0 && done > 0)
+  const context = [...lines.slice(0, list.start), ...lines.slice(list.end)].join('\n').trim()
+  const places = placesOf(list.items)
+  const open = openPlaces(places)
+  const done = new Set(places.filter((place) => !open.has(place)).map(({ n }) => n))
+  const tasks = [...open].map((place) => taskFrom(place.item.body, { n: place.n, parent_n: place.parent?.n ?? null, line: place.item.line, file, done }))
+  if (tasks.length === 0)
     throw new VpError('prd.invalid', `every task that ${file} lists is ticked as done`, { where: { file }, next: ['add a task, plan again'] })
-  return tasks.length === 0 ? { kind: 'prose', context: text.trim() } : { kind: 'listed', tasks, done, context }
+  return { kind: 'listed', tasks, done: places.length - tasks.length, context }
+}
+
+/** The list of `## Tasks`; without items there, of the first such section that has some. Null: there is none. */
+function listIn(lines: readonly string[]): { start: number; end: number; items: Item[] } | null {
+  const lists = sectionsOf(lines)
+    .filter(({ title }) => SECTIONS.includes(title.toLowerCase()))
+    .map((section) => ({ ...section, items: itemsIn(lines, section.body, section.end) }))
+    .filter(({ items }) => items.length > 0)
+  return lists.find(({ title }) => title.toLowerCase() === 'tasks') ?? lists[0] ?? null
 }
 
 interface Item {
   readonly indent: number
   /** Its own, or null for a box. */
   readonly number: number | null
-  readonly done: boolean
+  readonly isTicked: boolean
   readonly body: string
   readonly line: number
 }
 
-/** Numbered items of the outermost list, and boxes of any depth. What stands in a fence is an example, a nested number a step of its task. */
+/** Numbered items of the outermost list, and boxes of any depth. A nested number is a step of its task. */
 function itemsIn(lines: readonly string[], from: number, to: number): Item[] {
   const items: Item[] = []
-  let fence: string | null = null
   for (let index = from; index < to; index++) {
     const text = lines[index] ?? ''
-    const mark = /^\s*(```|~~~)/.exec(text)?.[1]
-    if (mark && (fence === null || fence === mark)) fence = fence === null ? mark : null
-    const item = fence === null && !mark ? ITEM.exec(text) : null
-    if (!item) continue
-    const [, blank = '', number, box, body = ''] = item
-    const indent = blank.replaceAll('\t', '    ').length
+    const [begin, number, box] = ITEM.exec(text) ?? []
+    const words = begin === undefined ? '' : text.slice(begin.length).trim()
+    const body = words.length > MAX_ITEM ? '' : withoutComments(words)
+    if (body === '') continue
+    const indent = indentOf(text)
     const outermost = items[0]?.indent ?? indent
     if (number !== undefined && indent > outermost) continue
-    items.push({ indent, number: number === undefined ? null : Number(number), done: box?.toLowerCase() === 'x', body: body.trim(), line: index + 1 })
+    items.push({ indent, number: number === undefined ? null : Number(number), isTicked: box?.toLowerCase() === 'x', body, line: index + 1 })
   }
   return items
 }
 
-function taskFrom(body: string, place: { n: number; parent_n: number | null; line: number; file: string }): PlanTask {
+/** Without HTML comments at its end, which would hide the attributes; one that stands alone leaves nothing. */
+function withoutComments(body: string): string {
+  let text = body
+  for (let at = 0; text.endsWith('-->'); text = text.slice(0, at).trim()) {
+    at = ` ${text}`.lastIndexOf(' <!--')
+    if (at < 0) break
+  }
+  return text
+}
+
+/** An item with its number and the item that it is a part of. */
+interface Place {
+  readonly n: number
+  readonly parent: Place | null
+  readonly item: Item
+}
+
+function placesOf(items: readonly Item[]): Place[] {
+  const taken = new Set(items.flatMap((item) => item.number ?? []))
+  const around: Place[] = []
+  let next = 0
+  return items.map((item, index) => {
+    while ((around.at(-1)?.item.indent ?? -1) >= item.indent) around.pop()
+    if (item.number === null) for (next = Math.max(next, index) + 1; taken.has(next); next++);
+    const place: Place = { n: item.number ?? next, parent: around.at(-1) ?? null, item }
+    around.push(place)
+    return place
+  })
+}
+
+/** Those that are to be planned, in the list's order: open ones that have no parts, and what these are parts of. */
+function openPlaces(places: readonly Place[]): Set<Place> {
+  const headings = new Set(places.map(({ parent }) => parent))
+  const open = new Set<Place>()
+  for (const place of places.toReversed())
+    if (headings.has(place) ? open.has(place) : !place.item.isTicked) for (const up of [place, place.parent]) if (up) open.add(up)
+  return new Set(places.filter((place) => open.has(place)))
+}
+
+interface TaskPlace {
+  readonly n: number
+  readonly parent_n: number | null
+  readonly line: number
+  readonly file: string
+  /** Numbers of what is done. */
+  readonly done: ReadonlySet<number>
+}
+
+function taskFrom(body: string, place: TaskPlace): PlanTask {
   const { title, attributes } = splitAttributes(body, place)
   const where = { where: { file: place.file, line: place.line } }
+  if (place.done.has(place.n))
+    throw new VpError('plan.invalid', `two tasks are numbered ${place.n}, one of them done`, { ...where, next: ['correct the task list, plan again'] })
   const get = (name: string) => attributes.get(name)
   const laneText = get('lane')
   const lane = laneText === undefined ? null : laneByName(laneText)
@@ -129,7 +185,7 @@ function taskFrom(body: string, place: { n: number; parent_n: number | null; lin
     parent_n: place.parent_n,
     lane,
     complexity: complexity as Complexity | null,
-    deps: numbers,
+    deps: numbers.filter((one) => !place.done.has(one)),
     line: place.line,
     files,
     tests: (get('tests') ?? '').split(/\s+/).filter(Boolean),
