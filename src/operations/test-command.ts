@@ -1,6 +1,7 @@
 /**
  * `vp do --test CMD`: what cannot be run here is found before a model is asked and paid. The command is a person's own, so a
- * lane's list of programs does not bind it; what no lane may allow does, and so does what is not there.
+ * lane's list of programs does not bind it; what no lane may allow does, and so does what is not there. Of `tests:` in a PRD,
+ * whose tasks may make what their tests need, only the former is asked.
  */
 import { VpError } from '../core/errors.ts'
 import { decideCommand } from '../policy/argv.ts'
@@ -32,9 +33,7 @@ interface Where {
 export async function requireTestCommand(scene: Scene, argv: readonly string[], { lane, human, base }: Where): Promise<void> {
   const { kit, tree } = scene
   const [program = '', ...args] = argv
-  const { effect, rule, reason } = decideCommand(argv, lane, 'human')
-  if (effect === 'deny' && rule.startsWith('global/') && !FOR_MODELS.has(rule))
-    throw new VpError('policy.denied', `${shownCommand(argv)} is no test: ${reason}`, { rule, next: ['add --test "make check"'] })
+  refuseDenied(argv, lane, { next: ['add --test "make check"'] })
   // What comes with the packages is there once they are set up.
   if (packagesOf(tree, program) === null) await programOf(kit, tree, program, tree.home)
   const wanted = args.some((word) => word.startsWith('-')) ? undefined : READS[program]
@@ -44,4 +43,11 @@ export async function requireTestCommand(scene: Scene, argv: readonly string[], 
     throw new VpError('gate.unmeasured', `${program} finds no ${wanted.at(-1)} in the last commit, so “done” cannot be proved`, {
       next: ['add --test with a command that runs here', 'git status'],
     })
+}
+
+/** What no lane may allow is no test either. Throws `policy.denied`. */
+export function refuseDenied(argv: readonly string[], lane: Lane, told: Pick<VpError['details'], 'where' | 'next'>): void {
+  const { effect, rule, reason } = decideCommand(argv, lane, 'human')
+  if (effect === 'deny' && rule.startsWith('global/') && !FOR_MODELS.has(rule))
+    throw new VpError('policy.denied', `${shownCommand(argv)} is no test: ${reason}`, { ...told, rule })
 }

@@ -432,6 +432,7 @@ Date.now = () => now() + (existsSync(${JSON.stringify(file)}) ? 0 : 3600_000)
       ['a dependency that is no number', ['1. A (depends on: the first)'], 'plan.invalid', /"line":5/],
       ['two tasks of one number', ['1. A', '1. B'], 'plan.invalid', /numbered 1.*"line":6/],
       ['an unknown complexity', ['1. A (complexity: hard)'], 'plan.invalid', /"line":5/],
+      ['tests that no lane may run', ['1. A (tests: npm test)', '2. B (tests: rm -rf /)'], 'policy.denied', /rm -rf \/ is no test.*"line":6/],
     ]
     for (const [title, tasks, code, says] of plans)
       test(`a plan with ${title} is refused`, async () => {

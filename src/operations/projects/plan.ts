@@ -16,6 +16,7 @@ import { treePaths } from '../../workspace/git.ts'
 import { openHumanRepository, requireBase } from '../../workspace/human-repository.ts'
 import type { Workspace } from '../../workspace/files.ts'
 import type { Scene } from '../operation.ts'
+import { refuseDenied } from '../test-command.ts'
 import { openPlanner } from './planner.ts'
 import { prdVersion, savePlan } from './plans.ts'
 import { writeOwnFile } from './own-files.ts'
@@ -65,7 +66,7 @@ export interface PlannedTask {
 
 const { O_NONBLOCK, O_RDONLY } = constants
 
-/** Throws `prd.invalid`, `plan.*`, `project.state`, `model.*`, `budget.cap`; the plan before stays. */
+/** Throws `prd.invalid`, `plan.*`, `policy.denied`, `project.state`, `model.*`, `budget.cap`; the plan before stays. */
 export async function planProject(scene: Scene, project: ProjectFile, request: PlanRequest): Promise<Planned> {
   const { kit, tree } = scene
   const before = await kit.store.read((tx) => requireProject(tx, project.project_id))
@@ -99,6 +100,7 @@ export async function planProject(scene: Scene, project: ProjectFile, request: P
     tasks = planFromDrafts(parseTasks(await ask(tasksRequest(text, paths, decided), 2)))
   }
   checkWithPlace(tasks, file)
+  checkTests(scene, tasks, file)
   const prd = withAnswers(text, questions)
   const saved = await kit.store.transaction(
     async (tx) => {
@@ -216,6 +218,19 @@ function checkWithPlace(tasks: readonly PlanTask[], file: string): void {
   } catch (error) {
     if (!isVpError(error) || !error.details.where) throw error
     throw new VpError(error.code, error.message, { ...error.details, where: { ...error.details.where, file } })
+  }
+}
+
+/** Before anybody pays for a task whose tests may not run. */
+function checkTests({ kit, tree }: Scene, tasks: readonly PlanTask[], file: string): void {
+  const tested = Map.groupBy(
+    tasks.filter((task) => task.tests.length > 0),
+    (task) => task.pas_lane,
+  )
+  for (const [name, ofLane] of tested) {
+    const lane = kit.lane(name, tree.root)
+    for (const { tests, line } of ofLane)
+      refuseDenied(tests, lane, { ...(line === null ? {} : { where: { file, line } }), next: ['correct the tests of the task, plan again'] })
   }
 }
 

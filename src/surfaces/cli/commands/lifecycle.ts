@@ -72,7 +72,7 @@ export const planCommand: Command = {
     answers: { type: 'string', help: 'JSON: question id → answer' },
   },
   needsKit: true,
-  exits: [0, 2, 3, 6, 8, 130],
+  exits: [0, 2, 3, 4, 6, 8, 130],
   json: 'prd_path, plan_version, template_used, questions[], tasks[]{task_id,n,name,lane,complexity,deps,files,tests}',
   async run(context) {
     requireRoot(context.cwd)
