@@ -164,6 +164,7 @@ async function runCommand(host: CliProcess, looks: Looks, command: Command, pars
     columns: () => host.stderr.columns || 80,
     rows: () => host.stderr.rows || 24,
     write: (text) => void stdout().write(text),
+    print: (text) => host.print(1, text),
     writeErr: (text) => void host.stderr.write(text),
     readStdin: async () => {
       const parts: Buffer[] = []

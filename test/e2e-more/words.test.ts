@@ -207,7 +207,8 @@ test('what vp wrote about its runs is not found by a search, with any glob', asy
 
 test('a stdout that is full is no disk of the ledger', { skip: existsSync('/dev/full') ? false : 'there is no /dev/full here' }, (t) => {
   const place = makePlace(t, FILES)
-  for (const args of [['doctor'], ['doctor', '--json']]) {
+  const file = Object.keys(FILES)[0] ?? ''
+  for (const args of [['doctor'], ['doctor', '--json'], ['fs', 'read', file], ['fs', 'read', file, '--json']]) {
     const full = openSync('/dev/full', 'w')
     const { status, stderr } = spawnSync(VP, args, { cwd: place.repository, env: place.env, stdio: ['ignore', full, 'pipe'], encoding: 'utf8' })
     closeSync(full)

@@ -82,6 +82,8 @@ export interface CommandContext extends Edges {
   /** Straight to the streams, for what is shown while a command goes on. */
   write(text: string): void
   writeErr(text: string): void
+  /** To stdout, whole: what was asked for, at the end of a command. Throws where stdout cannot be written. */
+  print(text: string): void
   readStdin(): Promise<Buffer>
   readonly streams: { readonly stdin: NodeJS.ReadStream; readonly stdout: NodeJS.WriteStream }
 }

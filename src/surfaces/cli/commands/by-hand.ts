@@ -40,7 +40,7 @@ export const fsReadCommand: Command = {
       throw new VpError('usage.params', `${path} is no text, so nothing of it can be shown`, { next: [`vp fs read --json ${shellWord(path)}`] })
     if (result.truncated) context.talk(`note  ${path} is longer than what is shown`)
     if (context.json) return { result, receipt: answer.receipt, screen: () => ({ stdout: [], stderr: [] }) }
-    context.write(result.content)
+    context.print(result.content)
     return null
   },
 }
