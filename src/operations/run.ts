@@ -2,12 +2,22 @@
  * run.exec, run.test, run.lint, run.build: programs of the lane, and the project's own commands, in the sandbox.
  * A test run is kept by what it depended on, so the gate of an unchanged tree is the agent's own last run.
  */
-import { statSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
 import { VpError } from '../core/errors.ts'
 import { canonicalJson, sha256, type Json } from '../core/json.ts'
-import { readLintRun, readTestRun, testArgv, type LintMeasurement, type MeasuredBreach, type TestMeasurement } from '../pas/embedded/kpi/measure.ts'
+import {
+  readLintRun,
+  readTestRun,
+  SHIELD,
+  testArgv,
+  testEnvironment,
+  type LintMeasurement,
+  type MeasuredBreach,
+  type TestMeasurement,
+} from '../pas/embedded/kpi/measure.ts'
 import type { ProjectCommand } from '../plms/contract/types.ts'
 import { decideCommand } from '../policy/argv.ts'
 import { ownGit } from '../policy/own-git.ts'
@@ -258,6 +268,8 @@ export interface Measured<Measurement> {
   readonly ignored: readonly string[]
 }
 
+const SHIELD_FILE = 'shield.cjs'
+
 /** Tests of the tree as it is, from the store when the same tree was measured by the same means before. */
 export async function measureTests(
   scene: Scene,
@@ -266,8 +278,11 @@ export async function measureTests(
 ): Promise<Measured<TestMeasurement>> {
   const reportFile = command.report.path ?? 'report'
   const argv = testArgv(command, args, reportPath(reportFile))
-  return measured(scene, isKept ? argv : null, async () => {
-    const { run, breaches } = await executeHeld(scene, { argv, lane, reportFile, measures: true, runId: scene.caller.runId })
+  const env = testEnvironment(command, reportPath(reportFile), reportPath(SHIELD_FILE))
+  const prepare = async (scratch: string) => writeFileSync(join(scratch, SHIELD_FILE), SHIELD)
+  return measured(scene, isKept ? [...argv, ...Object.values(env)] : null, async () => {
+    const reporting = command.report_in ? { env, prepare } : {}
+    const { run, breaches } = await executeHeld(scene, { argv, lane, reportFile, measures: true, runId: scene.caller.runId, ...reporting })
     note(scene, run)
     if (missedLoopback(run.backend, run.output))
       throw new VpError('sandbox.no_loopback', `the tests open a socket, and ${run.backend} cannot give them a loopback of their own`, {

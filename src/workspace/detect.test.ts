@@ -59,6 +59,22 @@ for (const [title, files, testArgv, format, lint, reuse] of cases)
     )
   })
 
+const nodeTests: [script: string, format: string, report: string][] = [
+  ['node --test', 'tap', '--test-reporter=tap'],
+  ['node --test --experimental-strip-types', 'tap', '--test-reporter=tap'],
+  ['node --test test/', 'tap', 'NODE_OPTIONS --test-reporter=tap --test-reporter-destination={report}'],
+  ['node --test --test-reporter=spec', 'tap', 'NODE_OPTIONS --test-reporter=tap --test-reporter-destination={report} --test-reporter-destination=stdout'],
+  ['node --test --test-reporter spec --test-reporter-destination out t/', 'tap', 'NODE_OPTIONS --test-reporter=tap --test-reporter-destination={report}'],
+  ['node --test --test-reporter-destination=out', 'exit', ''],
+  ['node --test test/ && echo', 'exit', ''],
+  ['node --test-only x.js', 'exit', ''],
+]
+for (const [script, format, report] of nodeTests)
+  test(`how it reports: ${script}`, () => {
+    const found = detectProject({ list: ['package.json'], read: () => JSON.stringify({ scripts: { test: script } }) }).test
+    assert.deepEqual([found?.report.format, [...(found?.report_in ? [found.report_in] : []), ...(found?.report_args ?? [])].join(' ')], [format, report])
+  })
+
 const builds: [title: string, files: Record<string, string>, build: string | null][] = [
   ['a script of package.json', { 'package.json': '{"scripts":{"build":"tsc"}}', Makefile: 'build:\n\tcc' }, 'npm run --silent build'],
   ['a target of make', { Makefile: 'build: x\n\tcc' }, 'make -s build'],

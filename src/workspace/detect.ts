@@ -2,6 +2,8 @@
  * What a repository's tests, linter, build and environment are, read once from its own files. Pure over a listing and a
  * reader. A guess is shown to the human, who keeps it in `.vp/project.json`; a model cannot change it in a run.
  */
+import { isNodeTest, nodeTestReport } from './node-test.ts'
+
 export interface ProjectFiles {
   /** Tracked paths. */
   readonly list: readonly string[]
@@ -14,6 +16,7 @@ export interface DetectedCommand {
   readonly argv: readonly string[]
   readonly runner: string
   readonly report_args: readonly string[]
+  readonly report_in?: 'NODE_OPTIONS'
   readonly report: { readonly format: Format; readonly from: 'stdout' | 'file'; readonly path?: string }
 }
 
@@ -112,13 +115,8 @@ function npmTest(script: string, has: (path: string) => boolean): DetectedComman
   const argv = has('pnpm-lock.yaml') ? ['pnpm', '--silent', 'test'] : ['npm', 'test', '--silent']
   const simple = !/[;&|<>`$]/.test(script)
   const runs = (name: string) => simple && new RegExp(`(^|\\s|/)${name}(\\s|$)`).test(script)
-  if (simple && /^node\s(.*\s)?--test(\s|$)/.test(script))
-    return {
-      argv,
-      runner: 'node:test',
-      report_args: ['--test-reporter=tap'],
-      report: { format: 'tap', from: 'stdout' },
-    }
+  const words = script.replace(/['"]/g, '').trim().split(/\s+/)
+  if (simple && isNodeTest(words)) return { argv, ...nodeTestReport(words) }
   if (runs('vitest'))
     return {
       argv,

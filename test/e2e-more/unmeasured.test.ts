@@ -70,7 +70,7 @@ test('vp do: a first test, written by the task, is measured', async (t) => {
 
 test('a planned task whose tests can be measured neither before nor after is not gated, and every screen says so', async (t) => {
   const place = await approvedProject(t, FILES, await scripted(t))
-  commitAfter(place, BREAKS['a crash without a report']?.make)
+  commitAfter(place, BREAKS['no test at all']?.make)
   const started = await vp(place, ['start'])
   assert.equal(started.code, 0, started.stderr)
   assert.match(started.stdout, /no gate measured/)

@@ -13,6 +13,7 @@ import { treePaths } from '../../workspace/git.ts'
 import { historyOf } from '../../workspace/tree-objects.ts'
 import { humanState, openHumanRepository } from '../../workspace/human-repository.ts'
 import type { Hook } from '../../workspace/hooks.ts'
+import { isNodeTest, nodeTestCommand } from '../../workspace/node-test.ts'
 import type { Kit } from '../kit.ts'
 import { hookAt } from '../repository.ts'
 import { writeOwnFile } from './own-files.ts'
@@ -114,13 +115,7 @@ function projectFile(
 export function commandOf(argv: readonly string[], detected: Pick<Detected, 'test'>): ProjectCommand {
   const plain = (words: readonly string[]) => words.filter((word) => word !== '--silent').join(' ')
   if (detected.test && plain(detected.test.argv) === plain(argv)) return detected.test
-  if (/^node (.* )?--test\b/.test(argv.join(' ')))
-    return {
-      argv: [...argv.slice(0, 2), '--test-reporter=tap', ...argv.slice(2)],
-      runner: 'node:test',
-      report_args: [],
-      report: { format: 'tap', from: 'stdout' },
-    }
+  if (isNodeTest(argv)) return nodeTestCommand(argv)
   return { argv: [...argv], runner: argv[0] ?? 'command', report_args: [], report: { format: 'exit', from: 'stdout' } }
 }
 

@@ -23,17 +23,27 @@ import type { Tx } from '../../store/contract.ts'
 import type { Kit } from '../kit.ts'
 
 const text = once(() => z.string().check(z.maxLength(4096)))
+// What else Node takes from its environment loads code into every process of the command.
+const REPORTING = /^--test-reporter(=tap|-destination=(\{report\}|stdout))$/
 const command = once(() =>
-  z.strictObject({
-    argv: z.array(text()).check(z.minLength(1), z.maxLength(64)),
-    runner: text(),
-    report_args: z.array(text()),
-    report: z.strictObject({
-      format: z.enum(['tap', 'junit', 'go-json', 'cargo', 'exit']),
-      from: z.enum(['stdout', 'file']),
-      path: z.optional(text().check(z.regex(/^[\w.-]+$/))),
-    }),
-  }),
+  z
+    .strictObject({
+      argv: z.array(text()).check(z.minLength(1), z.maxLength(64)),
+      runner: text(),
+      report_args: z.array(text()),
+      report_in: z.optional(z.literal('NODE_OPTIONS')),
+      report: z.strictObject({
+        format: z.enum(['tap', 'junit', 'go-json', 'cargo', 'exit']),
+        from: z.enum(['stdout', 'file']),
+        path: z.optional(text().check(z.regex(/^[\w.-]+$/))),
+      }),
+    })
+    .check(
+      z.refine(
+        ({ report_args, report_in }) => report_in === undefined || report_args.every((arg) => REPORTING.test(arg)),
+        'may put nothing but test reporters into NODE_OPTIONS',
+      ),
+    ),
 )
 const relative = text().check(z.regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/))
 // What a person has beside their tracked files is theirs; only where packages lie may a repository name it.

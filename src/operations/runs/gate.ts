@@ -7,6 +7,7 @@ import type { LintMeasurement, TestMeasurement } from '../../pas/embedded/kpi/me
 import type { HookMeasurement } from '../../pas/embedded/kpi/pre-commit.ts'
 import type { ProjectCommand } from '../../plms/contract/types.ts'
 import { measureHook, type HookRequest } from '../hook-run.ts'
+import { isNodeTest, nodeTestCommand } from '../../workspace/node-test.ts'
 import { operation } from '../operation.ts'
 import { measureLint, measureTests } from '../run.ts'
 
@@ -63,16 +64,14 @@ export function taskTestCommand(project: ProjectCommand | null, tests: readonly 
   if (tests.length === 0) return project
   if (project && project.argv.every((arg, index) => arg === '--silent' || tests.includes(arg) || tests[index] === arg)) {
     const rest = tests.filter((arg) => !project.argv.includes(arg) && arg !== '--')
-    return rest.length === 0 ? project : { ...project, report_args: [...project.report_args, ...rest] }
+    if (rest.length === 0) return project
+    const behind = [...(project.argv.includes('--') ? [] : ['--']), ...rest]
+    return project.report_in
+      ? { ...project, argv: [...project.argv, ...(/^p?npm$/.test(project.argv[0] ?? '') ? behind : rest)] }
+      : { ...project, report_args: [...project.report_args, ...rest] }
   }
   const line = tests.join(' ')
-  if (/^node (.* )?--test\b/.test(line))
-    return {
-      argv: ['node', '--test', '--test-reporter=tap', ...tests.slice(2)],
-      runner: 'node:test',
-      report_args: [],
-      report: { format: 'tap', from: 'stdout' },
-    }
+  if (isNodeTest(tests)) return nodeTestCommand(tests)
   if (/\bpytest\b/.test(line))
     return {
       argv: [...tests],

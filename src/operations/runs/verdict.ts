@@ -49,7 +49,7 @@ export async function judgeTree(kit: Kit, run: RunScene, options: RunPortsOption
   const gates = options.gates(task.card.lane)
   const fates = await fatesOf(kit, run, { since: since?.person ?? state.base, to: treeId }, base, now)
   const verdict = withIgnored(judge(gates, base, now, task.task_id, fates), ignored)
-  const bare = verdict.pass && state.origin === 'do' ? unproved(now, task.task_id) : null
+  const bare = state.origin === 'do' ? unproved(verdict, { base, now }, task.task_id) : null
   // Neither the tree before the work nor the one after it lets itself be measured: no further attempt would prove more.
   if (bare) return { pass: false, kpis: verdict.kpis, violations: [bare], reason: violationWords(bare), feedback: '', isFinal: true }
   const forbidden = [...(await forbiddenChanges(kit, run, since?.person ?? state.base, treeId)), ...breachesOf(what.tree, base, now)]

@@ -146,8 +146,10 @@ export interface ProjectCommand {
   readonly argv: readonly string[]
   /** `node:test`, `vitest`, `jest`, `pytest`, `go`, `cargo`, `make`, … */
   readonly runner: string
-  /** Arguments that make the runner write its own report; appended to `argv`. */
+  /** Arguments that make the runner write its own report; appended to `argv`, or where `report_in` says. */
   readonly report_args: readonly string[]
+  /** For a `node --test` that would take what stands behind its paths for one more path. Absent: behind `argv`. */
+  readonly report_in?: 'NODE_OPTIONS'
   readonly report: {
     readonly format: 'tap' | 'junit' | 'go-json' | 'cargo' | 'exit'
     readonly from: 'stdout' | 'file'

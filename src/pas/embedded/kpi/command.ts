@@ -3,6 +3,8 @@ export interface ProjectCommandShape {
   readonly argv: readonly string[]
   readonly runner: string
   readonly report_args: readonly string[]
+  /** Where the report arguments go instead of behind `argv`. */
+  readonly report_in?: 'NODE_OPTIONS'
   readonly report: {
     readonly format: 'tap' | 'junit' | 'go-json' | 'cargo' | 'exit'
     readonly from: 'stdout' | 'file'

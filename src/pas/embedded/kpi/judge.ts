@@ -7,7 +7,7 @@ import type { TaskId } from '../../../core/ids.ts'
 import type { KpiResult, Violation } from '../../contract/types.ts'
 import { kpiPasses, type Gate } from '../reducer/gates.ts'
 import { compareReports, type Fates } from './compare.ts'
-import { crashWords, type LintMeasurement, type TestMeasurement } from './measure.ts'
+import { crashWords, isRedWithoutReport, type LintMeasurement, type TestMeasurement } from './measure.ts'
 import type { HookMeasurement } from './pre-commit.ts'
 
 export interface Evidence {
@@ -43,6 +43,8 @@ export function judge(gates: readonly Gate[], base: Evidence, now: Evidence, tas
 interface Reader {
   /** null: could not be measured; undefined: there is nothing to measure it with. */
   value(evidence: Evidence): number | boolean | null | undefined
+  /** It ran, and ended badly by itself: that is its measure where it reported none. */
+  isRed(evidence: Evidence): boolean
   /** Why it could not be measured, in words. */
   whyNot(evidence: Evidence): string
   first(evidence: Evidence): string | null
@@ -52,6 +54,7 @@ interface Reader {
 
 const TESTS: Reader = {
   value: ({ tests }) => tests?.pass_rate ?? null,
+  isRed: ({ tests }) => tests !== null && isRedWithoutReport(tests),
   whyNot: ({ tests }) => (tests ? crashWords(tests) : 'no test command is known'),
   first: ({ tests }) => tests?.report.tests.find((test) => test.status === 'failed')?.name ?? null,
   output: ({ tests }) => tests?.output,
@@ -60,12 +63,14 @@ const READERS: Readonly<Record<string, Reader>> = {
   test_pass_rate: TESTS,
   linter_pass: {
     value: ({ lint }) => lint?.pass ?? null,
+    isRed: () => false,
     whyNot: ({ lint }) => (lint ? `the linter was ended by ${lint.ended_by}, exit ${lint.exit_code ?? 'unknown'}` : 'no linter is known'),
     first: ({ lint }) => lint?.output.split('\n')[0] ?? null,
     output: ({ lint }) => lint?.output,
   },
   pre_commit: {
     value: ({ hook }) => (hook === undefined || hook === null ? undefined : hook.pass),
+    isRed: () => false,
     whyNot: ({ hook }) => hook?.cannot ?? 'the repository’s hook could not run',
     first: ({ hook }) => hook?.output.split('\n')[0] ?? null,
     output: ({ hook }) => hook?.output,
@@ -78,7 +83,8 @@ function measureKpi(gate: Gate, base: Evidence, now: Evidence): KpiResult | null
   if (!reader || value === undefined) return null // no runner for it in this build, or nothing of the kind in this project
   const before = reader.value(base)
   const shape = { kpi_name: gate.kpi_name, threshold: gate.threshold }
-  if (value === null && (before === null || before === undefined)) return { ...shape, value: null, pass: null, measured: false, why: reader.whyNot(now) }
+  if (value === null && (before === null || before === undefined) && !reader.isRed(now))
+    return { ...shape, value: null, pass: null, measured: false, why: reader.whyNot(now) }
   const isFlag = 'expected' in gate.threshold
   if (value === null) return { ...shape, value: isFlag ? false : 0, pass: false, measured: true, first_failure: reader.whyNot(now) }
   const pass = kpiPasses(gate.threshold, value) || (isFlag && before === false)
@@ -86,9 +92,13 @@ function measureKpi(gate: Gate, base: Evidence, now: Evidence): KpiResult | null
   return { ...shape, value, pass, measured: true, ...(pass || first === null ? {} : { first_failure: first }) }
 }
 
-/** What stands against a run that only its tests can prove, when they could be measured neither before nor now; else null. */
-export function unproved(now: Evidence, taskId: TaskId | null): Violation | null {
-  if (now.tests && now.tests.pass_rate !== null) return null
+/**
+ * What stands against a run that only its tests can prove, when they could be measured neither before nor now; null where
+ * they were, or where something else stands against it as well.
+ */
+export function unproved(verdict: Verdict, { base, now }: { readonly base: Evidence; readonly now: Evidence }, taskId: TaskId | null): Violation | null {
+  const isElse = verdict.violations.length > 0 || verdict.kpis.some((kpi) => kpi.measured && !kpi.pass && kpi.kpi_name !== 'test_pass_rate')
+  if (isElse || TESTS.value(now) !== null || (!verdict.pass && TESTS.value(base) !== null)) return null
   return { kind: 'tests not measured', name: TESTS.whyNot(now), task_id: taskId }
 }
 

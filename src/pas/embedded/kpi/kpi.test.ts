@@ -158,9 +158,14 @@ const tap = (...lines: string[]) =>
     }),
   )
 const crash = readTestRun(command('tap'), ended({ stdout: '' }))
+const none = readTestRun(command('tap'), ended({ stdout: 'TAP version 13\n1..0\n', exit_code: 5 }))
+const stopped = readTestRun(command('tap'), ended({ exit_code: null, ended_by: 'wall' }))
 const verdicts: [title: string, base: Parameters<typeof judge>[1], now: Parameters<typeof judge>[2], pass: boolean, about: RegExp][] = [
   ['green', { tests: tap('ok 1 - a'), lint: null }, { tests: tap('ok 1 - a'), lint: null }, true, /^$/],
   ['unmeasurable before and now gates nothing', { tests: null, lint: null }, { tests: null, lint: null }, true, /^$/],
+  ['a crash without a report, before and now, is red', { tests: crash, lint: null }, { tests: crash, lint: null }, false, /test_pass_rate failed.*no report/],
+  ['no test before and now gates nothing', { tests: none, lint: null }, { tests: none, lint: null }, true, /^$/],
+  ['stopped by a limit before and now gates nothing', { tests: stopped, lint: null }, { tests: stopped, lint: null }, true, /^$/],
   ['measurable on the base, not now', { tests: tap('ok 1 - a'), lint: null }, { tests: crash, lint: null }, false, /test did not run: a/],
   [
     'half red',

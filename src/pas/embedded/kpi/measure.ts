@@ -53,8 +53,27 @@ export interface LintMeasurement {
 
 /** What to run: the command, what the caller adds, and the arguments that make it report. `{report}` is the file's path. */
 export function testArgv(command: ProjectCommandShape, extra: readonly string[], reportPath: string): string[] {
-  const separator = needsSeparator(command) && (extra.length > 0 || command.report_args.length > 0) && !command.argv.includes('--') ? ['--'] : []
-  return [...command.argv, ...separator, ...command.report_args.map((arg) => arg.replace('{report}', reportPath)), ...extra]
+  const behind = [...(command.report_in ? [] : reportArgs(command, reportPath)), ...extra]
+  const separator = needsSeparator(command) && behind.length > 0 && !command.argv.includes('--') ? ['--'] : []
+  return [...command.argv, ...separator, ...behind]
+}
+
+/**
+ * The environment that makes the command report. Only the runner itself is to see it: `shield` is a module that takes it
+ * away from the tests, since one of theirs that starts a runner would write over the report.
+ */
+export function testEnvironment(command: ProjectCommandShape, reportPath: string, shield: string): Record<string, string> {
+  if (!command.report_in) return {}
+  const options = [`--require=${shield}`, ...reportArgs(command, reportPath)]
+  // In quotes, as the path may be one with a space.
+  return { [command.report_in]: options.map((option) => `"${option}"`).join(' ') }
+}
+
+/** Node tells the processes of its tests by this variable. */
+export const SHIELD = 'const { env } = process\nif (env.NODE_TEST_CONTEXT) delete env.NODE_OPTIONS\n'
+
+function reportArgs(command: ProjectCommandShape, reportPath: string): string[] {
+  return command.report_args.map((arg) => arg.replace('{report}', reportPath))
 }
 
 /** npm hands arguments on only behind `--`. */
@@ -96,13 +115,21 @@ function parseReport(command: ProjectCommandShape, text: string, run: CommandRun
   }
 }
 
+const NO_TEST = 'no test ran'
+const ALL_SKIPPED = 'every test is skipped'
+
 /** A runner that ended by a limit, or red without a red test, proves nothing by what it did report. */
 function crashOf(report: TestReport, run: CommandRun, ran: number): string | null {
   if (run.ended_by !== 'exit') return `the run was ended by its ${run.ended_by} limit`
   if (report.crashed) return report.crashed
-  if (ran === 0) return report.tests.length > 0 ? 'every test is skipped' : 'no test ran'
+  if (ran === 0) return report.tests.length > 0 ? ALL_SKIPPED : NO_TEST
   const red = report.tests.some((test) => test.status === 'failed')
   return run.exit_code !== 0 && !red ? `the runner ended with exit ${run.exit_code} although no test failed` : null
+}
+
+/** Red by its exit status, with no report that says why. Without tests there is nothing to be red. */
+export function isRedWithoutReport({ report, pass_rate, ended_by, exit_code }: TestMeasurement): boolean {
+  return pass_rate === null && ended_by === 'exit' && exit_code !== 0 && report.crashed !== NO_TEST && report.crashed !== ALL_SKIPPED
 }
 
 const MAX_FAILURES = 10
