@@ -102,6 +102,34 @@ for (const [title, files, setup, locks] of setups)
     assert.deepEqual([environment.setup.map((argv) => argv.join(' ')), environment.lock_files], [setup, locks])
   })
 
+const venvs: [title: string, tracked: Record<string, string>, there: string[], python: string, reuse: string[], locks: string[]][] = [
+  ['pyproject.toml alone', { 'pyproject.toml': '[tool.pytest]' }, ['.venv/bin/python'], '.venv/bin/python', ['.venv'], ['pyproject.toml']],
+  ['poetry', { 'pyproject.toml': '[tool.pytest]', 'poetry.lock': '' }, ['.venv/bin/python'], '.venv/bin/python', ['.venv'], ['poetry.lock']],
+  [
+    'requirements, in a directory of another name',
+    { 'test_a.py': '', 'requirements.txt': '' },
+    ['venv/bin/python'],
+    'venv/bin/python',
+    ['venv'],
+    ['requirements.txt'],
+  ],
+  ['without any list of packages', { 'test_a.py': '' }, ['venv/bin/python'], 'venv/bin/python', ['venv'], []],
+  ['none is there', { 'pyproject.toml': '[tool.pytest]' }, [], 'python3', [], []],
+  ['one that git tracks', { 'test_a.py': '', '.venv/bin/python': '' }, ['.venv/bin/python'], 'python3', [], []],
+]
+for (const [title, files, there, python, reuse, locks] of venvs)
+  test(`finds the virtual environment: ${title}`, () => {
+    const found = detectProject({ list: Object.keys(files), read: (path) => files[path] ?? null, isThere: (path) => there.includes(path) })
+    assert.deepEqual([found.test?.argv[0], found.environment.reuse, found.environment.lock_files], [python, reuse, locks])
+  })
+
+test('a package below src is found where its tests run, unless the project says where itself', () => {
+  const args = (pyproject: string) =>
+    detectProject({ list: ['src/a/__init__.py', 'pyproject.toml'], read: (path) => (path === 'pyproject.toml' ? pyproject : null) }).test?.report_args ?? []
+  assert.ok(args('[tool.pytest.ini_options]').includes('pythonpath=src'))
+  assert.ok(!args('[tool.pytest.ini_options]\npythonpath = ["src"]').includes('pythonpath=src'))
+})
+
 const askers: [title: string, files: Record<string, string>, needs: boolean][] = [
   ['a script that calls git', { 'package.json': '{"scripts":{"test":"git diff --exit-code && node --test"}}' }, true],
   ['a version that comes from git', { 'pyproject.toml': '[build-system]\nrequires = ["setuptools-scm>=8"]\n' }, true],

@@ -8,6 +8,8 @@ export interface ProjectFiles {
   /** Tracked paths. */
   readonly list: readonly string[]
   read(path: string): string | null
+  /** Whether this lies in the checkout, tracked or not. Absent: nothing but tracked paths does. */
+  isThere?(path: string): boolean
 }
 
 type Format = 'tap' | 'junit' | 'go-json' | 'cargo' | 'exit'
@@ -35,7 +37,9 @@ export interface Detected {
 }
 
 const EXIT = { format: 'exit', from: 'stdout' } as const
-const VENV = '.venv'
+const VENVS = ['.venv', 'venv']
+/** What says which packages a virtual environment holds, the surest first. */
+const PYTHON_LOCKS = ['poetry.lock', 'pdm.lock', 'Pipfile.lock', 'pyproject.toml', 'setup.py', 'setup.cfg']
 const REQUIREMENTS = ['requirements.txt', 'requirements-dev.txt', 'dev-requirements.txt']
 
 export function detectProject(files: ProjectFiles): Detected {
@@ -49,7 +53,11 @@ export function detectProject(files: ProjectFiles): Detected {
   const scripts = packageScripts(files)
   const test =
     found(scripts?.test ? npmTest(scripts.test, has) : null, 'tests', 'package.json') ??
-    found(pytest(files, has, environment.reuse.includes(VENV) ? `${VENV}/bin/python` : 'python3'), 'tests', 'Python project') ??
+    found(
+      pytest(files, has, environment.reuse.filter((name) => VENVS.includes(name)).map((name) => `${name}/bin/python`)[0] ?? 'python3'),
+      'tests',
+      'Python project',
+    ) ??
     found(
       has('go.mod')
         ? {
@@ -137,10 +145,19 @@ function pytest(files: ProjectFiles, has: (path: string) => boolean, python: str
     /\[tool:pytest\]/.test(files.read('setup.cfg') ?? '')
   const looks = files.list.some((path) => /(^|\/)(test_[^/]+|[^/]+_test)\.py$/.test(path))
   if (!configured && !looks) return null
+  // An installation that points into the checkout (`pip install -e`) leads nowhere in a tree of a run, so its place is said.
+  const isBelowSrc = files.list.some((path) => /^src\/[^/]+(\/__init__)?\.py$/.test(path))
+  const saysWhere = ['pyproject.toml', 'pytest.ini', 'setup.cfg', 'tox.ini'].some((name) => /pythonpath/.test(files.read(name) ?? ''))
   return {
     argv: [python, '-m', 'pytest', '-q'],
     runner: 'pytest',
-    report_args: ['-p', 'no:cacheprovider', '--continue-on-collection-errors', '--junit-xml={report}'],
+    report_args: [
+      ...(isBelowSrc && !saysWhere ? ['-o', 'pythonpath=src'] : []),
+      '-p',
+      'no:cacheprovider',
+      '--continue-on-collection-errors',
+      '--junit-xml={report}',
+    ],
     report: { format: 'junit', from: 'file', path: 'report.xml' },
   }
 }
@@ -176,10 +193,16 @@ function detectEnvironment(files: ProjectFiles, has: (path: string) => boolean):
       add(['yarn.lock'], ['node_modules'], ['yarn', 'install', '--frozen-lockfile'])
     )
   const requirements = REQUIREMENTS.filter(has)
-  void (
-    add(['uv.lock'], [VENV], ['uv', 'sync', '--frozen']) ||
-    add(requirements, [VENV], ['python3', '-m', 'venv', VENV], [`${VENV}/bin/python`, '-m', 'pip', 'install', ...requirements.flatMap((file) => ['-r', file])])
-  )
+  const there = VENVS.find((name) => files.isThere?.(`${name}/bin/python`))
+  const venv = there ?? '.venv'
+  const isMade =
+    add(['uv.lock'], ['.venv'], ['uv', 'sync', '--frozen']) ||
+    add(requirements, [venv], ['python3', '-m', 'venv', venv], [`${venv}/bin/python`, '-m', 'pip', 'install', ...requirements.flatMap((file) => ['-r', file])])
+  // One that a person filled by means of their own is as good as it is; what made it is not known.
+  if (!isMade && there && !files.list.some((path) => path.startsWith(`${there}/`))) {
+    reuse.push(there)
+    lock.push(...PYTHON_LOCKS.filter(has).slice(0, 1))
+  }
   return { reuse, setup, lock_files: lock }
 }
 

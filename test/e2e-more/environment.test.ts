@@ -310,6 +310,25 @@ describe('a Python project', { skip: noPython, concurrency: 2 }, () => {
     assert.equal((await vpJson(place, ['run', 'test'])).doc.result?.['passed'], 1)
   })
 
+  test('one that is filled is used where nothing but pyproject.toml says what is in it', async (t) => {
+    const edit = call('edit', { path: 'src/price.py', old: 'net - 1', new: 'net + 1' })
+    const server = await serve(t, [...PYTHON_MENDS.slice(0, 1), edit, ...PYTHON_MENDS.slice(2)])
+    const { 'requirements.txt': _, 'price.py': price, ...files } = PYTHON_FILES
+    const place = makePlace(t, { ...files, 'src/price.py': price, 'pyproject.toml': '[project]\nname = "prices"\nversion = "1"\n' }, server)
+    execFileSync('python3', VENV, { cwd: place.repository })
+    mkdirSync(join(place.repository, 'vendor'))
+    execFileSync('python3', ['-c', WHEEL], { cwd: place.repository })
+    execFileSync('.venv/bin/python', ['-m', 'pip', 'install', '--no-index', '-q', 'vendor/greet-1.0-py3-none-any.whl'], { cwd: place.repository })
+    rmSync(join(place.repository, 'vendor'), { recursive: true })
+    assert.equal((await vp(place, ['new', '--name', 'prices'])).code, 0)
+    const { doc } = await vpJson(place, ['run', 'test'])
+    assert.deepEqual([doc.result?.['passed'], doc.result?.['failed']], [0, 1], JSON.stringify(doc))
+    assert.match(String(doc.result?.['output']), /'0' == '2'/)
+    git(place, 'add', '-A')
+    git(place, 'commit', '-q', '-m', 'project')
+    assert.equal((await vpJson(place, ['do', 'fix the failing test'])).code, 0)
+  })
+
   test('without one nothing is asked of a model; set-up makes it and installs the requirements', async (t) => {
     const server = await serve(t, PYTHON_MENDS)
     const place = await pythonPlace(t, server)

@@ -2,7 +2,7 @@
  * `vp new`: finds tests, linter and environment once, writes `.vp/project.json`, makes the project's record. Also
  * used by `vp do` on a repository without a project, where nothing is written into the tree.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import { isoUtc } from '../../core/ports.ts'
@@ -154,5 +154,10 @@ export async function detect(kit: Kit, root: string): Promise<Detection> {
       return null // deleted in the checkout: not there for the person either
     }
   }
-  return { detected: detectProject({ list, read }), count: list.length, hook, commits: detectConvention(history) }
+  return {
+    detected: detectProject({ list, read, isThere: (path) => existsSync(join(root, path)) }),
+    count: list.length,
+    hook,
+    commits: detectConvention(history),
+  }
 }
