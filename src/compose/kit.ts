@@ -85,6 +85,7 @@ export function openKit(options: KitOptions): OpenKit {
           path: env['PATH'] ?? '',
           home: env['HOME'] ?? '',
           deny: workspace,
+          env,
           askVersion: asked?.askVersion === true,
           versions,
         })

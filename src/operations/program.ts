@@ -29,7 +29,12 @@ export async function programOf(kit: Kit, tree: TreeScene, name: string, home: s
     throw new VpError('environment.missing', `${name} is not there: ${directory} is not installed`, {
       next: tree.project?.environment.setup.map((argv) => argv.join(' ')) ?? ['vp new --name NAME'],
     })
-  const beyond = await environmentToolchain(file, join(home, directory), { path: kit.env['PATH'] ?? '', home: kit.env['HOME'] ?? '', deny: tree.root })
+  const beyond = await environmentToolchain(file, join(home, directory), {
+    path: kit.env['PATH'] ?? '',
+    home: kit.env['HOME'] ?? '',
+    deny: tree.root,
+    env: kit.env,
+  })
   const mounts = beyond.flatMap((chain) => programFrom(chain).mounts)
   const binDirs = [join('/workspace', name, '..'), ...beyond.flatMap((chain) => mountsOf(chain).binDirs)]
   return { file, path: join('/workspace', name), mounts, binDirs }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
@@ -79,6 +79,34 @@ const refused: [title: string, name: string, code: string][] = [
 ]
 for (const [title, name, code] of refused)
   test(`refused: ${title}`, () => assert.rejects(resolveToolchain(name, options), (error) => isVpError(error) && error.code === code))
+
+// Where CARGO_HOME and RUSTUP_HOME say, as in the official image; with links, and with copies of one file.
+const rust = join(base, 'usr/local')
+const toolchain = join(rust, 'rustup/toolchains/1.90')
+program(join(toolchain, 'bin/cargo'))
+program(
+  join(rust, 'cargo/bin/rustup'),
+  '#!/bin/sh\n[ "$CARGO_HOME" = "${0%/bin/rustup}" ] && [ "$2" != ripgrep ] && echo "$RUSTUP_HOME/toolchains/$RUSTUP_TOOLCHAIN/bin/$2"\n',
+)
+symlinkSync('rustup', join(rust, 'cargo/bin/cargo'))
+program(join(toolchain, 'bin/rustc'))
+linkSync(join(rust, 'cargo/bin/rustup'), join(rust, 'cargo/bin/rustc'))
+program(join(rust, 'cargo/bin/ripgrep'))
+const rustEnv = { CARGO_HOME: join(rust, 'cargo'), RUSTUP_HOME: join(rust, 'rustup'), RUSTUP_TOOLCHAIN: '1.90' }
+const rustOptions = { ...options, path: `${join(rust, 'cargo/bin')}:/usr/bin:/bin`, env: rustEnv }
+for (const [name, want] of [
+  ['cargo', join(toolchain, 'bin/cargo')],
+  ['rustc', join(toolchain, 'bin/rustc')],
+  ['ripgrep', join(rust, 'cargo/bin/ripgrep')],
+  ['rustup', join(rust, 'cargo/bin/rustup')],
+] as const)
+  test(`rustup where its variables say: ${name}`, async () => assert.equal((await resolveToolchain(name, rustOptions)).program, want))
+
+test('rustup is not told what is not its own', () =>
+  assert.rejects(
+    resolveToolchain('cargo', { ...rustOptions, env: { ...rustEnv, RUSTUP_HOME: undefined } }),
+    (error) => isVpError(error) && error.code === 'sandbox.program_missing',
+  ))
 
 const packages = join(tree, '.venv')
 mkdirSync(join(packages, 'bin'), { recursive: true })

@@ -15,6 +15,8 @@ export interface ToolchainOptions {
   readonly home: string
   /** The workspace: nothing in it is a toolchain. */
   readonly deny: string
+  /** The human's environment: a manager that is told there where its own lies is told so again. */
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** Where version managers look for a project's pinned version; the home directory when absent. */
   readonly cwd?: string
   /** Runs the program with `--version`; off for programs that should not be run. */
@@ -117,25 +119,33 @@ const SHIMS: readonly (readonly [shimDir: RegExp, manager: string, root?: string
   [/\/\.?rbenv\/shims$/, 'rbenv', 'RBENV_ROOT'],
   [/\/\.?nodenv\/shims$/, 'nodenv', 'NODENV_ROOT'],
   [/\/\.volta\/bin$/, 'volta'],
-  [/\/\.cargo\/bin$/, 'rustup'],
 ]
+/** What says where rustup keeps its toolchains and which of them is meant. Source: the rustup book, Environment variables. */
+const RUSTUP_SAYS = ['CARGO_HOME', 'RUSTUP_HOME', 'RUSTUP_TOOLCHAIN']
 
 /** The program behind a shim, or `found` itself. */
 async function askShim(found: string, program: string, options: ToolchainOptions): Promise<string> {
   const dir = dirname(found)
-  const [, manager, root] = SHIMS.find(([shims]) => shims.test(dir)) ?? []
+  const [, manager, root] = SHIMS.find(([shims]) => shims.test(dir)) ?? (isRustup(found) ? [null, 'rustup'] : [])
   if (!manager || manager === program) return found
-  // Cargo's directory also holds programs that were simply installed there.
-  if (manager === 'rustup' && basename(realpathSync(found)) !== 'rustup' && !isSameFile(found, join(dir, 'rustup'))) return found
   const places = [join(dirname(dir), 'bin', manager), join(dirname(dir), 'libexec', manager), join(dir, manager)]
   const asked = places.find(isExecutable) ?? findOnPath(manager, options)
-  const answer = await ask(asked, ['which', program], options, root ? { [root]: dirname(dir) } : {})
+  const answer = await ask(asked, ['which', program], options, root ? { [root]: dirname(dir) } : manager === 'rustup' ? saidBy(options.env) : {})
   // A manager that looks elsewhere takes its own shim for a program of the system.
   if (answer !== null && isAbsolute(answer) && isExecutable(answer) && dirname(answer) !== dir) return answer
   throw new VpError('sandbox.program_missing', `${manager} has no ${program} for this project`, {
     next: [`${manager} which ${program}`],
     data: { program },
   })
+}
+
+/** A proxy of rustup is rustup itself under another name, in whatever directory; others were simply installed beside it. */
+function isRustup(found: string): boolean {
+  return basename(realpathSync(found)) === 'rustup' || isSameFile(found, join(dirname(found), 'rustup'))
+}
+
+function saidBy(env: ToolchainOptions['env'] = {}): Record<string, string> {
+  return Object.fromEntries(RUSTUP_SAYS.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
 }
 
 function isSameFile(a: string, b: string): boolean {
