@@ -95,6 +95,11 @@ const NO_TESTS: readonly (readonly [command: string, code: string, exit: number]
   ['curl http://127.0.0.1/', 'policy.denied', 4],
   ['no-such-program', 'sandbox.program_missing', 4],
   ['./check.sh', 'policy.denied', 4],
+  ['sh -c "cd packages/api && npm test"', 'policy.denied', 4],
+  ['npm -C ../other test', 'policy.denied', 4],
+  ['npm test --prefix=/tmp', 'policy.denied', 4],
+  ['make -C packages -C /tmp test', 'policy.denied', 4],
+  ['npm -C packages/other test', 'gate.unmeasured', 3],
 ]
 test('vp do --test with what cannot be run here is refused before a model is asked', async (t) => {
   const server = await scripted(t)
@@ -106,5 +111,18 @@ test('vp do --test with what cannot be run here is refused before a model is ask
   }
   assert.equal(server.requests.length, 0)
   assert.equal((await vpJson(place, ['status'])).doc.error?.code, 'run.none')
-  assert.equal((await vpJson(place, ['do', 'fix add', '--test', 'sh -c "node --test"'])).code, 0, 'a shell that a person typed is theirs')
 })
+
+const PACKAGE = {
+  ...Object.fromEntries(['package.json', 'add.js', 'add.test.js'].map((name) => [`packages/api/${name}`, FILES[name as keyof typeof FILES]])),
+  'packages/api/Makefile': 'test:\n\tnode --test\n',
+}
+for (const command of ['npm -C packages/api test', 'npm test --prefix ./packages/api/', 'npm --prefix=packages/api test', 'make -C packages/api test'])
+  test(`vp do --test: ${command}`, async (t) => {
+    const edit = call('edit', { path: 'packages/api/add.js', old: 'a - b', new: 'a + b' })
+    const turns = [call('test', {}), edit, call('test', {}), LAST]
+    const server = await startScriptedServer((_request, n) => turns[n - 1] ?? LAST)
+    t.after(() => void server.close())
+    const { code, doc, stderr } = await vpJson(makePlace(t, PACKAGE, server), ['do', 'fix add', '--test', command])
+    assert.equal(code, 0, `${JSON.stringify(doc)}\n${stderr}`)
+  })

@@ -718,6 +718,13 @@ export const MUTANTS: readonly Mutant[] = [
     test: at('src/pas/embedded/drivers.test.ts', 'drivers: the time between two is none'),
   },
   {
+    why: 'a test command that crashes before and after is not held against a run',
+    file: 'src/pas/embedded/kpi/judge.ts',
+    from: ' && !reader.isRed(now)',
+    to: '',
+    test: at('src/pas/embedded/kpi/kpi.test.ts', 'judge: a crash without a report, before and now, is red'),
+  },
+  {
     why: 'a run whose tests were never measured completes',
     file: 'src/operations/runs/verdict.ts',
     from: "state.origin === 'do' ? unproved",
