@@ -157,7 +157,7 @@ export const KINDS: readonly Kind[] = [
     label: 'DB_CONNECTION',
     hint: '://',
     regex:
-      /(?:\b|(?<=\\[nrtbf]))(?:postgres(?:ql)?|mysqlx?|mariadb|mongodb(?:\+srv)?|rediss?|amqps?|mssql|sqlserver|clickhouse|oracle|cockroachdb)(?:\+\w{1,16})?:\/\/[^\s:@/"'`]{0,256}:([^\s"'`<>]{1,256})@/gi,
+      /(?:\b|(?<=\\[nrtbf]))(?:postgres(?:ql)?|mysqlx?|mariadb|mongodb(?:\+srv)?|rediss?|amqps?|mssql|sqlserver|clickhouse|oracle|cockroachdb|snowflake|redshift|trino|presto|neo4j|bolt|couchbase|cassandra|influxdb|db2|cloudinary)(?:\+\w{1,16})?:\/\/[^\s:@/"'`]{0,256}:([^\s"'`<>]{1,256})@/gi,
     isSecret: isNotTemplate,
   },
   {

@@ -137,7 +137,12 @@ const MIN_BITS = 3.3
 /** True for a name with a secret-like segment that is not a counter, a place or a kind of secret. */
 export function isSecretName(name: string): boolean {
   const parts = segments(name)
-  return parts.some((part) => SECRET_SEGMENTS.has(part)) && !HARMLESS_ENDINGS.has(parts.at(-1) ?? '')
+  return parts.some((part) => SECRET_SEGMENTS.has(part)) && (!HARMLESS_ENDINGS.has(parts.at(-1) ?? '') || isKeyBase(parts))
+}
+
+/** `secret_key_base`: what a Rails application derives all of its keys from. */
+function isKeyBase(parts: readonly string[]): boolean {
+  return parts.at(-1) === 'base' && parts.at(-2) === 'key' && parts.at(-3) === 'secret'
 }
 
 /** True for a name that is no secret's own, but stands near them: `auth`, `session`, `salt`. */

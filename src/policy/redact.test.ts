@@ -160,6 +160,13 @@ test('a long line of any piece comes to its end', { timeout: 240_000 }, () => {
   for (const piece of LINE_PIECES) assert.ok(redact(piece.repeat(Math.ceil((1 << 18) / piece.length))).text.length > 0, piece)
 })
 
+test('what an application derives its keys from', () => {
+  const value = mix(64)
+  for (const text of [`  secret_key_base: ${value}`, `SECRET_KEY_BASE=${value}`, `secretKeyBase = "${value}"`])
+    assert.ok(!redact(text).text.includes(value), text)
+  for (const text of ['token_base: https://api.example.org/v1', 'api_base = "https://api.example.org/v1/things"']) assert.equal(redact(text).text, text)
+})
+
 test('a name of JSON that is a secret itself', () => {
   const filter = createRedactor({ known: [{ label: 'k', value: 'known value 1' }] })
   assert.deepEqual(redactJson({ 'known value 1': 1, [`ghp_${mix(36)}`]: ['a'] }, filter), { '[REDACTED:K]': 1, '[REDACTED:GITHUB_TOKEN]': ['a'] })
