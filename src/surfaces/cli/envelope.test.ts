@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VpError } from '../../core/errors.ts'
+import { errorScreen } from './error.ts'
 import { envelopeLine, failureEnvelope, successEnvelope, type EnvelopeOutcome } from './envelope.ts'
 
 const cases: [title: string, outcome: EnvelopeOutcome, code: string | undefined][] = [
@@ -30,4 +31,13 @@ test('envelope: a failure keeps what is known all the same, and is one line', ()
     ['vp', 'fs', 'patch'],
   ])
   assert.equal(envelopeLine(failed).split('\n').length, 2)
+})
+
+test('the nearest lines of a rejected patch are lines, and no other message makes any', () => {
+  const message = 'not found. The nearest lines are:\n  1| one\x1b[31m\nCopy them.'
+  const { stderr } = errorScreen(new VpError('patch.rejected', message, { changed: '' }))
+  assert.equal(stderr.length, 3)
+  assert.match(stderr[1] ?? '', / {2}1\| one/)
+  assert.ok(!stderr.join('').includes('\x1b[31m'))
+  assert.equal(errorScreen(new VpError('usage.flag', message, { changed: '' })).stderr.length, 1)
 })

@@ -30,13 +30,15 @@ export interface ErrorJson {
 /** Error lines for stderr. `debug` adds the stack. */
 export function errorScreen(thrown: unknown, options: { readonly debug?: boolean } = {}): Screen {
   const error = asVpError(thrown)
-  const lines = [errorHead(error), ...detailLines(error)]
+  const lines = [...errorHead(error), ...detailLines(error)]
   if (options.debug) lines.push(...stackLines(error))
   return { stdout: [], stderr: lines }
 }
 
-function errorHead(error: VpError): string {
-  return hang(bad('error'), 7) + cleanText(`${error.code}: ${error.message}`)
+/** The lines of a file that a patch did not fit are lines here too, deeper than any detail; of every other message a line break could be somebody's. */
+function errorHead(error: VpError): string[] {
+  const [first = '', ...rest] = error.code === 'patch.rejected' ? error.message.split('\n') : [error.message]
+  return [hang(bad('error'), 7) + cleanText(`${error.code}: ${first}`), ...rest.map((line) => hang('', 9) + cleanText(line))]
 }
 
 function detailLines(error: VpError): string[] {
