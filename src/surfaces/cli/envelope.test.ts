@@ -35,9 +35,10 @@ test('envelope: a failure keeps what is known all the same, and is one line', ()
 
 test('the nearest lines of a rejected patch are lines, and no other message makes any', () => {
   const message = 'not found. The nearest lines are:\n  1| one\x1b[31m\nCopy them.'
-  const { stderr } = errorScreen(new VpError('patch.rejected', message, { changed: '' }))
-  assert.equal(stderr.length, 3)
-  assert.match(stderr[1] ?? '', / {2}1\| one/)
-  assert.ok(!stderr.join('').includes('\x1b[31m'))
-  assert.equal(errorScreen(new VpError('usage.flag', message, { changed: '' })).stderr.length, 1)
+  const shown = (code: 'patch.rejected' | 'usage.flag', text: string) => errorScreen(new VpError(code, text)).stderr
+  const [lines, single] = [shown('patch.rejected', message), shown('patch.rejected', 'x')]
+  assert.equal(lines.length, single.length + 2)
+  assert.match(lines[1] ?? '', / {2}1\| one/)
+  assert.ok(!lines.join('').includes('\x1b[31m'))
+  assert.equal(shown('usage.flag', message).length, shown('usage.flag', 'x').length)
 })
