@@ -46,7 +46,7 @@ export const approval: Step = async (call) => {
   // A person reads it, and so does whoever sees `vp status`, the ledger, or a bundle of it.
   const ask = redactTexts(call.operation.ask?.(call.params, scene) ?? plainAsk(call), scene.kit.redactText)
   const matter = { operation: call.operation.name, project: scene.tree.project?.project_id ?? null, ask, decision, sha: callSha(call) }
-  const { kind, approval: id, once } = await answerTo(scene.kit, scene.caller, matter)
+  const { kind, approval: id } = await taken(scene.kit, await answerTo(scene.kit, scene.caller, matter), () => answerTo(scene.kit, scene.caller, matter))
   const about = { rule: decision.rule, ...(id === null ? {} : { approval: id }) }
   if (kind === 'no') throw new VpError('approval.denied', 'a person denied this call', about)
   if (kind === 'later')
@@ -57,7 +57,13 @@ export const approval: Step = async (call) => {
     })
   if (id === null) return
   scene.notes['approval'] = id
-  if (once) scene.onReceipt.push(async (tx) => void (await tx.run("UPDATE approvals SET status = 'used' WHERE id = ?", id)))
+}
+
+/** A yes that holds once is used up before the call begins, so that neither a kill nor a twin makes it hold twice. `again`: where a twin was quicker. */
+async function taken(kit: Kit, answer: PersonsAnswer, again: () => Promise<PersonsAnswer>): Promise<PersonsAnswer> {
+  if (answer.kind !== 'yes' || !answer.once) return answer
+  const claimed = await kit.store.transaction((tx) => tx.run("UPDATE approvals SET status = 'used' WHERE id = ? AND status = 'approved'", answer.approval))
+  return claimed === 1 ? answer : taken(kit, await again(), again)
 }
 
 /** The answer of before while it holds, else one given now at a terminal; where nobody is, the question is recorded once. */

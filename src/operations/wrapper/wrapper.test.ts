@@ -223,19 +223,23 @@ test('approval: a yes to one call lets just that call through, once', async () =
   assert.equal(runs(), 1)
 })
 
-test('approval: a yes is not used up by a call that failed', async () => {
-  let fails = true
+test('approval: a yes to one call is used up when the call begins, however it ends', async () => {
   const { entry } = asking({
     handler: async () => {
-      if (fails) throw new VpError('store.locked', 'busy')
-      return {}
+      throw new VpError('cancelled', 'by the person')
     },
   })
   await decideApproval(kit, await asked(call(entry, { text: 'x' })), 'call')
-  await refused(call(entry, { text: 'x' }), 'store.locked')
-  fails = false
-  await result(call(entry, { text: 'x' }))
+  await refused(call(entry, { text: 'x' }), 'cancelled')
   await asked(call(entry, { text: 'x' }))
+})
+
+test('approval: of several at once a yes to one call lets one through', async () => {
+  const { entry, runs } = asking()
+  await decideApproval(kit, await asked(call(entry, { text: 'x' })), 'call')
+  const answers = await Promise.all(Array.from({ length: 5 }, () => call(entry, { text: 'x' })))
+  assert.equal(answers.filter((answer) => answer.ok).length, 1)
+  assert.equal(runs(), 1)
 })
 
 test('approval: a no is kept', async () => {
