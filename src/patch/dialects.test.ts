@@ -176,6 +176,37 @@ const INDENTED: readonly Row[] = [
   ['sent again after it was indented', block('    if (isOpen) {\n      first()\n', '    if (isOpen) {\n      first()\n      q()\n'), DEEPER, DEEPER],
 ]
 
+const TWICE = `export function a(items) {
+  const total = compute(items)
+  console.log(total)  
+  return total
+}
+export function b(items) {
+  const total = compute(items)
+  return total
+}
+`
+const GOES = (line: string) => `${HEAD}@@\n   const total = compute(items)\n-${line}\n   return total\n`
+
+/** A removal whose context also stands side by side elsewhere. */
+const REMOVALS: readonly Row[] = [
+  ['its line has lost blanks at its end', GOES('  console.log(total)'), TWICE.replace('  console.log(total)  \n', ''), TWICE],
+  ['its line is another', GOES('  console.log(totals)'), null, TWICE],
+  [
+    'its line is another, in a block',
+    block('  const total = compute(items)\n  log(total)\n  return total\n', '  const total = compute(items)\n  return total\n'),
+    null,
+    TWICE,
+  ],
+  ['sent again, without numbers', GOES('  console.log(total)'), null, TWICE.replace('  console.log(total)  \n', '')],
+  [
+    'sent again, with its numbers',
+    GOES('  console.log(total)').replace('@@', '@@ -2,3 +2,2 @@'),
+    TWICE.replace('  console.log(total)  \n', ''),
+    TWICE.replace('  console.log(total)  \n', ''),
+  ],
+]
+
 /** Little to recognise a place by. */
 const SHORT: readonly Row[] = [
   ['one short line goes, and stands once', `${HEAD}@@\n-one\n+11\n`, '11\ntwo\nthree\n', 'one\ntwo\nthree\n'],
@@ -189,6 +220,7 @@ const rows: readonly Row[] = [
   ...SHORT,
   ...LOOKALIKES,
   ...INDENTED,
+  ...REMOVALS,
   ['a well-formed diff', `${HEAD}@@ -5,3 +5,3 @@\n${EXACT}`, WANT],
   ['wrong line numbers', `${HEAD}@@ -50,3 +50,3 @@\n${EXACT}`, WANT],
   ['wrong counts', `${HEAD}@@ -5,9 +5,1 @@\n${EXACT}`, WANT],

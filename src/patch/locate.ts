@@ -251,13 +251,18 @@ function overlaps(sides: Sides, before: number, after: number): boolean {
 function findApplied(index: LinesIndex, hunk: Hunk, sides: Sides, likeness: 0 | 1 | 2): number | null {
   const { after } = sides
   if (after.length === 0 || endSaysBefore(index, sides)) return null
-  // Context alone proves a removal only if it closes over the gap.
-  if (sides.added === 0 && (sides.lead === 0 || sides.trail === 0)) return null
   const stated = hunk.newStart === null || hunk.newStart === 0 ? null : hunk.newStart - 1
+  // Context alone proves a removal only if it closes over the gap, there where the patch says, and what goes stands nowhere any more.
+  if (sides.added === 0 && (sides.lead === 0 || sides.trail === 0 || stated === null || stillStands(index, sides))) return null
   if (stated !== null && index.fits(after, stated, 0)) return stated
-  if (!enough(after, ENOUGH_FUZZY)) return null
+  if (sides.added === 0 || !enough(after, ENOUGH_FUZZY)) return null
   const places = index.find(after, likeness, 2)
   return places.length === 1 ? (places[0] ?? null) : null
+}
+
+/** A removed line that says something, as it is or nearly. */
+function stillStands(index: LinesIndex, sides: Sides): boolean {
+  return sides.before.some(({ text, isContext }) => !isContext && wordChars(text, 3) >= 3 && index.find([{ text, isContext: true }], 2, 1).length > 0)
 }
 
 /** With one context line off, the removed lines or exact context on both sides must hold the place. */
