@@ -207,6 +207,14 @@ const REMOVALS: readonly Row[] = [
   ],
 ]
 
+test('a V4A patch that was cut off is none', () => {
+  const whole = v4a(`@@ def b():\n${ONE}`)
+  for (const text of [whole.replace(/\*\*\* End Patch\n?$/, ''), whole.slice(0, -20), '*** Begin Patch\n*** Add File: z.js\n+one\n+tw']) {
+    const parsed = parsePatch(text)
+    assert.ok(!parsed.ok, text)
+  }
+})
+
 /** Little to recognise a place by. */
 const SHORT: readonly Row[] = [
   ['one short line goes, and stands once', `${HEAD}@@\n-one\n+11\n`, '11\ntwo\nthree\n', 'one\ntwo\nthree\n'],

@@ -31,7 +31,7 @@ export function parseV4a(lines: readonly string[]): ParseResult {
     files.push(made)
     index = section.next
   }
-  return { ok: true, files }
+  return isInside ? malformed(lines.length - 1, 'the patch ends without *** End Patch, as one that was cut off: send it again, whole') : { ok: true, files }
 }
 
 interface Section {
