@@ -7,7 +7,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { loadConfig } from '../config/config.ts'
 import { pathsFrom } from '../config/paths.ts'
-import { VpError } from '../core/errors.ts'
+import { isVpError, VpError } from '../core/errors.ts'
 import type { OpenKit, SandboxInForce } from '../operations/kit.ts'
 import { createMasking } from '../operations/masking.ts'
 import { openPowerMeter, type PowerMeter } from '../operations/power-meter.ts'
@@ -21,6 +21,7 @@ import { resolveToolchain, type Toolchain } from '../sandbox/toolchain.ts'
 import { makeDirectory } from '../store/make-directory.ts'
 import { openWorkspace } from '../workspace/files.ts'
 import { gitRunner, rememberingGit } from '../workspace/git.ts'
+import { namesInRepository, readRepositoryFile } from '../workspace/repository-file.ts'
 import { fileSecrets, workspaceSecrets } from './known-secrets.ts'
 import { openLedger } from './ledger.ts'
 import { isWorkerAlive, systemClock, workerName } from './process.ts'
@@ -119,17 +120,45 @@ function laneOf(name: string, root: string, own: string): Lane {
     throw new VpError('plan.unknown_lane', `there is no lane ${JSON.stringify(name.slice(0, 40))}`, {
       next: Object.keys(SHIPPED_LANES).slice(0, 3),
     })
-  const user = readLane(name, own, own) ?? SHIPPED_LANES[name]
-  const repository = root === '' ? null : readLane(name, join(root, '.vp', 'lanes'), '.vp/lanes')
+  const user = readLane(name, own, usersOwn(own)) ?? SHIPPED_LANES[name]
+  const repository = root === '' ? null : readLane(name, '.vp/lanes', repositorysOwn(root))
   return repository === null ? user : narrow(user, repository)
 }
 
-function readLane(name: LaneName, directory: string, shownAs: string): Lane | null {
-  if (!existsSync(directory)) return null
-  const file = laneFileAmong(readdirSync(directory), name, (one) => join(shownAs, one))
+interface LaneFiles {
+  names(): readonly string[]
+  read(file: string): string
+}
+
+/** A person may link to what is theirs. */
+function usersOwn(directory: string): LaneFiles {
+  return {
+    names: () => (existsSync(directory) ? readdirSync(directory) : []),
+    read: (file) => readFileSync(file, 'utf8'),
+  }
+}
+
+function repositorysOwn(root: string): LaneFiles {
+  return {
+    names: () => refusedAs('.vp/lanes', () => namesInRepository(root, '.vp/lanes')),
+    read: (file) => refusedAs(file, () => String(readRepositoryFile(root, file) ?? '')),
+  }
+}
+
+function refusedAs<Result>(file: string, read: () => Result): Result {
+  try {
+    return read()
+  } catch (cause) {
+    if (!isVpError(cause)) throw cause
+    throw new VpError('policy.invalid', `${file} is not read: ${cause.message}`, { cause, where: { file }, next: ['vp policy check'] })
+  }
+}
+
+function readLane(name: LaneName, directory: string, files: LaneFiles): Lane | null {
+  const file = laneFileAmong(files.names(), name, (one) => join(directory, one))
   if (file === null) return null
-  const shown = join(shownAs, file)
-  const lane = parseLaneYaml(readFileSync(join(directory, file), 'utf8'), shown)
+  const shown = join(directory, file)
+  const lane = parseLaneYaml(files.read(shown), shown)
   if (lane.name !== name)
     throw new VpError('policy.invalid', `${shown}:1: this file is for the lane ${name}, and it says ${lane.name}`, { where: { file: shown, line: 1 } })
   return lane

@@ -15,6 +15,7 @@ import { gitText, readRef, type RunGit } from '../workspace/git.ts'
 import { commitsOf } from '../workspace/human-reading.ts'
 import { humanState, type HumanRepository } from '../workspace/human-repository.ts'
 import { pushBranch, remoteOf, type Remote } from '../workspace/human-push.ts'
+import { readRepositoryFile } from '../workspace/repository-file.ts'
 import { FORGES } from './forges/apis.ts'
 import { forgeOf, type ForgeRepository } from './forges/forge.ts'
 import { propose, tokenSource } from './forges/propose.ts'
@@ -232,7 +233,7 @@ function passportOf(kit: Kit, runId: string): PullRequestFacts['passport'] {
 /** The first heading of the requirements that the plan was made from; null when they are gone or others by now. */
 function headingOf(root: string, prdSha: string): string | null {
   try {
-    const text = readFileSync(join(root, '.vp', 'prd.md'), 'utf8')
+    const text = readRepositoryFile(root, '.vp/prd.md')?.toString('utf8') ?? ''
     return sha256(text) === prdSha ? (/^#\s+(.+)$/m.exec(text)?.[1]?.trim() ?? null) : null
   } catch {
     return null // a run without a PRD: `vp do`

@@ -1,6 +1,7 @@
 /** Files that rights come from: what is whole, what is broken and where, what a repository asks for in vain. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -115,4 +116,43 @@ test("the user's own lane stands in the place of the shipped one, and the reposi
   assert.notEqual(denyPath('private/a', 'read', kit.lane('Code-Impl', tree.root)), null)
   writeFileSync(join(config, 'vp/lanes/code-impl.yaml'), 'lane: Narrative\ncommands: {}\n')
   assert.throws(() => kit.lane('Code-Impl', ''), { code: 'policy.invalid' })
+})
+
+const brought: [title: string, put: (at: string) => void, error: RegExp][] = [
+  ['a link to a device', (at) => symlinkSync('/dev/zero', at), /is a symlink/],
+  ['a pipe', (at) => execFileSync('mkfifo', [at]), /is not a regular file/],
+]
+for (const [title, put, error] of brought)
+  test(`a repository's lane that is ${title} is refused`, (t) => {
+    const { kit, tree } = openRealKit(t, { 'a.txt': 'a' })
+    mkdirSync(join(tree.root, '.vp/lanes'), { recursive: true })
+    const file = join(tree.root, '.vp/lanes/code-impl.yaml')
+    put(file)
+    const place = { root: tree.root, env: {}, paths: { lanes: join(tree.root, 'none'), configFile: join(tree.root, 'none.json') } }
+    for (const named of [[], [file]]) {
+      const [found, ...others] = checkPolicyFiles(place, named)
+      assert.deepEqual([found?.ok, found?.of, others.length], [false, 'repository', 0])
+      assert.match(found?.error?.message ?? '', error)
+    }
+    assert.throws(() => kit.lane('Code-Impl', tree.root), { code: 'policy.invalid', message: error })
+  })
+
+test("a repository's folder of lanes that is a link is refused, a user's is theirs", (t) => {
+  const { kit, tree } = openRealKit(t, { 'a.txt': 'a' })
+  const place = placeWith(t, { [USER]: LANE })
+  mkdirSync(join(tree.root, '.vp'))
+  symlinkSync(place.paths.lanes, join(tree.root, '.vp/lanes'))
+  assert.throws(() => kit.lane('Code-Impl', tree.root), { code: 'policy.invalid', message: /is a symlink/ })
+  const paths = { ...place.paths, lanes: join(tree.root, '.vp/lanes') }
+  assert.deepEqual(
+    checkPolicyFiles({ ...place, root: tree.root }).map(({ file, ok }) => [file, ok]),
+    [
+      [join(place.paths.lanes, 'code-impl.yaml'), true],
+      ['.vp/lanes', false],
+    ],
+  )
+  assert.deepEqual(
+    checkPolicyFiles({ ...place, paths }).map(({ ok }) => ok),
+    [true],
+  )
 })

@@ -6,11 +6,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative } from 'node:path'
 import { loadConfig } from '../config/config.ts'
 import type { Environment, Paths } from '../config/paths.ts'
-import { asVpError } from '../core/errors.ts'
+import { asVpError, VpError } from '../core/errors.ts'
 import { parseLaneYaml } from '../policy/lane-file.ts'
 import { isLaneName, laneFileAmong, LANE_NAMES, slugOf, type Lane, type LaneName } from '../policy/lane.ts'
 import { SHIPPED_LANES } from '../policy/shipped-lanes.ts'
 import { widenings } from '../policy/widening.ts'
+import { namesInRepository, readRepositoryFile } from '../workspace/repository-file.ts'
 
 export interface CheckedFile {
   readonly file: string
@@ -30,13 +31,26 @@ export interface PolicyPlace {
   readonly root: string
 }
 
+const REPOSITORY_LANES = '.vp/lanes'
+
 /** `files` (absolute) alone, or all that there are. Those below the root are the repository's. */
 export function checkPolicyFiles(place: PolicyPlace, files: readonly string[] = []): readonly CheckedFile[] {
-  const { paths, root } = place
-  const chosen = files.length > 0 ? files : [...lanesIn(paths.lanes), ...lanesIn(join(root, '.vp', 'lanes'))]
-  const lanes = chosen.filter((file) => file !== paths.configFile).map((file) => checkLane(place, file))
+  const { paths } = place
+  const chosen = files.length > 0 ? files : existsSync(paths.lanes) ? lanesAmong(paths.lanes, readdirSync(paths.lanes).toSorted()) : []
+  const lanes = [
+    ...chosen.filter((file) => file !== paths.configFile).map((file) => checkLane(place, file)),
+    ...(files.length > 0 ? [] : checkRepository(place)),
+  ]
   const isAsked = files.length === 0 || chosen.includes(paths.configFile)
   return isAsked && existsSync(paths.configFile) ? [checkConfiguration(place), ...lanes] : lanes
+}
+
+function checkRepository(place: PolicyPlace): readonly CheckedFile[] {
+  try {
+    return lanesAmong(join(place.root, REPOSITORY_LANES), namesInRepository(place.root, REPOSITORY_LANES)).map((file) => checkLane(place, file))
+  } catch (thrown) {
+    return [broken(REPOSITORY_LANES, 'repository', problem(thrown, REPOSITORY_LANES))]
+  }
 }
 
 function checkLane({ paths, root }: PolicyPlace, file: string): CheckedFile {
@@ -44,7 +58,8 @@ function checkLane({ paths, root }: PolicyPlace, file: string): CheckedFile {
   const shown = isOwn ? file : relative(root, file)
   const of = isOwn ? 'user' : 'repository'
   try {
-    const lane = parseLaneYaml(readFileSync(file, 'utf8'), shown)
+    // A file of the user's own may be a link: theirs.
+    const lane = parseLaneYaml(String(isOwn ? readFileSync(file) : present(readRepositoryFile(root, shown), shown)), shown)
     const misplaced = misplacement(file, lane)
     if (misplaced !== null) return broken(shown, of, { message: misplaced, line: 1 })
     const cut = isOwn || !isLaneName(lane.name) ? [] : widenings(userLane(paths.lanes, lane.name), lane)
@@ -100,12 +115,13 @@ function counts(lane: Lane): { readonly rules: number; readonly examples: number
   return { rules: rules.length, examples: rules.reduce((sum, rule) => sum + (rule.match?.length ?? 0) + (rule.notMatch?.length ?? 0), 0) }
 }
 
-function lanesIn(directory: string): string[] {
-  if (!existsSync(directory)) return []
-  return readdirSync(directory)
-    .filter((name) => /\.ya?ml$/.test(name))
-    .toSorted()
-    .map((name) => join(directory, name))
+function lanesAmong(directory: string, names: readonly string[]): string[] {
+  return names.filter((name) => /\.ya?ml$/.test(name)).map((name) => join(directory, name))
+}
+
+function present(bytes: Buffer | null, shown: string): Buffer {
+  if (bytes === null) throw new VpError('path.not_found', `${shown} does not exist`)
+  return bytes
 }
 
 function isBelow(root: string, file: string): boolean {

@@ -2,7 +2,7 @@
  * `vp new`: finds tests, linter and environment once, writes `.vp/project.json`, makes the project's record. Also
  * used by `vp do` on a repository without a project, where nothing is written into the tree.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import { isoUtc } from '../../core/ports.ts'
@@ -10,6 +10,7 @@ import type { ProjectCommand, ProjectFile } from '../../plms/contract/types.ts'
 import { conventionWords, detectConvention, type CommitConvention } from '../../workspace/commit-convention.ts'
 import { detectProject, type Detected } from '../../workspace/detect.ts'
 import { treePaths } from '../../workspace/git.ts'
+import { readWithinRepository } from '../../workspace/repository-file.ts'
 import { historyOf } from '../../workspace/tree-objects.ts'
 import { humanState, openHumanRepository } from '../../workspace/human-repository.ts'
 import type { Hook } from '../../workspace/hooks.ts'
@@ -119,6 +120,9 @@ export function commandOf(argv: readonly string[], detected: Pick<Detected, 'tes
   return { argv: [...argv], runner: argv[0] ?? 'command', report_args: [], report: { format: 'exit', from: 'stdout' } }
 }
 
+/** Lock files are among what is read. */
+const MAX_BYTES = 16 * 1024 * 1024
+
 /** The commands that the repository's own files name. Throws `workspace.*`. */
 export async function detectCommands(kit: Kit, root: string): Promise<Pick<ProjectFile, 'test' | 'lint' | 'build'>> {
   return (await detect(kit, root)).detected
@@ -146,14 +150,8 @@ export async function detect(kit: Kit, root: string): Promise<Detection> {
     hookAt(kit, human, head),
     historyOf(kit.git.objects(human.view), head, 100),
   ])
-  const read = (path: string): string | null => {
-    if (!list.includes(path)) return null
-    try {
-      return readFileSync(join(root, path), 'utf8')
-    } catch {
-      return null // deleted in the checkout: not there for the person either
-    }
-  }
+  // Deleted in the checkout: not there for the person either.
+  const read = (path: string): string | null => (list.includes(path) ? (readWithinRepository(root, path, MAX_BYTES)?.toString('utf8') ?? null) : null)
   return {
     detected: detectProject({ list, read, isThere: (path) => existsSync(join(root, path)) }),
     count: list.length,

@@ -2,11 +2,9 @@
  * The project of a repository: `.vp/project.json` in it, its record in the store. The file is the human's and is
  * committed; the store is the machine's.
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { once } from '../../core/once.ts'
-import { VpError } from '../../core/errors.ts'
+import { isVpError, VpError } from '../../core/errors.ts'
 import { wordsOfIssue } from '../../core/schema-issue.ts'
 import { canonicalJson } from '../../core/json.ts'
 import {
@@ -20,6 +18,7 @@ import {
 } from '../../plms/contract/types.ts'
 import { isDependencyPath } from '../../policy/paths.ts'
 import type { Tx } from '../../store/contract.ts'
+import { readRepositoryFile } from '../../workspace/repository-file.ts'
 import type { Kit } from '../kit.ts'
 
 const text = once(() => z.string().check(z.maxLength(4096)))
@@ -87,13 +86,13 @@ export const PROJECT_FILE = '.vp/project.json'
 
 /** Null when the repository has no project. Throws `config.invalid` with the field that is wrong. */
 export function readProjectFile(root: string): ProjectFile | null {
-  const file = join(root, PROJECT_FILE)
   let value: unknown
   try {
-    value = JSON.parse(readFileSync(file, 'utf8'))
+    const bytes = readRepositoryFile(root, PROJECT_FILE)
+    if (bytes === null) return null
+    value = JSON.parse(bytes.toString('utf8'))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new VpError('config.invalid', `${PROJECT_FILE} is not readable JSON`, {
+    throw new VpError('config.invalid', `${PROJECT_FILE} ${isVpError(error) ? `is not read: ${error.message}` : 'is not readable JSON'}`, {
       cause: error,
       where: { file: PROJECT_FILE },
     })

@@ -2,14 +2,13 @@
  * From a request to a driven run, for every verb that starts or continues one: the model, the words of the
  * requirements, the gates, who watches.
  */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import type { DriveEnd } from '../../pas/embedded/drive.ts'
 import { exitOf } from '../../pas/embedded/drive.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
 import { tasksFromPrd } from '../../plms/embedded/prd.ts'
+import { readRepositoryFile } from '../../workspace/repository-file.ts'
 import type { Kit } from '../kit.ts'
 import type { OpenModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
@@ -48,15 +47,11 @@ function confirmOf(caller: Scene['caller']): Pick<Parameters<typeof driveToEnd>[
 
 const MAX_CONTEXT = 2500
 
-/** The person's own words beside the task list, masked, then bounded; null when there are none. */
+/** The person's own words beside the task list, masked, then bounded; null when there are none. Throws `path.*` for a link and what is no file. */
 export function prdContext({ kit, tree }: Pick<Scene, 'kit' | 'tree'>, root = tree.root): string | null {
-  let text: string
-  try {
-    text = readFileSync(join(root, '.vp', 'prd.md'), 'utf8')
-  } catch {
-    return null // a run without a PRD: `vp do`
-  }
-  const context = kit.redactText(tasksFromPrd(text).context)
+  const bytes = readRepositoryFile(root, '.vp/prd.md')
+  if (bytes === null) return null // a run without a PRD: `vp do`
+  const context = kit.redactText(tasksFromPrd(bytes.toString('utf8')).context)
   return context === '' ? null : context.length > MAX_CONTEXT ? `${context.slice(0, MAX_CONTEXT)} …` : context
 }
 

@@ -1,13 +1,14 @@
 /**
  * The ledger for verbs that only look: opened without configuration, sandbox or models. Built-ins only.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathsFrom } from '../../../config/paths.ts'
 import { findRun, latestHere, requireRun } from '../../../pas/embedded/run-store.ts'
 import type { RunState } from '../../../pas/embedded/reducer/state.ts'
 import type { Store, Tx } from '../../../store/contract.ts'
 import { openSqlite } from '../../../store/sqlite.ts'
+import { readRepositoryFile } from '../../../workspace/repository-file.ts'
 import type { CommandContext } from '../command.ts'
 
 export interface ProjectHere {
@@ -21,7 +22,7 @@ export function projectHere(cwd: string): ProjectHere | null {
   for (let at = cwd; ; at = dirname(at)) {
     if (existsSync(join(at, '.git'))) {
       try {
-        const file = JSON.parse(readFileSync(join(at, '.vp', 'project.json'), 'utf8')) as {
+        const file = JSON.parse(readRepositoryFile(at, '.vp/project.json')?.toString('utf8') ?? '{}') as {
           project_id?: unknown
           name?: unknown
         }
