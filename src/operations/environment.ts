@@ -3,7 +3,7 @@
  * place, or, when the lock file differs, a set-up of their own that a person granted, cached per lock file. A missing
  * environment is said as such: never a failed gate, never a retry of the model.
  */
-import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, sep } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { hex } from '../core/ids.ts'
@@ -11,6 +11,7 @@ import { canonicalJson, sha256 } from '../core/json.ts'
 import { appendReceipt } from '../ledger/receipts.ts'
 import type { ProjectFile } from '../plms/contract/types.ts'
 import { npmInstalledFits } from '../workspace/installed.ts'
+import { readWithinRepository } from '../workspace/repository-file.ts'
 import { execute, type Execution } from './execution.ts'
 import type { Kit } from './kit.ts'
 import type { TreeScene } from './scene.ts'
@@ -19,15 +20,17 @@ import { answerTo, type Asker, type Matter } from './wrapper/approval.ts'
 type Environment = ProjectFile['environment']
 
 const LOCKED_MS = 200
+const MAX_LOCK_BYTES = 64 * 1024 * 1024
 
 /** Digest of the lock files of a tree: which environment it needs. */
 function lockDigest(root: string, lockFiles: readonly string[]): string {
-  return sha256(canonicalJson(lockFiles.map((name) => [name, fileDigest(join(root, name))])))
+  return sha256(canonicalJson(lockFiles.map((name) => [name, fileDigest(root, name)])))
 }
 
 /** Null for what is absent or no plain file: that is part of the digest too. */
-function fileDigest(path: string): string | null {
-  return lstatSync(path, { throwIfNoEntry: false })?.isFile() ? sha256(readFileSync(path)) : null
+function fileDigest(root: string, name: string): string | null {
+  const bytes = readWithinRepository(root, name, MAX_LOCK_BYTES)
+  return bytes && sha256(bytes)
 }
 
 /**
@@ -56,7 +59,9 @@ export async function environmentFor(kit: Kit, tree: TreeScene, asker: Asker, si
 function isInstalled(home: string, name: string): boolean {
   const at = join(home, name)
   if (!statSync(at, { throwIfNoEntry: false })?.isDirectory()) return false
-  const [lock, installed] = [join(home, 'package-lock.json'), join(at, '.package-lock.json')].map(readOrNull)
+  const [lock, installed] = ['package-lock.json', `${name}/.package-lock.json`].map((path) =>
+    readWithinRepository(home, path, MAX_LOCK_BYTES)?.toString('utf8'),
+  )
   if (lock && installed && !npmInstalledFits(lock, installed)) return false
   return realpathSync(at).startsWith(realpathSync(home) + sep)
 }

@@ -2,13 +2,14 @@
  * One command of a tree, in the sandbox: toolchain found outside the workspace, environment directories shown
  * read-only, limits of the lane. Every `run.*`, `search.code` and gate goes through here.
  */
-import { lstatSync, readFileSync, rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { VpError } from '../core/errors.ts'
 import { hex } from '../core/ids.ts'
 import type { CommandRun } from '../pas/embedded/kpi/measure.ts'
 import type { Limits, Mount, SandboxResult } from '../sandbox/contract.ts'
 import { killOrphans } from '../sandbox/processes.ts'
+import { readRepositoryFile } from '../workspace/repository-file.ts'
 import { textPath, type Survey } from '../workspace/survey.ts'
 import { guardTree, type GuardedTree, type Settled } from './guarded.ts'
 import type { Kit } from './kit.ts'
@@ -103,7 +104,7 @@ export async function execute(kit: Kit, tree: TreeScene, request: ExecutionReque
     if (settled.writes.length > 0 || settled.directories.length > 0 || !settled.isWhole || settled.breaches.length > 0)
       tree.touched(changeOf(settled, request.measures !== true))
     if (signal.aborted) throw new VpError('cancelled', 'the command was cancelled')
-    return toExecution(result, settled, { root: tree.root, limits, report: request.reportFile ? readReport(join(scratch, request.reportFile)) : null })
+    return toExecution(result, settled, { root: tree.root, limits, report: request.reportFile ? readReport(scratch, request.reportFile) : null })
   } finally {
     guard?.release()
     rmSync(scratch, { recursive: true, force: true })
@@ -200,11 +201,11 @@ function dedupe(mounts: readonly Mount[]): Mount[] {
   return mounts.filter((mount, index) => isAbsolute(mount.hostPath) && mounts.findIndex((other) => other.sandboxPath === mount.sandboxPath) === index)
 }
 
-function readReport(path: string): string | null {
+/** Null where the runner wrote none, which the measurement says. The command may have put anything there: no link of it is followed. */
+function readReport(scratch: string, name: string): string | null {
   try {
-    const bytes = readFileSync(path)
-    return bytes.length > 64 * MIB ? null : bytes.toString('utf8')
+    return readRepositoryFile(scratch, name, 64 * MIB)?.toString('utf8') ?? null
   } catch {
-    return null // the runner wrote none, which the measurement says
+    return null
   }
 }

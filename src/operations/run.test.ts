@@ -255,6 +255,33 @@ test('a result is kept for the very same files, arguments and toolchain', async 
   assert.equal((await call(growing, runTest, {}))['reused_from'], null, 'a run that changed its own tree is not kept')
 })
 
+test('a report is a file that the command wrote, never one that it links to', async (t) => {
+  const project = (how: string) => ({
+    version: 1,
+    project_id: 1,
+    name: 'reports',
+    test: { argv: ['node', how], runner: 'tap', report_args: ['{report}'], report: { format: 'tap', from: 'file', path: 'report.tap' } },
+    lint: null,
+    environment: { reuse: [], setup: [], lock_files: [] },
+    needs_git: false,
+  })
+  const real = openRealKit(t, {
+    'write.js': "require('node:fs').writeFileSync(process.argv[2], 'TAP version 13\\nok 1 - x\\n1..1\\n')\n",
+    'link.js': "require('node:fs').symlinkSync(require('node:fs').readFileSync('where.txt', 'utf8'), process.argv[2])\n",
+    '.vp/project.json': JSON.stringify(project('write.js')),
+  })
+  const outside = join(real.tree.root, '../outside.tap')
+  writeFileSync(outside, 'TAP version 13\nok 1 - x\n1..1\n')
+  writeFileSync(join(real.tree.root, 'where.txt'), outside)
+  const passed = async (how: string) => {
+    const tree = { ...real.tree, project: project(how) as unknown as TreeScene['project'] }
+    const result = await call({ kit: real.kit, tree }, runTest, {})
+    return [result['exit_code'], result['pass_rate']]
+  }
+  assert.deepEqual(await passed('write.js'), [0, 1])
+  assert.deepEqual(await passed('link.js'), [0, null])
+})
+
 test('what was judged is what runs: a word is no template', async (t) => {
   const real = openRealKit(t, { ...FILES, 'argv.js': 'console.log(JSON.stringify(process.argv.slice(2)))\n' })
   const words = ['{report}', 'x{report}y{report}', '$&']
