@@ -1,4 +1,4 @@
-/** Attacks on a sandbox, the same for each backend: `test/sandbox.test.ts` and `sandbox.test.ts` beside this file run them. */
+/** Attacks on a sandbox, the same for each backend; `sandbox.test.ts` runs them. What chooses one: `test/sandbox.test.ts`. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
@@ -75,8 +75,8 @@ const said = (result: SandboxResult) => `${result.stdout}${result.stderr}`
 const all: BackendName[] = ['bwrap', 'box', 'landlock']
 
 const bubblewrap = ['/usr/bin/bwrap', '/bin/bwrap', '/usr/local/bin/bwrap'].some((path) => existsSync(path))
-/** The one that vp takes on most machines is tried by `npm test`, the others by `npm run test:more`. */
-export const [usual, ...others]: readonly [BackendName, ...BackendName[]] = bubblewrap ? ['bwrap', 'box', 'landlock'] : ['box', 'landlock']
+/** Those that this machine can have. */
+export const backends: readonly BackendName[] = bubblewrap ? all : ['box', 'landlock']
 const spaces: BackendName[] = ['bwrap', 'box']
 
 /** Each script must print `held`, and nothing else decides. */

@@ -1,3 +1,3 @@
-import { others, trials } from './sandbox-trials.ts'
+import { backends, trials } from './sandbox-trials.ts'
 
-for (const name of others) trials(name)
+for (const name of backends) trials(name)

@@ -9,9 +9,9 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sha256 } from '../../src/core/json.ts'
 import { OPERATIONS } from '../../src/operations/table.ts'
-import { makePlace, processesWith, seeded, type Place, vp, vpJson, writeFiles } from './kit.ts'
-import { openRpc, type RpcAnswer, type RpcFraming } from './rpc-client.ts'
-import { failed, FILES, FRAMINGS, ok } from './rpc-calls.ts'
+import { makePlace, processesWith, seeded, type Place, vp, vpJson, writeFiles } from '../e2e/kit.ts'
+import { openRpc, type RpcAnswer, type RpcFraming } from '../e2e/rpc-client.ts'
+import { failed, FILES, FRAMINGS, ok } from '../e2e/rpc-calls.ts'
 
 describe('what is wrong', () => {
   const cleanups: (() => void)[] = []
