@@ -160,3 +160,18 @@ test('vp rpc has the rights of VP_TOKEN and no others; a bad one is refused', as
   const logs = vp('logs', '--json')
   assert.ok(!`${logs.stdout}${logs.stderr}`.includes(token))
 })
+
+test('a token that is revoked while vp rpc is open writes nothing more there; the session stays open', async (t) => {
+  const place = makePlace(t, { 'a.txt': 'a\n' })
+  const vp = (...args: string[]) => spawnSync(VP, args, { cwd: place.repository, env: place.env, encoding: 'utf8' })
+  const { result } = JSON.parse(vp('token', 'create', '--scope', 'fs.write', '--expires', '1h', '--json').stdout) as { result: { token: string; id: string } }
+  const rpc = openRpc(t, place, { env: { VP_TOKEN: result.token } })
+  assert.equal((await rpc.request('fs.write', { path: 'a.txt', content: 'b\n' })).error, undefined)
+  assert.equal(vp('token', 'revoke', result.id).status, 0)
+  for (const content of ['c\n', 'd\n']) {
+    const refused = await rpc.request('fs.write', { path: 'a.txt', content })
+    assert.deepEqual([refused.error?.data.code, refused.error?.data.receipt], ['token.refused', null])
+  }
+  assert.equal(readFileSync(join(place.repository, 'a.txt'), 'utf8'), 'b\n')
+  assert.equal((await rpc.end()).code, 0)
+})

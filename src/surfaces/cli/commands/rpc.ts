@@ -30,16 +30,18 @@ export const rpcCommand: Command = {
   async run(context) {
     if (context.json) throw new VpError('usage.flag', 'vp rpc speaks JSON-RPC on stdout, so it takes no --json', { next: ['vp rpc'] })
     const kit = context.kit()
-    const caller: Caller = { surface: 'rpc', ...(await rightsOf(context)) }
+    await rightsOf(context) // a token that is none is said now
     openCheckout(kit, context.cwd).close() // a workspace that cannot be opened is said now, not by every request
     const server = createRpcServer({
       operations: OPERATIONS,
       version: context.version,
       async call(operation, params, options, follow) {
+        // Asked again for each call: a token may expire or be revoked while the session is open.
+        const caller: Caller = { surface: 'rpc', ...(await rightsOf(context)), follow }
         // A scene of its own for each call: another one may make or change the project meanwhile.
         const checkout = openCheckout(kit, context.cwd)
         try {
-          return await invoke(kit, operation, params, { ...caller, follow }, checkout, options)
+          return await invoke(kit, operation, params, caller, checkout, options)
         } finally {
           checkout.close()
         }
