@@ -58,6 +58,7 @@ export const CODES = {
   'patch.ambiguous': CONFLICT,
   'patch.unsupported': DENIED,
   'undo.not_found': NOT_FOUND,
+  'undo.ambiguous': USAGE,
   'undo.refused': CONFLICT,
 
   'sandbox.unavailable': NO_SANDBOX,

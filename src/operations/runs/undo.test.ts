@@ -111,3 +111,26 @@ test('folders that a patch made go with its undo, unless somebody put something 
     [false, true, false, true],
   )
 })
+
+test('a part of an id that fits more than one change is no id', async (t) => {
+  const { kit, tree } = openRealKit(t, { 'a.txt': 'old\n' })
+  const receipts: string[] = []
+  for (const content of ['1\n', '2\n', '3\n', '4\n']) {
+    const made = await invoke(kit, fsWrite, { path: 'a.txt', content }, HUMAN, tree)
+    receipts.push(String(made.receipt))
+  }
+  const undone = (id: string) => invoke(kit, runUndo, { id }, HUMAN, tree)
+  for (const id of ['r_', '0']) {
+    const answer = await undone(id)
+    assert.ok(!answer.ok)
+    assert.equal(answer.error.code, 'undo.ambiguous')
+    assert.match(answer.error.message, /^\w+ fits 4 changes: (r_\w{6}, ){3}…$/)
+  }
+  for (const id of [String(receipts[1]), `r_${receipts[1]?.slice(-6)}`]) {
+    const answer = await undone(id)
+    assert.ok(answer.ok)
+    assert.equal((answer.result as Undone).id, receipts[1])
+  }
+  const none = await undone('machine')
+  assert.equal(!none.ok && none.error.code, 'undo.not_found', 'what no run did has no run to be named by')
+})

@@ -3,7 +3,8 @@
  * what changed since, touches neither branch nor index nor stash, and can itself be undone.
  */
 import { VpError } from '../../core/errors.ts'
-import { namesReceipt } from '../../core/ids.ts'
+import { namesReceipt, shortReceipt } from '../../core/ids.ts'
+import { MACHINE_CHAIN } from '../../ledger/receipts.ts'
 import { countChanges } from '../../patch/make.ts'
 import { decode, isBinary } from '../../patch/text-file.ts'
 import type { Tx } from '../../store/contract.ts'
@@ -50,7 +51,7 @@ export interface Undone {
 /** Who reads more than this reads it in the files; each character is looked through for secrets. */
 const MAX_DIFF = 1024 * 1024
 
-/** `id` is a receipt, `T7`, a run or any unique part of one; absent: the last change of this checkout. Throws `undo.not_found`. */
+/** `id` is a receipt, `T7`, a run or any unique part of one; absent: the last change of this checkout. Throws `undo.not_found`, `undo.ambiguous`. */
 export async function undo(scene: Scene, id: string | null, apply: boolean): Promise<Undone> {
   // What vp itself recorded may be given back whatever its name is: only the policy's names are left out, links are not followed.
   const files = openWorkspace(scene.tree.root)
@@ -182,9 +183,31 @@ async function findChange(scene: Scene, id: string | null): Promise<string> {
     if (!task) throw none()
     return task.id
   }
-  const found = all.find((row) => row.id === id) ?? whole.find((row) => namesReceipt(row.id, id) || row.run_id.includes(id))
+  const found = all.find((row) => row.id === id) ?? theOne(whole, id)
   if (!found) throw (await notKeptAtAll(scene, id)) ?? (await elsewhere(scene, id)) ?? none()
   return found.id
+}
+
+interface Change {
+  readonly id: string
+  readonly run_id: string
+}
+
+/** The change that a part of a receipt's or a run's id names; of a run the newest. Throws `undo.ambiguous` where it names several. */
+function theOne(changes: readonly Change[], typed: string): Change | undefined {
+  const isRun = changes.some(({ run_id }) => run_id === typed)
+  const runs = new Set<string>()
+  const found = changes.filter(({ id, run_id }) => {
+    if (namesReceipt(id, typed) && !isRun) return true
+    if (run_id === MACHINE_CHAIN || runs.has(run_id) || !(isRun ? run_id === typed : run_id.includes(typed))) return false
+    runs.add(run_id)
+    return true
+  })
+  if (found.length < 2) return found[0]
+  const first = found.slice(0, 3).map(({ id, run_id }) => (runs.has(run_id) ? run_id : shortReceipt(id)))
+  throw new VpError('undo.ambiguous', `${typed} fits ${found.length} changes: ${first.join(', ')}${found.length > 3 ? ', …' : ''}`, {
+    next: first.map((one) => `vp undo ${one}`),
+  })
 }
 
 async function notKeptAtAll({ kit }: Scene, id: string): Promise<VpError | null> {
