@@ -32,7 +32,8 @@ export function planUndo(workspace: Workspace, rows: readonly Image[]): Planned[
   // One that stays may be in another's way.
   for (;;) {
     const going = new Set(planned.flatMap(({ row, verdict, now }) => (verdict === 'restore' && now !== null && isReplaced(row) ? row.path : [])))
-    const next = planned.map((one) => heldUp(workspace, going, one))
+    const lost = new Map(planned.flatMap(({ row, verdict }) => (typeof verdict === 'object' && isRemoval(row) ? [[row.before?.sha, row.path]] : [])))
+    const next = planned.map((one) => heldUp(workspace, { going, lost }, one))
     if (next.every((one, index) => one === planned[index])) return next
     planned = next
   }
@@ -68,10 +69,27 @@ function looked(workspace: Workspace, path: string): FileBytes | null | { readon
   }
 }
 
-function heldUp(workspace: Workspace, going: ReadonlySet<string>, one: Planned): Planned {
+interface Others {
+  /** Paths of which nothing stays. */
+  readonly going: ReadonlySet<string>
+  /** Content that its removed path does not get back, to that path. */
+  readonly lost: ReadonlyMap<string | undefined, string>
+}
+
+function heldUp(workspace: Workspace, { going, lost }: Others, one: Planned): Planned {
   if (one.verdict !== 'restore') return one
-  const why = whyStuck(workspace, one.row.path, going) ?? whyFull(workspace, one, going)
+  const why = whyStuck(workspace, one.row.path, going) ?? whyFull(workspace, one, going) ?? whyLast(one.row, lost)
   return why === null ? one : { ...one, verdict: { refused: why } }
+}
+
+function isRemoval({ before, after }: Image): boolean {
+  return after === null && before !== null && !isDirectory(before)
+}
+
+/** A renamed file goes only when the one that it was comes back: else its content would stand nowhere. */
+function whyLast({ before, after }: Image, lost: Others['lost']): string | null {
+  const from = before === null && after !== null && !isDirectory(after) ? lost.get(after.sha) : undefined
+  return from === undefined ? null : `it has the content of ${from}, which cannot be given back`
 }
 
 /** Nothing of its kind stays under that name. */

@@ -134,3 +134,20 @@ test('a part of an id that fits more than one change is no id', async (t) => {
   const none = await undone('machine')
   assert.equal(!none.ok && none.error.code, 'undo.not_found', 'what no run did has no run to be named by')
 })
+
+for (const [title, happens, left] of [
+  ['it comes back', () => {}, ['old\n', null]],
+  ['somebody made another file of its name: what it was renamed to stays', (at: string) => writeFileSync(at, 'theirs\n'), ['theirs\n', 'old\n']],
+] as [string, (at: string) => void, [string, string | null]][])
+  test(`undo of a renamed file: ${title}`, async (t) => {
+    const { kit, tree } = openRealKit(t, { f: 'old\n' })
+    const patch = 'diff --git a/f b/g\nsimilarity index 100%\nrename from f\nrename to g\n'
+    const made = await invoke(kit, fsPatch, { unified_diff: patch, apply: true }, HUMAN, tree)
+    assert.ok(made.ok, JSON.stringify(made))
+    const [f, g] = [join(tree.root, 'f'), join(tree.root, 'g')]
+    assert.equal(existsSync(f), false)
+    happens(f)
+    const undone = await invoke(kit, runUndo, { id: made.receipt, apply: true }, HUMAN, tree)
+    assert.ok(undone.ok)
+    assert.deepEqual([readFileSync(f, 'utf8'), existsSync(g) ? readFileSync(g, 'utf8') : null], left)
+  })
