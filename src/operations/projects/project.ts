@@ -4,7 +4,7 @@
  */
 import * as z from 'zod/mini'
 import { once } from '../../core/once.ts'
-import { isVpError, VpError } from '../../core/errors.ts'
+import { VpError } from '../../core/errors.ts'
 import { wordsOfIssue } from '../../core/schema-issue.ts'
 import { canonicalJson } from '../../core/json.ts'
 import {
@@ -84,18 +84,15 @@ const projectFile = once(() =>
 
 export const PROJECT_FILE = '.vp/project.json'
 
-/** Null when the repository has no project. Throws `config.invalid` with the field that is wrong. */
+/** Null when the repository has no project. Throws `config.invalid` with the field that is wrong, and what `readRepositoryFile` throws. */
 export function readProjectFile(root: string): ProjectFile | null {
+  const bytes = readRepositoryFile(root, PROJECT_FILE)
+  if (bytes === null) return null
   let value: unknown
   try {
-    const bytes = readRepositoryFile(root, PROJECT_FILE)
-    if (bytes === null) return null
     value = JSON.parse(bytes.toString('utf8'))
   } catch (error) {
-    throw new VpError('config.invalid', `${PROJECT_FILE} ${isVpError(error) ? `is not read: ${error.message}` : 'is not readable JSON'}`, {
-      cause: error,
-      where: { file: PROJECT_FILE },
-    })
+    throw new VpError('config.invalid', `${PROJECT_FILE} is not readable JSON`, { cause: error, where: { file: PROJECT_FILE } })
   }
   const parsed = projectFile().safeParse(value)
   if (parsed.success) return parsed.data as ProjectFile
