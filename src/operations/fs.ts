@@ -8,11 +8,11 @@ import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { applyPatch, type PatchResult } from '../patch/apply.ts'
 import { explainHunk, explainParse, explainPatch } from '../patch/explain.ts'
-import { makeFileDiff, type MakeOptions } from '../patch/make.ts'
+import { makeFileDiff, rewrite, type MakeOptions } from '../patch/make.ts'
 import { parsePatch } from '../patch/parse.ts'
 import { matchesPath } from '../policy/glob.ts'
 import { brokenSyntax, nodeReads, type ReadText, type SyntaxBreak } from '../patch/syntax.ts'
-import { decode, encode, isBinary, joinLines, lineEndsOf, splitLines } from '../patch/text-file.ts'
+import { decode, encode, isBinary, isUtf16, joinLines, lineEndsOf, splitLines, type TextFile } from '../patch/text-file.ts'
 import type { FilePatch, HunkOutcome } from '../patch/types.ts'
 import { hasPlaceholder } from '../policy/redact.ts'
 import type { FileChange, Workspace } from '../workspace/files.ts'
@@ -161,8 +161,10 @@ export const fsWrite = operation({
       throw new VpError('patch.unsupported', 'the content has half a character (a lone surrogate), which no UTF-8 file can hold; write it as an escape', {
         changed: 'nothing was written',
       })
-    const lines = before && !isBinary(before) ? decode(before).lines : []
-    const bytes = Buffer.from(unmaskContent(params.content, lines, scene.kit.redactText), 'utf8')
+    if (params.content.includes('\0')) throw binaryRefused(params.path, 'the content has a NUL character')
+    const file = before && textOf(params.path, before)
+    const content = unmaskContent(params.content, file?.lines ?? [], scene.kit.redactText)
+    const bytes = file ? encode(rewrite(file, content)) : Buffer.from(content, 'utf8')
     const diff = diffOf(params.path, before, bytes)
     const apply = params.apply ?? true
     const written = apply && diff !== '' ? await writeFiles(scene, [{ path: params.path, bytes, expectSha: before ? sha256(before) : null }]) : []
@@ -187,7 +189,7 @@ export const fsEdit = operation({
   scope: 'fs.write',
   async handler(params, scene) {
     const before = scene.tree.files().read(params.path).bytes
-    const file = decode(before)
+    const file = textOf(params.path, before)
     const text = joinLines(file)
     const ends = lineEndsOf(file) === 'crlf' ? '\r\n' : lineEndsOf(file) === 'cr' ? '\r' : '\n'
     const inFile = (words: string) => (ends === '\n' ? words : words.replace(/\r\n|\r|\n/g, ends))
@@ -219,6 +221,16 @@ export const fsEdit = operation({
   },
   say: (params, result) => `${params.path}${result.hunks[0]?.line ? `:${result.hunks[0].line}` : ''}`,
 })
+
+/** Throws `patch.unsupported` for what a patch does not change either. */
+function textOf(path: string, bytes: Uint8Array): TextFile {
+  if (isBinary(bytes)) throw binaryRefused(path, isUtf16(bytes) ? 'it is UTF-16, and only UTF-8 and Latin-1 text is written' : 'it is binary')
+  return decode(bytes)
+}
+
+function binaryRefused(path: string, why: string): VpError {
+  return new VpError('patch.unsupported', `${path} is not written: ${why}`, { changed: 'nothing was written' })
+}
 
 /** Whole lines in the patch engine's form, for what differs from the file only in blanks. */
 function asReplacement(params: { path: string; old: string; new: string }): FilePatch {

@@ -5,8 +5,8 @@
 import { diffArrays } from 'diff'
 import { splitLf } from '../core/lines.ts'
 import { blobId } from './apply.ts'
-import { encode, joinLines, type TextFile } from './text-file.ts'
-import type { FileMode, FilePatch, Hunk, PatchLine } from './types.ts'
+import { dominantEnd, encode, joinLines, splitLines, type TextFile } from './text-file.ts'
+import type { FileMode, FilePatch, Hunk, LineEnd, PatchLine } from './types.ts'
 
 export interface MakeOptions {
   readonly context?: number
@@ -46,6 +46,28 @@ export function countChanges(before: TextFile | null, after: TextFile | null): {
   const edits = editsOf(lines(before), lines(after))
   const count = (kind: Edit['kind']): number => edits.reduce((sum, edit) => (edit.kind === kind ? sum + 1 : sum), 0)
   return { add: count('+'), del: count('-') }
+}
+
+/**
+ * A whole new content for a file that is there: encoding, byte-order mark and line ends stay the file's, whatever ends the content was sent with.
+ * Where the file's own are mixed, lines that stay keep theirs. Whether there is a final line end, the content says.
+ */
+export function rewrite(before: TextFile, content: string): TextFile {
+  const text = before.bom && content.startsWith('\uFEFF') ? content.slice(1) : content
+  if (before.ends.every((end) => end === '')) return { ...before, ...splitLines(text) }
+  const most = dominantEnd(before.ends)
+  // Elsewhere a lone CR is content, as in `splitLines`.
+  const lines = text.replace(before.ends.includes('\n') || most !== '\r' ? /\r\n/g : /\r\n?/g, '\n').split('\n')
+  const isOpen = lines.at(-1) !== ''
+  if (!isOpen) lines.pop()
+  const ends: LineEnd[] = []
+  let old = 0
+  for (const { kind } of editsOf(before.lines, lines)) {
+    if (kind !== '-') ends.push(kind === ' ' ? before.ends[old] || most : most)
+    if (kind !== '+') old++
+  }
+  if (isOpen) ends[ends.length - 1] = ''
+  return { ...before, lines, ends }
 }
 
 /** The patch that undoes `patch`. A rename goes back, a creation becomes a deletion. */
@@ -102,7 +124,7 @@ function textBlob(text: string | null): string | null {
 
 interface Edit {
   readonly kind: ' ' | '-' | '+'
-  /** With its line end, so that a lost final newline is a difference. */
+  /** In a diff with its line end, so that a lost final newline is a difference. */
   readonly text: string
 }
 

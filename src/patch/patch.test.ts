@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { applyPatch, applyToText } from './apply.ts'
-import { makeFileDiff, makeUnifiedDiff, reverse } from './make.ts'
+import { makeFileDiff, makeUnifiedDiff, reverse, rewrite } from './make.ts'
 import { parsePatch } from './parse.ts'
-import { decode, decodePatch, encode, splitLines, type TextFile } from './text-file.ts'
+import { decode, decodePatch, encode, joinLines, splitLines, type TextFile } from './text-file.ts'
 import type { FilePatch, LineEnd } from './types.ts'
 
 function generator(seed: number): (below: number) => number {
@@ -93,6 +93,31 @@ for (const flavour of FLAVOURS) {
     }
   })
 }
+
+test('a whole new content keeps the line ends, encoding and mark of the file, however it was sent', () => {
+  for (const flavour of FLAVOURS)
+    for (let seed = 1; seed <= 100; seed++) {
+      const [before, wanted] = pair(flavour, seed)
+      // What has no line end has none to keep.
+      if (before.ends.every((end) => end === '') || wanted.ends.every((end) => end === '')) continue
+      const text = joinLines(wanted)
+      for (const sent of [text, text.replaceAll(/\r\n|\r/g, '\n'), text.replaceAll(/\r\n|[\r\n]/g, '\r\n')])
+        assert.deepEqual(encode(rewrite(before, sent)), encode({ ...wanted, encoding: before.encoding }), `${flavour.title}, seed ${seed}`)
+    }
+})
+
+const rewritten: [title: string, before: string, sent: string, after: string][] = [
+  ['mixed ends: lines that stay keep theirs', 'a\r\nb\nc\r\n', 'a\nb\nx\nc\n', 'a\r\nb\nx\r\nc\r\n'],
+  ['a final end that comes', 'a\r\nb', 'a\nb\n', 'a\r\nb\r\n'],
+  ['a final end that goes', 'a\r\nb\r\n', 'a\nb', 'a\r\nb'],
+  ['nothing is left', 'a\r\n', '', ''],
+  ['a file without line ends', 'a', 'b\r\nc\r\n', 'b\r\nc\r\n'],
+  ['a lone CR is content', 'a\n', 'a\rb\n', 'a\rb\n'],
+  ['the byte-order mark is sent too', '\uFEFFa\n', '\uFEFFb\n', '\uFEFFb\n'],
+  ['the byte-order mark is not sent', '\uFEFFa\n', 'b\n', '\uFEFFb\n'],
+]
+for (const [title, before, sent, after] of rewritten)
+  test(`a whole new content: ${title}`, () => assert.equal(encode(rewrite(decode(Buffer.from(before)), sent)).toString(), after))
 
 /** Lines that look like parts of a diff, of a mail and of a Markdown page. */
 const TREACHEROUS =
