@@ -112,7 +112,7 @@ interface Needed {
   readonly isChanged: boolean
 }
 
-/** A yes is bound to project, lock files and commands; it holds for every task and process that needs just this. */
+/** A yes is bound to project, lock files and commands, whichever task or process needs just this; one for a call is used up by the set-up. */
 async function requireYes(kit: Kit, tree: TreeScene, asker: Asker, needed: Needed): Promise<void> {
   const { environment, lock, isChanged } = needed
   const commands = environment.setup.map((argv) => argv.join(' '))

@@ -151,7 +151,12 @@ describe('an npm workspace', { concurrency: 3 }, () => {
     git(place, 'commit', '-q', '-a', '-m', 'lose a package')
     const { id } = await pausedForIt(place, ['do', 'fix the failing test'])
     assert.equal((await vp(place, ['approve', id, '--for', 'call'])).code, 0)
-    for (const attempt of [1, 2]) {
+    for (const attempt of [1, 2, 3]) {
+      if (attempt === 2) {
+        const { id: again } = await pausedForIt(place, ['resume'])
+        assert.notEqual(again, id, 'a yes for one call is used up')
+        assert.equal((await vp(place, ['approve', again, '--for', 'run'])).code, 0)
+      }
       const { code, doc } = await vpJson(place, ['resume'])
       assert.deepEqual([code, doc.error?.code], [7, 'environment.setup_failed'], JSON.stringify(doc))
       assert.match(doc.error?.message ?? '', /plain-1\.0\.0\.tgz/)

@@ -782,6 +782,13 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'null',
     test: at('src/operations/wrapper/wrapper.test.ts', 'approval: a yes holds for what the parameters meant'),
   },
+  {
+    why: 'a yes to one call holds until it expires',
+    file: 'src/operations/wrapper/approval.ts',
+    from: 'if (!answer.once) return answer',
+    to: 'return answer',
+    test: at('src/operations/wrapper/wrapper.test.ts', 'approval: a yes to one call is used up when the call begins, however it ends'),
+  },
 
   // surfaces
   {

@@ -11,7 +11,7 @@ import { answerTo, type Asker } from '../wrapper/approval.ts'
 
 const RULE = 'secrets/on_hit'
 
-/** `request` as it would leave. Throws `approval.needed` and `approval.denied`; a value that was sent before is no new hit. */
+/** `request` as it would leave. Throws `approval.needed` and `approval.denied`; a value that was sent before is no new hit. A yes for one call is one request. */
 export async function haltAtSecrets(
   kit: Kit,
   { provider, asker, project }: { readonly provider: Provider; readonly asker: Asker; readonly project: number | null },

@@ -36,7 +36,10 @@ export interface PersonsAnswer {
   readonly kind: 'yes' | 'no' | 'later'
   /** Null where `--yes` stood for the person. */
   readonly approval: string | null
-  /** The yes holds once. */
+}
+
+interface StandingAnswer extends PersonsAnswer {
+  /** It is a yes that holds once. */
   readonly once: boolean
 }
 
@@ -46,7 +49,7 @@ export const approval: Step = async (call) => {
   // A person reads it, and so does whoever sees `vp status`, the ledger, or a bundle of it.
   const ask = redactTexts(call.operation.ask?.(call.params, scene) ?? plainAsk(call), scene.kit.redactText)
   const matter = { operation: call.operation.name, project: scene.tree.project?.project_id ?? null, ask, decision, sha: callSha(call) }
-  const { kind, approval: id } = await taken(scene.kit, await answerTo(scene.kit, scene.caller, matter), () => answerTo(scene.kit, scene.caller, matter))
+  const { kind, approval: id } = await answerTo(scene.kit, scene.caller, matter)
   const about = { rule: decision.rule, ...(id === null ? {} : { approval: id }) }
   if (kind === 'no') throw new VpError('approval.denied', 'a person denied this call', about)
   if (kind === 'later')
@@ -59,15 +62,20 @@ export const approval: Step = async (call) => {
   scene.notes['approval'] = id
 }
 
-/** A yes that holds once is used up before the call begins, so that neither a kill nor a twin makes it hold twice. `again`: where a twin was quicker. */
-async function taken(kit: Kit, answer: PersonsAnswer, again: () => Promise<PersonsAnswer>): Promise<PersonsAnswer> {
-  if (answer.kind !== 'yes' || !answer.once) return answer
-  const claimed = await kit.store.transaction((tx) => tx.run("UPDATE approvals SET status = 'used' WHERE id = ? AND status = 'approved'", answer.approval))
-  return claimed === 1 ? answer : taken(kit, await again(), again)
+/**
+ * The answer of before while it holds, else one given now at a terminal; where nobody is, the question is recorded once. A yes that holds once is
+ * used up here, before what it is for begins, so that neither a kill nor a twin makes it hold twice.
+ */
+export async function answerTo(kit: Kit, asker: Asker, matter: Matter): Promise<PersonsAnswer> {
+  for (;;) {
+    const answer = await standingOrNew(kit, asker, matter)
+    if (!answer.once) return answer
+    const claimed = await kit.store.transaction((tx) => tx.run("UPDATE approvals SET status = 'used' WHERE id = ? AND status = 'approved'", answer.approval))
+    if (claimed === 1) return answer // else a twin was quicker
+  }
 }
 
-/** The answer of before while it holds, else one given now at a terminal; where nobody is, the question is recorded once. */
-export async function answerTo(kit: Kit, asker: Asker, matter: Matter): Promise<PersonsAnswer> {
+async function standingOrNew(kit: Kit, asker: Asker, matter: Matter): Promise<StandingAnswer> {
   // One that was used up is no open question: the same call again is a new one.
   const earlier = await kit.store.read((tx) =>
     tx.get<ApprovalRow>(
