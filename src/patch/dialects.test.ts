@@ -188,6 +188,9 @@ export function b(items) {
 `
 const GOES = (line: string) => `${HEAD}@@\n   const total = compute(items)\n-${line}\n   return total\n`
 
+const LOGS = 'top line\nlog(x)\nmid line\nlog(x)\nend line\n'
+const ONE_LOG = `${HEAD}@@\n top line\n-log(x)\n mid line\n`
+
 /** A removal whose context also stands side by side elsewhere. */
 const REMOVALS: readonly Row[] = [
   ['its line has lost blanks at its end', GOES('  console.log(total)'), TWICE.replace('  console.log(total)  \n', ''), TWICE],
@@ -198,6 +201,21 @@ const REMOVALS: readonly Row[] = [
     null,
     TWICE,
   ],
+  ['its line stands as it is, and its numbers point at the other place', GOES('  console.log(total)  ').replace('@@', '@@ -7,3 +7,2 @@'), null, TWICE],
+  [
+    'its line is another, and a line that stays is written twice',
+    GOES('  log(total)').replace('   return total', '-  return total\n+  return total'),
+    null,
+    TWICE,
+  ],
+  ['sent again, and its line stands elsewhere', ONE_LOG, null, LOGS.replace('log(x)\n', '')],
+  [
+    'sent again, and its line stands elsewhere, by its blob',
+    `diff --git a/src/t.ts b/src/t.ts\nindex ${blobId(Buffer.from(LOGS)).slice(0, 7)}..${blobId(Buffer.from(LOGS.replace('log(x)\n', ''))).slice(0, 7)} 100644\n${ONE_LOG}`,
+    LOGS.replace('log(x)\n', ''),
+    LOGS.replace('log(x)\n', ''),
+  ],
+  ['its line is another, beside a change that fits', `${GOES('  log(totals)')}@@\n-export function b(items) {\n+export function c(items) {\n`, null, TWICE],
   ['sent again, without numbers', GOES('  console.log(total)'), null, TWICE.replace('  console.log(total)  \n', '')],
   [
     'sent again, with its numbers',

@@ -78,8 +78,9 @@ function locateIn(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identity: (
     // The old lines stand somewhere else and the new ones stand too: then the place is the old lines' twin.
     const twin = findResult(index, hunk, sides)
     if (twin !== null && identity() !== 'before') {
-      if (hunk.newStart !== null && twin === hunk.newStart - 1) return { kind: 'already_applied', line: twin + 1 }
-      if (!overlaps(sides, exact, twin)) return rejected(index, sides, 'ambiguous', [exact, twin].toSorted(byNumber))
+      const isStated = hunk.newStart !== null && twin === hunk.newStart - 1
+      if (isStated && (sides.gone.length === 0 || identity() === 'after')) return { kind: 'already_applied', line: twin + 1 }
+      if (isStated || !overlaps(sides, exact, twin)) return rejected(index, sides, 'ambiguous', [exact, twin].toSorted(byNumber))
     }
   }
   if (exact !== null) return settle(index, sides, { place: exact, likeness: 0, stated }, identity)
@@ -87,9 +88,11 @@ function locateIn(index: LinesIndex, hunk: Hunk, isTrusted: boolean, identity: (
   for (const likeness of [0, 1, 2, 3] as const) {
     const place = likeness === 0 ? null : locateLike(index, hunk, sides, likeness, stated)
     if (place !== null) return settleLike(index, hunk, sides, { place, likeness, stated }, identity)
-    const applied = likeness === 3 ? null : findApplied(index, hunk, sides, likeness)
+    const applied = likeness === 3 || sides.gone.length > 0 ? null : findApplied(index, hunk, sides, likeness)
     if (applied !== null) return { kind: 'already_applied', line: applied + 1 }
   }
+  const closed = findClosed(index, hunk, sides, identity)
+  if (closed !== null) return { kind: 'already_applied', line: closed + 1 }
   return rejected(index, sides, 'not_found')
 }
 
@@ -116,6 +119,8 @@ interface Sides {
   readonly before: readonly WantedLine[]
   readonly after: readonly WantedLine[]
   readonly added: number
+  /** Where nothing new comes, also where lines that stay are written as removed and added: what the file loses, by place in `before`. */
+  readonly gone: readonly number[]
   readonly removed: number
   readonly lead: number
   readonly trail: number
@@ -129,16 +134,33 @@ function sidesOf(hunk: Hunk): Sides {
   const hasEnd = (kinds: string) => hunk.lines.findLast((line) => kinds.includes(line.kind))?.end !== ''
   const firstChange = hunk.lines.findIndex((line) => line.kind !== ' ')
   const lastChange = hunk.lines.findLastIndex((line) => line.kind !== ' ')
+  const [before, after] = [wanted(' -'), wanted(' +')]
   return {
     finalEnd: hasEnd(' -') === hasEnd(' +') ? null : { before: hasEnd(' -') },
     onlyEnds: onlyEnds(hunk),
-    before: wanted(' -'),
-    after: wanted(' +'),
+    before,
+    after,
+    gone: goneOf(before, after),
     added: hunk.lines.filter((line) => line.kind === '+').length,
     removed: hunk.lines.filter((line) => line.kind === '-').length,
     lead: Math.max(firstChange, 0),
     trail: hunk.lines.length - 1 - lastChange,
   }
+}
+
+/** Empty where `after` is anything but `before` with lines left out. */
+function goneOf(before: readonly WantedLine[], after: readonly WantedLine[]): number[] {
+  let [from, to] = [0, 0]
+  const isKept = (at: number, other: number) => before[at]?.text === after[other]?.text
+  while (from < after.length && isKept(from, from)) from++
+  while (to < after.length - from && isKept(before.length - 1 - to, after.length - 1 - to)) to++
+  const gone: number[] = []
+  let next = from
+  for (let at = from; at < before.length - to; at++) {
+    if (next < after.length - to && isKept(at, next)) next++
+    else gone.push(at)
+  }
+  return next < after.length - to ? [] : gone
 }
 
 function onlyEnds(hunk: Hunk): Sides['onlyEnds'] {
@@ -252,17 +274,31 @@ function findApplied(index: LinesIndex, hunk: Hunk, sides: Sides, likeness: 0 | 
   const { after } = sides
   if (after.length === 0 || endSaysBefore(index, sides)) return null
   const stated = hunk.newStart === null || hunk.newStart === 0 ? null : hunk.newStart - 1
-  // Context alone proves a removal only if it closes over the gap, there where the patch says, and what goes stands nowhere any more.
-  if (sides.added === 0 && (sides.lead === 0 || sides.trail === 0 || stated === null || stillStands(index, sides))) return null
   if (stated !== null && index.fits(after, stated, 0)) return stated
-  if (sides.added === 0 || !enough(after, ENOUGH_FUZZY)) return null
+  if (!enough(after, ENOUGH_FUZZY)) return null
   const places = index.find(after, likeness, 2)
   return places.length === 1 ? (places[0] ?? null) : null
 }
 
-/** A removed line that says something, as it is or nearly. */
-function stillStands(index: LinesIndex, sides: Sides): boolean {
-  return sides.before.some(({ text, isContext }) => !isContext && wordChars(text, 3) >= 3 && index.find([{ text, isContext: true }], 2, 1).length > 0)
+/**
+ * Where a hunk that only takes away has done so. What stays proves that only if it closes over the gap, there where the patch says, and nothing that goes
+ * stands anywhere any more; else by the file's identity.
+ */
+function findClosed(index: LinesIndex, hunk: Hunk, sides: Sides, identity: () => Identity): number | null {
+  const { before, after, gone } = sides
+  if (gone.length === 0 || gone[0] === 0 || gone.at(-1) === before.length - 1 || endSaysBefore(index, sides)) return null
+  const stated = hunk.newStart === null || hunk.newStart === 0 ? null : hunk.newStart - 1
+  if (stated !== null && index.fits(after, stated, 0)) return identity() === 'after' || (identity() === 'unknown' && !stillStands(index, sides)) ? stated : null
+  const places = index.find(after, 0, 2)
+  return places.length === 1 && identity() === 'after' ? (places[0] ?? null) : null
+}
+
+/** A line that goes and says something, as it is or nearly. */
+function stillStands(index: LinesIndex, { before, gone }: Sides): boolean {
+  return gone.some((at) => {
+    const { text } = before[at] ?? { text: '' }
+    return wordChars(text, 3) >= 3 && index.find([{ text, isContext: true }], 2, 1).length > 0
+  })
 }
 
 /** With one context line off, the removed lines or exact context on both sides must hold the place. */
