@@ -9,6 +9,9 @@ export const MAX_HUNKS = 200_000
 
 export const TWO_FORMS = 'another form of patch begins here: send one form at a time'
 
+/** Half an edit is none: what stands behind the end of the text cannot be known. */
+export const CUT_OFF = 'the patch is cut off here: send it again, whole'
+
 const V4A = /^\*\*\* (?:Begin Patch|(?:Update|Add|Delete) File: )/
 const BLOCK = /^<{5,9} ?SEARCH\s*$/
 const UNIFIED = /^(?:diff --git |@@ -\d)/

@@ -58,6 +58,14 @@ export function readBody(lines: readonly string[], from: number, header: HunkHea
   return readUncounted(lines, from)
 }
 
+/** Whether the header counts more than the body has. A count that is too small was never right, so it tells nothing. */
+export function lacksLines({ lines }: FoundBody, { oldCount, newCount }: HunkHeader): boolean {
+  if (oldCount === null || newCount === null) return false
+  const oldLeft = oldCount - lines.filter((line) => line.kind !== '+').length
+  const newLeft = newCount - lines.filter((line) => line.kind !== '-').length
+  return oldLeft >= 0 && newLeft >= 0 && oldLeft + newLeft > 0
+}
+
 /** A line that opens the next hunk, file, fence or mail signature. */
 export function isTerminator(lines: readonly string[], index: number): boolean {
   const line = lines[index]

@@ -2,7 +2,7 @@
  * V4A patches (`*** Begin Patch`): update with `@@` anchor lines, add, delete, move. No line numbers anywhere.
  * A line outside the grammar is an error, as a dropped one would write half an edit; so every envelope is read.
  */
-import { MAX_HUNKS, opensAnother, TWO_FORMS } from './forms.ts'
+import { CUT_OFF, MAX_HUNKS, opensAnother, TWO_FORMS } from './forms.ts'
 import { readHunkHeader } from './parse-body.ts'
 import type { FilePatch, Hunk, ParseResult, PatchLine } from './types.ts'
 
@@ -31,7 +31,7 @@ export function parseV4a(lines: readonly string[]): ParseResult {
     files.push(made)
     index = section.next
   }
-  return isInside ? malformed(lines.length - 1, 'the patch ends without *** End Patch, as one that was cut off: send it again, whole') : { ok: true, files }
+  return isInside ? malformed(lines.length - 1, `${CUT_OFF}, up to *** End Patch`) : { ok: true, files }
 }
 
 interface Section {

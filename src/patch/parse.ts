@@ -2,8 +2,8 @@
  * Any text with an edit in it to `FilePatch`es: unified diffs in any state of repair, search/replace blocks, V4A.
  * Lenient in form, never in meaning: binary, links, copies and odd modes are refused, and no success is empty.
  */
-import { formOf, MAX_HUNKS, opensAnother, TWO_FORMS } from './forms.ts'
-import { EITHER, readBody, readHunkHeader, type FoundBody, type HunkHeader } from './parse-body.ts'
+import { CUT_OFF, formOf, MAX_HUNKS, opensAnother, TWO_FORMS } from './forms.ts'
+import { EITHER, lacksLines, readBody, readHunkHeader, type FoundBody, type HunkHeader } from './parse-body.ts'
 import { isMode, readGitNames, readMode, readName, stripPrefixes } from './parse-headers.ts'
 import { parseBlocks } from './parse-blocks.ts'
 import { parseV4a } from './parse-v4a.ts'
@@ -41,7 +41,13 @@ export function parsePatch(text: string, options: ParseOptions = {}): ParseResul
   if (text.trim() === '') return failed('empty', 'the patch is empty', 1)
   const lines = patchLines(text)
   const form = formOf(lines)
-  const parsed = finish(form === 'v4a' ? parseV4a(lines) : form === 'blocks' ? parseBlocks(lines, options.path) : parseUnified(lines, options))
+  const parsed = finish(
+    form === 'v4a'
+      ? parseV4a(lines)
+      : form === 'blocks'
+        ? parseBlocks(lines, options.path)
+        : parseUnified(lines, { ...options, isOpen: !/[\r\n]$/.test(text) }),
+  )
   return parsed.ok && options.encoding === 'latin-1' ? { ok: true, files: parsed.files.map(asBytes) } : parsed
 }
 
@@ -59,7 +65,8 @@ function patchLines(text: string): string[] {
   return isTransport ? lines.map((line) => line.slice(0, -1)) : lines
 }
 
-function parseUnified(lines: readonly string[], options: ParseOptions): ParseResult {
+/** `isOpen`: the text ends without a line break. */
+function parseUnified(lines: readonly string[], options: ParseOptions & { readonly isOpen: boolean }): ParseResult {
   const drafts: Draft[] = []
   const open = (line: number): Draft => {
     const draft = newDraft(line)
@@ -95,6 +102,8 @@ function parseUnified(lines: readonly string[], options: ParseOptions): ParseRes
       const header = readHunkHeader(line.replace(/\r$/, ''))
       const body = readBody(lines, index + 1, header)
       if (!body.ok) return failed('malformed', body.message, body.line + 1)
+      if (body.next === lines.length && isCutOff(body, header, options.isOpen))
+        return failed('malformed', `${CUT_OFF}, with a line break at its end`, lines.length)
       if (++hunkCount > MAX_HUNKS) return failed('too_large', `more than ${MAX_HUNKS} hunks`, index + 1)
       isCounted = body.isCounted
       const own = isFirst ? unread : []
@@ -119,6 +128,16 @@ function parseUnified(lines: readonly string[], options: ParseOptions): ParseRes
 }
 
 const STRAY = 'a changed line stands outside of any hunk: begin each line of a hunk with a blank, - or +, also those that stay'
+
+/**
+ * Of a hunk that ends with the text. Counts are often wrong, so that they count on says nothing alone: only where the last line, which comes in, may be half
+ * a one, or where no change is there at all. Half a line that stays or goes is found by no place.
+ */
+function isCutOff(body: FoundBody, header: HunkHeader, isOpen: boolean): boolean {
+  const last = body.lines.at(-1)
+  const isHalf = isOpen && last?.kind === '+' && last.end !== ''
+  return body.lines.length === 0 || ((isHalf || !isChange(body.lines)) && lacksLines(body, header))
+}
 
 /** null where nothing is changed. `unread` is filled further, here and by the lines below the hunk. */
 function hunkOf(header: HunkHeader, body: FoundBody, { patchLine, unread }: { patchLine: number; unread: string[] }): Hunk | null {
