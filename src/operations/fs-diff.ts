@@ -1,6 +1,7 @@
 /** fs.diff: the files as they lie on disk against a commit, new ones included, as a patch that `fs.patch` takes. */
 import * as z from 'zod/mini'
 import { isVpError, VpError } from '../core/errors.ts'
+import { gitMode } from '../patch/make.ts'
 import type { FileMode } from '../patch/types.ts'
 import { nulList, type RunGit } from '../workspace/git.ts'
 import { emptyTree, filteredPaths, pathspecs, resolveCommit, type Reading } from '../workspace/human-reading.ts'
@@ -62,7 +63,7 @@ function onDisk(files: Workspace, path: string): { bytes: Buffer | null; mode: F
   try {
     if (!files.exists(path)) return { bytes: null, mode: '100644' }
     const { bytes, mode } = files.read(path)
-    return { bytes, mode: (mode & 0o100) === 0 ? '100644' : '100755' }
+    return { bytes, mode: gitMode(mode) }
   } catch (error) {
     if (isVpError(error) && error.code.startsWith('path.')) return null
     throw error

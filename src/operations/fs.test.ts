@@ -1,11 +1,11 @@
 /** What fs.write and fs.edit keep of a file that is there, and what they refuse. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { openRealKit } from '../../test/real-kit.ts'
 import { scopesOf } from '../policy/scopes.ts'
-import { fsEdit, fsWrite } from './fs.ts'
+import { fsEdit, fsPatch, fsWrite, type PatchAnswer } from './fs.ts'
 import { invoke } from './invoke.ts'
 import type { Operation } from './operation.ts'
 
@@ -42,3 +42,40 @@ for (const [title, before, operation, params] of refused)
     assert.equal(await call(operation, params), 'patch.unsupported')
     assert.deepEqual(readFileSync(at), before)
   })
+
+async function patched(unified_diff: string, apply: boolean): Promise<PatchAnswer> {
+  const answer = await invoke(real.kit, fsPatch, { unified_diff, apply }, { actor: 'human', surface: 'cli', scopes: scopesOf('human') }, real.tree)
+  if (!answer.ok) throw answer.error
+  return answer.result as PatchAnswer
+}
+
+test('a file that gets another name keeps its mode, unless the patch says another', async () => {
+  const [from, to] = [join(real.tree.root, 'run.sh'), join(real.tree.root, 'go.sh')]
+  for (const [modes, wanted] of [
+    ['', 0o750],
+    ['old mode 100755\nnew mode 100644\n', 0o644],
+  ] as const) {
+    writeFileSync(from, 'ls\n')
+    chmodSync(from, 0o750)
+    const { diff } = await patched(`diff --git a/run.sh b/go.sh\n${modes}similarity index 100%\nrename from run.sh\nrename to go.sh\n`, true)
+    assert.deepEqual([existsSync(from), statSync(to).mode & 0o777], [false, wanted])
+    assert.match(diff, /^deleted file mode 100755$/m)
+    rmSync(to)
+  }
+})
+
+test('a patch of a mode alone shows it, goes back, and is nothing where the mode is that one', async () => {
+  const path = join(real.tree.root, 'run.sh')
+  writeFileSync(path, 'ls\n')
+  chmodSync(path, 0o644)
+  const { diff } = await patched('diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n', false)
+  assert.equal(diff, 'diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n')
+  for (const [text, mode, images] of [
+    [diff, 0o755, 1],
+    [diff, 0o755, 0],
+    [diff.replace('old mode 100644\nnew mode 100755', 'old mode 100755\nnew mode 100644'), 0o644, 1],
+  ] as const) {
+    assert.equal((await patched(text, true)).before_images.length, images)
+    assert.equal(statSync(path).mode & 0o777, mode)
+  }
+})

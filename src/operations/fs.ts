@@ -8,14 +8,14 @@ import { VpError } from '../core/errors.ts'
 import { sha256 } from '../core/json.ts'
 import { applyPatch, type PatchResult } from '../patch/apply.ts'
 import { explainHunk, explainParse, explainPatch } from '../patch/explain.ts'
-import { makeFileDiff, rewrite, type MakeOptions } from '../patch/make.ts'
+import { gitMode, makeFileDiff, rewrite, type MakeOptions } from '../patch/make.ts'
 import { parsePatch } from '../patch/parse.ts'
 import { matchesPath } from '../policy/glob.ts'
 import { brokenSyntax, nodeReads, type ReadText, type SyntaxBreak } from '../patch/syntax.ts'
 import { decode, encode, isBinary, isUtf16, joinLines, lineEndsOf, splitLines, type TextFile } from '../patch/text-file.ts'
 import type { FilePatch, HunkOutcome } from '../patch/types.ts'
 import { hasPlaceholder } from '../policy/redact.ts'
-import type { FileChange, Workspace } from '../workspace/files.ts'
+import type { FileBytes, FileChange, Workspace } from '../workspace/files.ts'
 import { writeFiles } from './before-images.ts'
 import type { ReadBudget } from './grammars.ts'
 import { restored } from './masking.ts'
@@ -253,24 +253,28 @@ async function applyFilePatches(scene: Scene, patches: readonly FilePatch[], app
   const going = new Set(patches.flatMap(({ oldPath, newPath }) => (oldPath !== newPath && oldPath !== null ? oldPath : [])))
   for (const { oldPath, newPath } of patches)
     for (const path of new Set([oldPath, newPath])) if (path !== null) files.requireWritable(path, (above) => going.has(above))
-  const seen = new Map<string, Buffer | null>()
-  const read = (path: string): Buffer | null => {
-    if (!seen.has(path)) seen.set(path, readOrNull(files, path))
+  const seen = new Map<string, FileBytes | null>()
+  const entry = (path: string): FileBytes | null => {
+    if (!seen.has(path)) seen.set(path, files.exists(path) ? files.read(path) : null)
     return seen.get(path) ?? null
   }
+  const read = (path: string): Buffer | null => entry(path)?.bytes ?? null
   const result = applyPatch(
     read,
     patches.map((patch) => unmasked(patch, read, scene.kit.redactText)),
   )
   const hunks = hunkAnswers(result)
-  const diff = result.changes.map((change) => diffOf(change.path, change.before, change.bytes)).join('')
   if (!result.ok && apply) throw rejected(result, hunks)
-  const changes = result.changes.map((change): FileChange => ({
-    path: change.path,
-    bytes: change.bytes,
-    expectSha: change.before ? sha256(change.before) : null,
-    ...(change.mode ? { mode: change.mode === '100755' ? 0o755 : 0o644 } : {}),
-  }))
+  const planned = result.changes.map((change) => {
+    const modeAt = (path: string) => entry(path)?.mode ?? 0o644
+    const [from, lent] = [modeAt(change.path), modeAt(change.modeOf ?? change.path)]
+    const to = change.mode === undefined || change.mode === gitMode(lent) ? lent : change.mode === '100755' ? 0o755 : 0o644
+    return { ...change, from, to }
+  })
+  const diff = planned.map(({ path, before, bytes, from, to }) => diffOf(path, before, bytes, { oldMode: gitMode(from), newMode: gitMode(to) })).join('')
+  const changes = planned
+    .filter(({ before, bytes, from, to }) => from !== to || !before || !bytes || Buffer.compare(before, bytes) !== 0)
+    .map(({ path, bytes, before, from, to }): FileChange => ({ path, bytes, expectSha: before ? sha256(before) : null, ...(from === to ? {} : { mode: to }) }))
   const written = apply && changes.length > 0 ? await writeFiles(scene, changes) : []
   return {
     applied: apply && result.ok,

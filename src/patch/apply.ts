@@ -30,6 +30,8 @@ export interface FileChange {
   readonly before: Uint8Array | null
   readonly bytes: Uint8Array | null
   readonly mode?: FileMode
+  /** Absent: whatever is at `path` lends its mode; else whatever is there, as of a file that gets another name. */
+  readonly modeOf?: string
 }
 
 export interface PatchResult {
@@ -117,7 +119,7 @@ function changesOf(patch: FilePatch, from: string, to: string, before: Uint8Arra
   if (patch.kind === 'rename')
     return [
       { path: from, before, bytes: null },
-      { path: to, before: null, bytes, ...mode },
+      { path: to, before: null, bytes, modeOf: from, ...mode },
     ]
   const isSame = before !== null && bytes !== null && Buffer.compare(before, bytes) === 0
   if ((isSame && patch.mode === undefined) || (before === null && bytes === null)) return []
@@ -143,7 +145,8 @@ function refused(reason: RejectReason, found?: Found): BytesResult {
 /** All hunks of one file, each placed in the file before the patch. `source` null: there is no such file. */
 export function applyToText(source: TextFile | null, patch: FilePatch): TextResult {
   if (patch.kind === 'create') return applyCreate(source, patch)
-  if (source === null) return applyToMissing(patch)
+  // Of a file that is to go too: whether it ever stood here cannot be known.
+  if (source === null) return rejectAll(null, patch, 'not_found', 'no_file')
   if (patch.kind === 'delete' && patch.hunks.length === 0) {
     return patch.wholeFile || source.lines.length === 0 ? { ok: true, text: null, hunks: [] } : rejectAll(source, patch, 'stale', 'other_lines')
   }
@@ -182,11 +185,6 @@ function applyCreate(source: TextFile | null, patch: FilePatch): TextResult {
   if (source === null) return { ok: true, text: made, hunks: patch.hunks.map(() => ({ kind: 'applied', line: 1, drift: 0 })) }
   const isSame = encode(source).equals(encode(made))
   return isSame ? { ok: true, text: source, hunks: patch.hunks.map(() => ({ kind: 'already_applied', line: 1 })) } : rejectAll(source, patch, 'stale', 'file')
-}
-
-function applyToMissing(patch: FilePatch): TextResult {
-  if (patch.kind !== 'delete') return rejectAll(null, patch, 'not_found', 'no_file')
-  return { ok: true, text: null, hunks: patch.hunks.map(() => ({ kind: 'already_applied', line: 1 })) }
 }
 
 function rejectAll(source: TextFile | null, patch: FilePatch, reason: RejectReason, found?: Found): TextResult {

@@ -536,6 +536,19 @@ test('the path of a block may stand in a sentence', () => {
   }
 })
 
+test('what is not there cannot be deleted: it may never have been', () => {
+  for (const hunk of [
+    '--- a/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-hello\n',
+    'diff --git a/x b/x\ndeleted file mode 100644\nindex e69de29..0000000\n',
+    '*** Begin Patch\n*** Delete File: x\n*** End Patch\n',
+  ]) {
+    const parsed = parsePatch(hunk)
+    assert.ok(parsed.ok, hunk)
+    const { ok, files } = applyPatch(() => null, parsed.files)
+    assert.deepEqual([ok, files[0]?.hunks], [false, [{ kind: 'rejected', reason: 'not_found', found: 'no_file' }]], hunk)
+  }
+})
+
 test('a create never overwrites, and knows itself', () => {
   const parsed = parsePatch('--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+hello\n')
   assert.ok(parsed.ok)

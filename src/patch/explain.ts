@@ -64,7 +64,7 @@ const STATES: Readonly<Record<Found, string>> = {
 type Rejected = Extract<HunkOutcome, { kind: 'rejected' }>
 
 function missing({ found, anchor, isIndentInDoubt, nearest = [] }: Rejected): string {
-  if (found === 'no_file') return 'There is no such file: check the path, or send it as a new file.'
+  if (found === 'no_file') return 'There is no such file: check the path. One that is to go is gone already, one that is to come is sent as a new file.'
   if (found === 'no_place') return 'It only adds lines and names no place: put an unchanged line of the file above or below them.'
   if (found === 'too_short' && nearest[0])
     return `The text stands at line ${nearest[0].line} only, but it is too short to tell that place from another. Add unchanged lines above and below.`

@@ -104,6 +104,11 @@ function reverseHunk(hunk: Hunk): Hunk {
   return { ...hunk, oldStart: hunk.newStart, newStart: hunk.oldStart, lines }
 }
 
+/** What git keeps of a file's mode: whether its owner may execute it. */
+export function gitMode(mode: number): FileMode {
+  return (mode & 0o100) === 0 ? '100644' : '100755'
+}
+
 function modeLines(before: string | null, after: string | null, options: MakeOptions): string[] {
   if (before === null) return [`new file mode ${options.newMode ?? '100644'}`]
   if (after === null) return [`deleted file mode ${options.oldMode ?? '100644'}`]
