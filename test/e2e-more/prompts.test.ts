@@ -46,6 +46,13 @@ test(
   },
 )
 
+test('a file is shown on a terminal without what would steer it', { skip: !existsSync('/usr/bin/script') && 'no script(1)' }, async (t) => {
+  const text = 'a\x1b[31mred\x1b]0;title\x07\tb\n'
+  const place = makePlace(t, { 'odd.txt': text })
+  assert.equal((await atTerminal(place, 'fs read odd.txt', 'never asked', '', 0)).said, 'a[31mred]0;title\tb\r\n')
+  assert.equal((await vp(place, ['fs', 'read', 'odd.txt'])).stdout, text)
+})
+
 /** Runs vp on a terminal of its own; `key` is typed `afterMs` after `prompt` is there. */
 async function atTerminal(place: Place, command: string, prompt: string, key: string, afterMs: number): Promise<{ ended: number | null; said: string }> {
   const child = spawn('script', ['-qefc', `'${VP}' ${command}`, '/dev/null'], {

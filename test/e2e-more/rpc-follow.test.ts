@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { startScriptedServer } from '../../src/models/scripted-server.ts'
 import { approvedProject, makePlace, turnOf, vp, vpJson, type Cleanup, type Place } from '../e2e/kit.ts'
 import { openRpc, type RpcClient, type RpcFraming } from '../e2e/rpc-client.ts'
@@ -105,6 +106,24 @@ test('piped: what is known of a run that goes on is told, then it ends with its 
   const client = openRpc(t, place)
   assert.equal((await client.request('run.subscribe', { run: 'nope' })).error?.code, -32004)
   while ((await vpJson(place, ['status'])).doc.result?.['status'] === 'executing') await client.request('run.status')
+})
+
+test('a token that is revoked ends what is followed, before the next event', async (t) => {
+  const place = await approved(t, 200)
+  const { doc } = await vpJson(place, ['token', 'create', '--scope', 'projects.view', '--expires', '1h'])
+  const { token, id } = doc.result as unknown as { token: string; id: string }
+  assert.equal((await vp(place, ['start', '--detach'])).code, 0)
+  const client = openRpc(t, place, { env: { VP_TOKEN: token } })
+  const told: string[] = []
+  client.child.stdout.on('data', (part: Buffer) => told.push(part.toString()))
+  assert.ok((await client.request('run.subscribe', {})).result)
+  await nextEvent(client)
+  assert.equal((await vp(place, ['token', 'revoke', id])).code, 0)
+  while ((await vpJson(place, ['status'])).doc.result?.['status'] !== 'completed') await delay(200)
+  const { code, stderr } = await client.end()
+  assert.equal(code, 0)
+  assert.match(stderr, /is no longer followed: VP_TOKEN holds no token/)
+  assert.doesNotMatch(told.join(''), /"completed"/)
 })
 
 test('model.list says what is in force; model.set is asked for, changes one thing, and counts at once', async (t) => {

@@ -16,8 +16,13 @@ export interface Screen {
 const UNSAFE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu
 const LONE = /[\ud800-\udfff]/gu
 
+/** Without what could steer a terminal; tabs stay. */
+export function steerless(text: string): string {
+  return text.replace(UNSAFE, '').replace(LONE, '\ufffd')
+}
+
 export function cleanText(text: string): string {
-  return text.replace(UNSAFE, '').replace(LONE, '\ufffd').replaceAll('\t', '  ')
+  return steerless(text).replaceAll('\t', '  ')
 }
 
 /** A deep copy whose every string carries no control byte but the line feed. */

@@ -10,6 +10,7 @@ import { searchCode } from '../../../operations/search.ts'
 import { decodePatch } from '../../../patch/text-file.ts'
 import { explainCommand, type Explanation } from '../../../policy/explain.ts'
 import type { Command, CommandContext } from '../command.ts'
+import { steerless } from '../finish.ts'
 import { COUNT, numberFlag, textFlag } from '../parse.ts'
 import { execScreen, searchScreen, testScreen } from '../screens/by-hand.ts'
 import { patchScreen } from '../screens/repair.ts'
@@ -40,7 +41,8 @@ export const fsReadCommand: Command = {
       throw new VpError('usage.params', `${path} is no text, so nothing of it can be shown`, { next: [`vp fs read --json ${shellWord(path)}`] })
     if (result.truncated) context.talk(`note  ${path} is longer than what is shown`)
     if (context.json) return { result, receipt: answer.receipt, screen: () => ({ stdout: [], stderr: [] }) }
-    context.print(result.content)
+    // A file goes to a program as it is, and to a terminal as what can be read.
+    context.print(context.streams.stdout.isTTY ? steerless(result.content) : result.content)
     return null
   },
 }

@@ -2,7 +2,7 @@
 import { VpError } from '../../../core/errors.ts'
 import { invoke } from '../../../operations/invoke.ts'
 import { maskedError } from '../../../operations/masking.ts'
-import type { Caller } from '../../../operations/operation.ts'
+import type { Caller, Stream } from '../../../operations/operation.ts'
 import { openCheckout } from '../../../operations/projects/checkout.ts'
 import { OPERATIONS } from '../../../operations/table.ts'
 import { acceptToken } from '../../../operations/tokens.ts'
@@ -36,8 +36,8 @@ export const rpcCommand: Command = {
       operations: OPERATIONS,
       version: context.version,
       async call(operation, params, options, follow) {
-        // Asked again for each call: a token may expire or be revoked while the session is open.
-        const caller: Caller = { surface: 'rpc', ...(await rightsOf(context)), follow }
+        // Asked again for each call, and each event: a token may expire or be revoked while the session is open.
+        const caller: Caller = { surface: 'rpc', ...(await rightsOf(context)), follow: (stream) => follow(whileAllowed(context, stream)) }
         // A scene of its own for each call: another one may make or change the project meanwhile.
         const checkout = openCheckout(kit, context.cwd)
         try {
@@ -52,6 +52,19 @@ export const rpcCommand: Command = {
     if (await serveStdio(server, context.streams, AbortSignal.any([context.pause, context.stop]))) return null
     return { result: null, exit: context.pause.aborted ? 130 : 0, screen: () => ({ stdout: [], stderr: [] }) }
   },
+}
+
+/** Ends by throwing `token.refused` before the first event that the caller may not see any more. */
+function whileAllowed(context: CommandContext, stream: Stream): Stream {
+  return {
+    ...stream,
+    async *items(signal) {
+      for await (const item of stream.items(signal)) {
+        await rightsOf(context)
+        yield item
+      }
+    },
+  }
 }
 
 /** A token's own rights, which --scope may narrow; without a token those of whoever starts it. Throws `token.refused`. */
