@@ -24,10 +24,15 @@ export function verifyBundle(bundle: Bundle, known: readonly KnownHead[], own: s
   return { ...verified, sound: isSound(verified), all: [verified], source: 'bundle', signed: { key_id: key.id, known_as } }
 }
 
+/** As it was receipted. */
+export function passportOf(receipts: readonly Receipt[]): Passport | undefined {
+  return (receipts.find((one) => one.op === 'run.passport')?.detail as { passport?: Passport } | undefined)?.passport
+}
+
 /** What stands in a bundle and is not what its receipts name. The receipts themselves hold: that was asked before. */
 function whatReceiptsDeny(bundle: Bundle): string[] {
   const receipts = bundle.receipts.map(parseReceipt)
-  const passport = (receipts.find((one) => one.op === 'run.passport')?.detail as { passport?: Passport } | undefined)?.passport
+  const passport = passportOf(receipts)
   const { sha, version: _, ...plan } = bundle.plan
   const denied: [boolean, string][] = [
     [receipts.length > 0, 'no receipt is in the bundle'],

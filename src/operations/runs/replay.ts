@@ -21,7 +21,9 @@ import { environmentFor } from '../environment.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller, Scene } from '../operation.ts'
 import type { Bundle } from './bundle.ts'
+import { passportOf } from './bundle-proof.ts'
 import { attemptInput } from './goal.ts'
+import { inputsHere, unequalInputs } from './inputs.ts'
 import { makeScratch } from '../scratch.ts'
 import type { RunScene } from './run-scene.ts'
 import { startOf } from './start-tree.ts'
@@ -71,7 +73,9 @@ export async function replayBundle({ kit, caller, signal }: Pick<Scene, 'kit' | 
   const scratch: Kit = { ...kit, store }
   // A set-up is no part of the run: a yes to it, and its receipt, are this machine's own.
   const connections = countConnections()
-  const environment: TreeRequest['environment'] = (tree, now) => environmentFor(kit, tree, caller.confirm ? { confirm: caller.confirm } : {}, now)
+  let packages = home
+  const environment: TreeRequest['environment'] = async (tree, now) =>
+    (packages = await environmentFor(kit, tree, caller.confirm ? { confirm: caller.confirm } : {}, now))
   try {
     const run = await unpack(scratch, bundle, directory, home)
     const trees: { task_id: string; attempt: number; tree: string; equal: boolean }[] = []
@@ -107,13 +111,24 @@ export async function replayBundle({ kit, caller, signal }: Pick<Scene, 'kit' | 
       operations,
       gates,
       sockets: connections.count,
-      divergence,
+      divergence: divergence && { ...divergence, unequal_inputs: await unequalOf(kit, bundle, packages) },
       duration_ms: Math.round(kit.clock.monotonic() - startedAt),
     }
   } finally {
     connections.end()
     store.close()
     rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function unequalOf(kit: Kit, bundle: Bundle, root: string): Promise<string[]> {
+  const passport = passportOf(bundle.receipts.map(parseReceipt))
+  if (!passport) return []
+  try {
+    return unequalInputs(passport, { ...(await inputsHere(kit, bundle.project, root)), backend: (await kit.sandbox()).backend.name })
+  } catch (error) {
+    if (isVpError(error)) return [error.message] // a program that is not here
+    throw error
   }
 }
 

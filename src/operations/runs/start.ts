@@ -3,7 +3,6 @@
  * the run. In this order, so that a crash at any point leaves nothing that spends or confuses.
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { release } from 'node:os'
 import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import type { Json } from '../../core/json.ts'
@@ -27,8 +26,8 @@ import { leafTasks } from '../../plms/embedded/plan.ts'
 import { humanIdentity, openHumanRepository, requireBase, type HumanRepository } from '../../workspace/human-repository.ts'
 import { createRunRepository } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
-import { packagesOf } from '../program.ts'
 import type { StoredPlan } from '../projects/plans.ts'
+import { inputsHere } from './inputs.ts'
 import { branchOf, runDirectory } from './run-scene.ts'
 
 export interface StartRequest {
@@ -195,6 +194,7 @@ async function makePassport(
 ): Promise<Passport> {
   const { model, plan } = request
   const lanesAsked = parametersOf(request)
+  const { runtime_version, os, ...snapshot } = await inputsHere(kit, request.project, request.root)
   const lanes = Object.fromEntries([...new Set(plan.tasks.map((task: PlanTask) => task.pas_lane))].map((lane) => [lane, `${model.name}:${model.model}`]))
   return checkPassport({
     version: 1,
@@ -208,16 +208,8 @@ async function makePassport(
     prd_sha256: plan.prd_sha,
     plan_sha: plan.sha,
     plan_version: plan.version,
-    env: {
-      git_commit: facts.commit,
-      runtime_version: `node ${process.versions.node}`,
-      os: `${process.platform}-${process.arch} ${release().split('-')[0]}`,
-    },
-    env_snapshot: {
-      git: (await kit.toolchain('git', request.root, { askVersion: true })).version?.replace('git version ', '') ?? null,
-      vp: kit.version,
-      toolchains: await toolchainVersions(kit, request),
-    },
+    env: { git_commit: facts.commit, runtime_version, os },
+    env_snapshot: { ...snapshot },
     allowlist_policy_version: 'shipped-1',
     policy_version: 'shipped-1',
     sandbox: { backend: facts.backend, weaknesses: facts.weaknesses },
@@ -227,15 +219,4 @@ async function makePassport(
     ...(request.fork ? { fork: request.fork.origin } : {}),
     started_at: isoUtc(kit.clock.now()),
   })
-}
-
-async function toolchainVersions(kit: Kit, request: StartRequest): Promise<Record<string, string | null>> {
-  const programs = [request.project.test?.argv[0], request.project.lint?.argv[0]].filter((name) => name !== undefined)
-  const versions: Record<string, string | null> = {}
-  for (const name of new Set(programs)) {
-    // What lies in the repository's own environment is never started outside of a sandbox, not even to ask.
-    const isPackaged = packagesOf({ project: request.project, inAttempt: true }, name) !== null
-    versions[name] = isPackaged ? null : ((await kit.toolchain(name, request.root, { askVersion: true })).version ?? null)
-  }
-  return versions
 }
