@@ -288,6 +288,18 @@ test('a call that never fits into its tier’s minute is refused', async (t) => 
   assert.deepEqual(done.code === 0 ? 'done' : JSON.stringify(done.doc.error ?? done.doc.result).match(/limit\.reached|no_eligible_tier/)?.[0], 'limit.reached')
 })
 
+test('a tier that the run’s budget forbids: the way on is a larger one, and with it the run goes on', async (t) => {
+  const server = await serve(t, (request) => mends(request))
+  const place = makePlace(t, FILES)
+  const big = local(server, 'big', { price: { in_per_1k_usd: 0.003, out_per_1k_usd: 0.015 } })
+  policyAt(place, { tiers: { 'API-Premium': { ...LIMITS, network: 'outbound', models: [big] } } })
+  const paused = await vpJson(place, ['do', 'make add add', '--budget-usd', '0.01'])
+  assert.deepEqual([paused.code, paused.doc.error?.code, server.requests.length], [8, 'model.no_eligible_tier', 0])
+  const [raise] = (paused.doc.error as { next?: string[][] } | undefined)?.next ?? []
+  assert.deepEqual([raise?.slice(0, 2), raise?.at(-2)], [['vp', 'resume'], '--budget-usd'])
+  assert.equal((await vp(place, raise?.slice(1) ?? [])).code, 0)
+})
+
 test('an unknown price under a budget: not asked, and what to write is said', async (t) => {
   const place = makePlace(t, FILES)
   const far = { provider: 'openai_compatible', model: 'far', endpoint: 'http://192.0.2.1:9/v1' }

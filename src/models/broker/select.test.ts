@@ -117,6 +117,21 @@ for (const [title, one, change, reason] of dropped)
     assert.match(reasons(selection).join('\n'), reason)
   })
 
+test('where the budget alone stands in the way, it is said what would do', () => {
+  const short = (change: Partial<Selecting>, one = premium) => {
+    const selection = select(asking({ tiers: [tierOf(one)], ...change }))
+    return selection.kind === 'no_eligible_tier' ? selection.dropped[0]?.short : 'selected'
+  }
+  const money = short({ left: { micro_usd: 50_000, tokens: null } })
+  assert.ok(typeof money === 'object' && money.cap === 'micro_usd')
+  assert.equal(short({ left: { micro_usd: money.needs, tokens: null } }), 'selected')
+  const tokens = short({ left: { micro_usd: null, tokens: 100 } })
+  assert.ok(typeof tokens === 'object' && tokens.cap === 'tokens')
+  assert.equal(short({ left: { micro_usd: null, tokens: tokens.needs } }), 'selected')
+  assert.equal(short({ left: { micro_usd: 50_000, tokens: null }, network: 'none' }), undefined, 'more money would not help')
+  assert.equal(short({ left: { micro_usd: 50_000, tokens: null } }, { ...premium, price: null }), undefined, 'nobody knows')
+})
+
 test('a price nobody knows may be called where the policy says so, and counts as the dearest', () => {
   const unknown = candidate('API-X', { price: null, local: false })
   const asked = asking({ tiers: [tierOf(unknown), tierOf(premium)], left: { micro_usd: 1e9, tokens: null }, allow_unknown_price: true })

@@ -70,6 +70,8 @@ export interface Drop {
   readonly tier: string
   readonly model: string
   readonly reason: string
+  /** Where nothing but one cap of the budget stands in the way: what would have to be left of it. */
+  readonly short?: { readonly cap: 'micro_usd' | 'tokens'; readonly needs: number }
 }
 
 export type Selection =
@@ -101,13 +103,14 @@ export function select(asked: Selecting): Selection {
     const reason = whyNot(asked, candidate, constraints)
     if (reason === null) return selected(asked, candidate, by, dropped)
     hasFailed ||= candidate.barred?.kind === 'unhealthy' || asked.tried?.has(candidate.key) === true
-    dropped.push({ tier: candidate.tier, model: candidate.key, reason })
+    dropped.push(dropOf(asked, candidate, constraints, reason))
   }
   if (hasFailed)
     for (const candidate of asked.fallback) {
-      const reason = whyNot(asked, candidate, asked.override?.constraints ?? {})
+      const constraints = asked.override?.constraints ?? {}
+      const reason = whyNot(asked, candidate, constraints)
       if (reason === null) return selected(asked, candidate, 'fallback_chain', dropped)
-      dropped.push({ tier: candidate.tier, model: candidate.key, reason })
+      dropped.push(dropOf(asked, candidate, constraints, reason))
     }
   return { kind: 'no_eligible_tier', dropped }
 }
@@ -133,6 +136,16 @@ export function inOrderOfCost(asked: Pick<Selecting, 'tiers' | 'task_tokens' | '
 /** Micro-USD of the task; null where nobody knows the price. */
 export function expectedCost({ task_tokens }: Pick<Selecting, 'task_tokens'>, { price }: Candidate): number | null {
   return price && Math.ceil(task_tokens.in * price.in_per_million_usd + task_tokens.out * price.out_per_million_usd)
+}
+
+function dropOf(asked: Selecting, candidate: Candidate, constraints: LaneConstraints, reason: string): Drop {
+  const drop = { tier: candidate.tier, model: candidate.key, reason }
+  const cost = expectedCost(asked, candidate)
+  const { left } = asked
+  const fits = (change: Partial<Selecting['left']>) => whyNot({ ...asked, left: { ...left, ...change } }, candidate, constraints) === null
+  if (cost !== null && fits({ micro_usd: cost })) return { ...drop, short: { cap: 'micro_usd', needs: cost } }
+  const tokens = asked.tokens_in + answerOf(asked, candidate)
+  return fits({ tokens }) ? { ...drop, short: { cap: 'tokens', needs: tokens } } : drop
 }
 
 /** The reason in words, or null where it may and can. */

@@ -1,10 +1,12 @@
 /** The metered model of one attempt: the one that a person named, or what the broker chooses, goes on from and escalates to. */
+import { isVpError, VpError } from '../../core/errors.ts'
 import { parseReceipt } from '../../ledger/receipts.ts'
+import type { Drop } from '../../models/broker/select.ts'
 import type { Provider } from '../../models/contract.ts'
 import { meteredProvider } from '../../models/meter.ts'
 import type { Retry } from '../../models/retry.ts'
 import { tokensOf } from '../../pas/embedded/reducer/budget.ts'
-import type { RunState, TaskState } from '../../pas/embedded/reducer/state.ts'
+import type { RunState, Shortfall, TaskState } from '../../pas/embedded/reducer/state.ts'
 import { requireRun } from '../../pas/embedded/run-store.ts'
 import type { Broker, Chosen, Wanted } from '../broker/broker.ts'
 import type { SnapshotSource } from '../broker/snapshot.ts'
@@ -60,16 +62,33 @@ export async function attemptProvider(
   const { broker } = model
   if (broker === null) return meter({ ...model, rates: null, task_cap: {}, source: model.snapshot, energy: {} }, kit.config.allow_unknown_price)
   const { brokeredProvider } = await import('../broker/brokered.ts')
-  return brokeredProvider(
-    kit,
-    broker,
-    { run_id, task_id: task.task_id, attempt: task.attempt },
-    {
-      wanted: () => wantedFor(kit, run_id, task, broker),
-      meter: (chosen) => meter(chosen, broker.allowUnknownPrice),
-      onSwitch: how.onSwitch,
-    },
-  )
+  try {
+    return await brokeredProvider(
+      kit,
+      broker,
+      { run_id, task_id: task.task_id, attempt: task.attempt },
+      {
+        wanted: () => wantedFor(kit, run_id, task, broker),
+        meter: (chosen) => meter(chosen, broker.allowUnknownPrice),
+        onSwitch: how.onSwitch,
+      },
+    )
+  } catch (error) {
+    throw isVpError(error) && error.code === 'model.no_eligible_tier' ? await withRaise(kit, run_id, error) : error
+  }
+}
+
+/** Where the run's budget alone stands in the way of some tier, the error says what to raise it to. */
+async function withRaise(kit: Kit, runId: RunState['run_id'], error: VpError): Promise<VpError> {
+  const dropped = (error.details.data?.['dropped'] ?? []) as readonly Drop[]
+  const [short] = dropped.flatMap((drop) => drop.short ?? []).toSorted((a, b) => (a.cap === b.cap ? a.needs - b.needs : a.cap === 'micro_usd' ? -1 : 1))
+  if (!short) return error
+  const state = await kit.store.read((tx) => requireRun(tx, runId))
+  const [cap, used] = short.cap === 'tokens' ? [state.caps.tokens, tokensOf(state)] : [state.caps.micro_usd, state.micro_usd]
+  // Else it is the policy's own figure.
+  if (cap === null || cap - used >= short.needs) return error
+  const shortfall: Shortfall = { cap: short.cap, needs: used + short.needs }
+  return new VpError(error.code, error.message, { ...error.details, data: { ...error.details.data, shortfall } })
 }
 
 function withCap(purse: Extract<Purse, { kind: 'run' }>, cap: Chosen['task_cap'], begun: number): Extract<Purse, { kind: 'run' }> {

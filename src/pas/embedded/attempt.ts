@@ -192,7 +192,7 @@ async function settleError<Tree extends WorkTree>(ports: AttemptPorts<Tree>, lea
     [],
     [
       { type: 'lease_lost', task_id, attempt },
-      { type: 'paused', reason },
+      { type: 'paused', reason, ...shortfallOf(error) },
     ],
   )
 }

@@ -4,10 +4,11 @@ import type { RunState, Shortfall } from './reducer/state.ts'
 
 /** Commands in their order; null where no budget holds the run. A goal that was typed is resumed with its new cap, a plan is approved anew. */
 export function raiseCommands(state: RunState): string[] | null {
-  if (state.status !== 'paused' || !state.reason?.startsWith('budget')) return null
+  // A tier that would go on costs more than is left: that is a budget too.
+  if (state.status !== 'paused' || (!state.reason?.startsWith('budget') && !state.shortfall)) return null
   // No budget of the run would help: the policy's own figure is in the way.
-  if (state.reason.startsWith('budget.policy')) return ['vp model set POLICY.json', 'vp resume']
-  if (state.reason.startsWith('budget.price_unknown')) return ['vp model list', 'vp resume']
+  if (state.reason?.startsWith('budget.policy')) return ['vp model set POLICY.json', 'vp resume']
+  if (state.reason?.startsWith('budget.price_unknown')) return ['vp model list', 'vp resume']
   const { cap, needs } = state.shortfall ?? guarded(state)
   const isDo = state.origin === 'do'
   const figure = needs + (isDo ? 0 : (state.caps.earlier?.[cap] ?? 0))

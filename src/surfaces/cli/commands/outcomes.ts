@@ -25,7 +25,10 @@ export function endError(result: Started): VpError {
   const code = /^[a-z_]+\.[a-z_]+(?=: )/.exec(reason)?.[0]
   // A run that stopped for an error says so with that error's own code.
   const own = result.exit === 8 && code !== undefined && isErrorCode(code) ? nextSteps(new VpError(code, reason)) : []
-  const next = [...result.approvals.map((id) => `vp approve ${id}`), ...(own.length > 0 ? [...own, 'vp resume'] : nextAfter(result))]
+  const next = [
+    ...result.approvals.map((id) => `vp approve ${id}`),
+    ...(own.length > 0 ? [...(result.raise ?? []), ...own, ...(result.raise ? [] : ['vp resume'])] : nextAfter(result)),
+  ]
   const asks = result.approvals[0] ? { approval: result.approvals[0] } : {}
   if (code === 'gate.unmeasured')
     return new VpError(code, reason.slice(code.length + 2), { next: ['add --test "make check"', ...next], changed: 'your branch stays as it is' })
