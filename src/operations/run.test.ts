@@ -9,7 +9,7 @@ import { scopesOf } from '../policy/scopes.ts'
 import { fsWrite } from './fs.ts'
 import { invoke } from './invoke.ts'
 import type { Caller, Operation } from './operation.ts'
-import { runExec, runLint, runTest } from './run.ts'
+import { runBuild, runExec, runLint, runTest } from './run.ts'
 import { runUndo } from './runs.ts'
 import type { TreeScene } from './scene.ts'
 
@@ -304,4 +304,26 @@ test('git that a command cannot do is refused with the way to do it, and nobody 
     assert.ok(!answer.ok)
     assert.deepEqual([answer.error.code, answer.error.details.rule, answer.error.details.next?.[0]], [code, rule, next], argv.join(' '))
   }
+})
+
+test('words that are added to the project’s own commands say what they are about, and choose no code', async (t) => {
+  const manifest = { type: 'module', scripts: { test: 'node --test', lint: 'node lint.js', build: 'node build.js' } }
+  const real = openRealKit(t, {
+    'package.json': JSON.stringify(manifest),
+    'a.test.js': "import { test } from 'node:test'\ntest('a', () => {})\n",
+    'lint.js': '',
+  })
+  const refused: [Operation, readonly string[], string][] = [
+    [runTest, ['--eval', 'process.exit(0)'], 'code-impl/inline-code'],
+    [runTest, ['--import=data:text/javascript,1'], 'global/node-option'],
+    [runTest, ['http://169.254.169.254/'], 'global/cloud-metadata'],
+    [runLint, ['--script-shell=/bin/sh'], 'global/npm-option'],
+    [runBuild, ['--prefix', '/'], 'global/npm-option'],
+  ]
+  for (const [operation, args, rule] of refused) {
+    const answer = await invoke(real.kit, operation, { args }, HUMAN, real.tree)
+    assert.ok(!answer.ok, args.join(' '))
+    assert.deepEqual([answer.error.code, answer.error.details.rule], ['policy.denied', rule], args.join(' '))
+  }
+  assert.equal((await call(real, runTest, { args: ['a.test.js'] }))['passed'], 1)
 })

@@ -19,7 +19,7 @@ import {
   type TestMeasurement,
 } from '../pas/embedded/kpi/measure.ts'
 import type { ProjectCommand } from '../plms/contract/types.ts'
-import { decideCommand } from '../policy/argv.ts'
+import { decideCommand, refuseAdded } from '../policy/argv.ts'
 import { ownGit } from '../policy/own-git.ts'
 import { shownCommand } from '../policy/shown.ts'
 import { missedLoopback } from '../sandbox/loopback.ts'
@@ -113,7 +113,7 @@ export const runTest = showing({
   result: () => testResult(),
   effect: 'execute',
   scope: 'run.exec',
-  decide: (params, scene) => refusedArgs(params, scene) ?? projectRule(scene, 'test', params.lane),
+  decide: (params, scene) => decideProject(scene, 'test', params),
   async handler(params, scene) {
     const command = await projectCommand(scene, 'test')
     const { argv: args, kind } = argvToRun(['', ...(params.args ?? [])], params.lane, scene)
@@ -146,7 +146,7 @@ export const runLint = showing({
   result: () => z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string(), breaches: breachesShape() }),
   effect: 'execute',
   scope: 'run.exec',
-  decide: (params, scene) => projectRule(scene, 'lint', params.lane),
+  decide: (params, scene) => decideProject(scene, 'lint', params),
   async handler(params, scene) {
     const command = await projectCommand(scene, 'lint')
     const { measurement, receipt } = await measureLint(scene, command, { ...params, isKept: !asksRaw(params) })
@@ -168,7 +168,7 @@ export const runBuild = showing({
   result: () => z.object({ ok: z.boolean(), report_path: z.string(), exit_code: z.nullable(z.int()), output: z.string(), breaches: breachesShape() }),
   effect: 'execute',
   scope: 'run.exec',
-  decide: (params, scene) => projectRule(scene, 'build', params.lane),
+  decide: (params, scene) => decideProject(scene, 'build', params),
   async handler(params, scene) {
     const { tree, caller } = scene
     const { argv } = await projectCommand(scene, 'build')
@@ -197,14 +197,33 @@ async function projectCommand(scene: Scene, which: CommandName): Promise<Project
   return command
 }
 
-/** The lane lends its limits only, but it has to be one. Throws `plan.unknown_lane`. */
-function projectRule({ kit, tree }: Scene, which: CommandName, lane = tree.lane): Decision {
-  kit.lane(lane, tree.home)
-  return {
-    effect: 'allow',
-    rule: `project/${which}`,
-    reason: `the ${which} command that a person keeps in .vp/project.json`,
+const RUNNERS: Readonly<Record<string, readonly string[]>> = {
+  'node:test': ['node', '--test'],
+  pytest: ['pytest'],
+  go: ['go', 'test'],
+  cargo: ['cargo', 'test'],
+}
+
+interface Added {
+  readonly args?: readonly string[] | undefined
+  readonly lane?: string | undefined
+}
+
+/** The person's command is allowed; of the lane it has the limits. Words that a caller adds are judged as the whole that would run. Throws `plan.unknown_lane`. */
+async function decideProject(scene: Scene, which: CommandName, { args = [], lane: named }: Added): Promise<Decision> {
+  const lane = scene.kit.lane(named ?? scene.tree.lane, scene.tree.home)
+  const revealed = revealArgv(['', ...args], lane, scene)
+  if (revealed.kind === 'refused') return revealed.decision
+  if (args.length > 0) {
+    const command = await projectCommand(scene, which)
+    const whole = (more: readonly string[]) => (which === 'test' ? testArgv(command, more, '') : [...command.argv, ...more])
+    const added = revealed.argv.slice(1)
+    // Behind the name of a script stands the runner, and takes what the script is given.
+    const runner = which === 'test' ? RUNNERS[command.runner] : undefined
+    const refused = refuseAdded(whole([]), whole(added), lane) ?? (runner ? refuseAdded(runner, [...runner, ...added], lane) : null)
+    if (refused) return refused
   }
+  return { effect: 'allow', rule: `project/${which}`, reason: `the ${which} command that a person keeps in .vp/project.json` }
 }
 
 /** On the argv that would run: a value must not open what its placeholder would not. */
@@ -225,14 +244,6 @@ function decideArgv(argv: readonly string[], laneName: string | undefined, scene
 function boundTo(argv: readonly string[], laneName: string | undefined, scene: Scene): Json {
   const revealed = revealArgv(argv, scene.kit.lane(laneName ?? scene.tree.lane, scene.tree.home), scene)
   return revealed.kind === 'revealed' ? revealed.sha : null
-}
-
-function refusedArgs(
-  { args = [], lane }: { readonly args?: readonly string[] | undefined; readonly lane?: string | undefined },
-  scene: Scene,
-): Decision | null {
-  const revealed = revealArgv(['', ...args], scene.kit.lane(lane ?? scene.tree.lane, scene.tree.home), scene)
-  return revealed.kind === 'refused' ? revealed.decision : null
 }
 
 /** What the decision let through. */

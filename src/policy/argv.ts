@@ -50,6 +50,19 @@ export function decideCommand(argv: readonly string[], lane: Lane, actor: Actor)
   }
 }
 
+/**
+ * What words that somebody adds make of a command that a person fixed (`whole` is `fixed` with them): a refusal where they choose code or what no lane
+ * opens; null where they only say what it is about. What is so without them is the person's.
+ */
+export function refuseAdded(fixed: readonly string[], whole: readonly string[], lane: Lane): Decision | null {
+  const shape = shapeProblem(whole)
+  if (shape !== null) return { effect: 'deny', rule: 'global/argv', reason: shape }
+  const global = globalDeny(whole)
+  if (global !== null && globalDeny(fixed) === null) return { effect: 'deny', ...global }
+  const inline = inlineOf(whole)
+  return inline !== null && inlineOf(fixed) === null ? { effect: 'deny', rule: `${lane.slug}/inline-code`, reason: inline.reason } : null
+}
+
 /** The first allowing rule that names the program, for a person who was refused. */
 export function nearestAllowed(argv: readonly string[], lane: Lane): string | undefined {
   const program = programOf(argv)

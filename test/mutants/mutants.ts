@@ -769,6 +769,13 @@ export const MUTANTS: readonly Mutant[] = [
     test: at('src/operations/wrapper/wrapper.test.ts', 'scope: whoever does not hold it is refused, before anything else is asked'),
   },
   {
+    why: 'words that a model adds to the tests choose code',
+    file: 'src/operations/run.ts',
+    from: 'if (refused) return refused',
+    to: '',
+    test: at('src/operations/run.test.ts', 'words that are added to the project’s own commands say what they are about, and choose no code'),
+  },
+  {
     why: 'a used key answers another request',
     file: 'src/operations/wrapper/idempotency.ts',
     from: 'if (row.request !== requestOf(call))',
