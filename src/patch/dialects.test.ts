@@ -242,6 +242,9 @@ const SHORT: readonly Row[] = [
   ['a brace goes, and stands once', `${HEAD}@@\n-}\n+};\n`, null, 'one\n}\nthree\n'],
 ]
 
+const TOTALS = 'one\nalpha beta\nreturn totals\ntwo\n'
+const STAYS = ' one\n-alpha beta\n+alpha gamma\n return tot'
+
 const rows: readonly Row[] = [
   ...SHORT,
   ...LOOKALIKES,
@@ -258,6 +261,17 @@ const rows: readonly Row[] = [
     `${HEAD}@@ -2,9 +2,9 @@\n }\n-end\n+END\n\\ No newline at end of file`,
     'x\n}\nEND',
     'x\n}\nend\n',
+  ],
+  ['half a line that stays, and counts that go on', `${HEAD}@@ -1,3 +1,9 @@\n${STAYS}`, null, TOTALS],
+  ['the same with its line break', `${HEAD}@@ -1,3 +1,9 @@\n${STAYS}\n`, TOTALS.replace('beta', 'gamma'), TOTALS],
+  ['the same with counts that end there', `${HEAD}@@ -1,3 +1,3 @@\n${STAYS}`, TOTALS.replace('beta', 'gamma'), TOTALS],
+  ['the last line break lost with its CR', `${HEAD}@@ -1 +1,2 @@\n alpha beta\r\n+gamma`, 'alpha beta\r\ngamma\r\n', 'alpha beta\r\n'],
+  ['the last line break lost of a line that has no CR', `${HEAD}@@ -1 +1 @@\n-alpha beta\r\n+gamma`, 'gamma\n', 'alpha beta\r\n'],
+  [
+    'the last line break lost of a CRLF patch, behind the mark of the end',
+    `${HEAD}@@ -1 +1 @@\n-alpha beta\n\\ No newline at end of file\n+gamma\n\\ No newline at end of file`.replaceAll('\n', '\r\n'),
+    'gamma',
+    'alpha beta',
   ],
   ['no numbers', `${HEAD}@@\n${EXACT}`, WANT],
   ['dots for numbers', `${HEAD}@@ ... @@\n${EXACT}`, WANT],
@@ -436,6 +450,15 @@ const refused: readonly (readonly [title: string, patch: string, reason: string]
   ['a hunk of which there is the header alone', `${HEAD}@@ -1 +1 @@\n-a\n+b\n@@ -9,2 +9`, 'malformed'],
   ['a new file that ends in half a line', '--- /dev/null\n+++ b/x\n@@ -0,0 +1,40 @@\n+one\n+tw', 'malformed'],
   ['a new file without its lines', 'diff --git a/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x\n@@ -0,0 +1,40 @@\n', 'malformed'],
+  ['half a line behind which the CR stands', `${HEAD}@@ -1,2 +1,4 @@\n a\r\n+b\r`, 'malformed'],
+  ['a line goes, and what takes its place is cut off', `${HEAD}@@ -1,3 +1,3 @@\n a\n-b`, 'malformed'],
+  ['the same behind the mark of the end', `${HEAD}@@ -1,2 +1,2 @@\n a\n-b\n\\ No newl`, 'malformed'],
+  ...['@', 'diff', 'diff --gi', 'diff --git a/y b/y', 'diff --git a/y b/y\nindex 1234567..89abcde 100644\n--- a/y\n+++ b/y\n'].map(
+    (cut): readonly [string, string, string] => [`a second file of which there is ${JSON.stringify(cut)}`, `${HEAD}@@ -1 +1 @@\n-a\n+b\n${cut}`, 'malformed'],
+  ),
+  ['a new file by its blob id, without its lines', 'diff --git a/x b/x\nnew file mode 100644\nindex 0000000..89abcde\n', 'malformed'],
+  ['a mode and other lines by their blob ids, without them', 'diff --git a/x b/x\nold mode 100644\nnew mode 100755\nindex 1234567..89abcde\n', 'malformed'],
+  ['another name and other lines by their share, without them', 'diff --git a/x b/y\nsimilarity index 90%\nrename from x\nrename to y\n', 'malformed'],
   ['files without an envelope', '*** Update File: x\n@@\n-a\n+b\n', 'malformed'],
   ['an open block', 'x\n<<<<<<< SEARCH\na\n=======\nb\n', 'malformed'],
 ]
@@ -445,6 +468,18 @@ for (const [title, patch, reason] of refused) {
     assert.equal(parsed.ok ? 'ok' : parsed.reason, reason)
   })
 }
+
+test('a file may have a header alone that tells of no lines', () => {
+  for (const header of [
+    'diff --git a/x b/x\nnew file mode 100644\nindex 0000000..e69de29\n',
+    'diff --git a/x b/x\ndeleted file mode 100644\nindex e69de29..0000000\n',
+    'diff --git a/x b/x\nold mode 100644\nnew mode 100755\n',
+    'diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y\n',
+  ]) {
+    const parsed = parsePatch(`--- a/z\n+++ b/z\n@@ -1 +1 @@\n-a\n+b\n${header}`)
+    assert.equal(parsed.ok && parsed.files.length, 2, header)
+  }
+})
 
 test('rename, with and without hunks, and never over a file', () => {
   const rename = 'diff --git a/x b/y\nsimilarity index 90%\nrename from x\nrename to y\n'

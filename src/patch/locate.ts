@@ -105,6 +105,7 @@ function locateLike(index: LinesIndex, hunk: Hunk, sides: Sides, likeness: 1 | 2
   if (place === null) return rejected(index, sides, 'ambiguous', places)
   if (!enough(sides.before, ENOUGH_FUZZY) && place !== stated) return null
   if (likeness === 3 && !isHeldBothSides(index, sides, place)) return null
+  if (likeness === 3 && hunk.isOpen && !index.fits(sides.before.slice(-1), place + sides.before.length - 1, 2)) return null
   // What is wanted stands elsewhere, as nearly as told: the patch may have been applied there.
   const twin = sides.added > 0 ? index.find(sides.after, likeness, 1)[0] : undefined
   if (twin !== undefined && !overlaps(sides, place, twin)) return rejected(index, sides, 'ambiguous', [place, twin].toSorted(byNumber))

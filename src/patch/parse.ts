@@ -32,7 +32,11 @@ interface Draft {
   oldMode: FileMode | null
   mode: FileMode | null
   blobs: [string, string] | null
+  /** Of a rename: how much stays, in percent. */
+  similarity: number | null
   hunks: Hunk[]
+  /** No hunk has begun. */
+  isBare: boolean
   line: number
 }
 
@@ -42,11 +46,7 @@ export function parsePatch(text: string, options: ParseOptions = {}): ParseResul
   const lines = patchLines(text)
   const form = formOf(lines)
   const parsed = finish(
-    form === 'v4a'
-      ? parseV4a(lines)
-      : form === 'blocks'
-        ? parseBlocks(lines, options.path)
-        : parseUnified(lines, { ...options, isOpen: !/[\r\n]$/.test(text) }),
+    form === 'v4a' ? parseV4a(lines) : form === 'blocks' ? parseBlocks(lines, options.path) : parseUnified(lines, { ...options, isOpen: isOpenEnded(text) }),
   )
   return parsed.ok && options.encoding === 'latin-1' ? { ok: true, files: parsed.files.map(asBytes) } : parsed
 }
@@ -59,13 +59,34 @@ function asBytes(file: FilePatch): FilePatch {
 
 /** A CR at the end of every line came with the transport and says nothing; on some lines only, it is content. */
 function patchLines(text: string): string[] {
-  const lines = text.split(text.includes('\n') ? '\n' : '\r')
+  const lines = text.split(breakOf(text))
   if (lines.at(-1) === '') lines.pop()
+  else if (isCrOfLastLost(lines)) lines.push(`${lines.pop() ?? ''}\r`)
   const isTransport = lines.length > 0 && lines.every((line) => line.endsWith('\r'))
   return isTransport ? lines.map((line) => line.slice(0, -1)) : lines
 }
 
-/** `isOpen`: the text ends without a line break. */
+function breakOf(text: string): string {
+  return text.includes('\n') ? '\n' : '\r'
+}
+
+/** Whether the text ends without a line break, as one does that was cut off or trimmed. */
+function isOpenEnded(text: string): boolean {
+  return !text.endsWith(breakOf(text))
+}
+
+/** The last line lost its CR with its line break: it ends as the line above does that comes in, or stays, as it does. */
+function isCrOfLastLost(lines: readonly string[]): boolean {
+  const last = lines.at(-1) ?? ''
+  if (last.endsWith('\r')) return false
+  return (
+    lines
+      .slice(0, -1)
+      .findLast((line) => line[0] === last[0] || line.startsWith(' '))
+      ?.endsWith('\r') === true
+  )
+}
+
 function parseUnified(lines: readonly string[], options: ParseOptions & { readonly isOpen: boolean }): ParseResult {
   const drafts: Draft[] = []
   const open = (line: number): Draft => {
@@ -99,15 +120,17 @@ function parseUnified(lines: readonly string[], options: ParseOptions & { readon
       index++
     } else if (line.startsWith('@@')) {
       const target = current ?? open(index + 1)
+      target.isBare = false
       const header = readHunkHeader(line.replace(/\r$/, ''))
       const body = readBody(lines, index + 1, header)
       if (!body.ok) return failed('malformed', body.message, body.line + 1)
-      if (body.next === lines.length && isCutOff(body, header, options.isOpen))
-        return failed('malformed', `${CUT_OFF}, with a line break at its end`, lines.length)
+      const isLast = body.next === lines.length
+      if (isLast && isCutOff(body, header, options.isOpen)) return failed('malformed', `${CUT_OFF}, with a line break at its end`, lines.length)
       if (++hunkCount > MAX_HUNKS) return failed('too_large', `more than ${MAX_HUNKS} hunks`, index + 1)
       isCounted = body.isCounted
       const own = isFirst ? unread : []
-      const hunk = hunkOf(header, body, { patchLine: index + 1, unread: own })
+      const isOpen = isLast && options.isOpen && lacksLines(body, header)
+      const hunk = hunkOf(header, body, { patchLine: index + 1, unread: own, isOpen })
       if (hunk !== null) {
         target.hunks.push(hunk)
         unread = own
@@ -116,6 +139,7 @@ function parseUnified(lines: readonly string[], options: ParseOptions & { readon
       index = body.next
     } else {
       if (opensAnother('unified', line)) return failed('malformed', TWO_FORMS, index + 1)
+      if (options.isOpen && index === lines.length - 1 && /^(?:@|diff(?: -.*)?)$/.test(line)) return failed('malformed', CUT_OFF, index + 1)
       const refused = current === null ? null : readExtended(current, line.replace(/\r$/, ''))
       if (refused !== null) return failed(refused, REFUSALS[refused] ?? 'not supported', index + 1)
       const stray = current === null ? 'none' : strayKind(line.replace(/\r$/, ''))
@@ -130,17 +154,18 @@ function parseUnified(lines: readonly string[], options: ParseOptions & { readon
 const STRAY = 'a changed line stands outside of any hunk: begin each line of a hunk with a blank, - or +, also those that stay'
 
 /**
- * Of a hunk that ends with the text. Counts are often wrong, so that they count on says nothing alone: only where the last line, which comes in, may be half
- * a one, or where no change is there at all. Half a line that stays or goes is found by no place.
+ * Of a hunk that ends with the text. Counts are often wrong, so that they count on says nothing alone: only where the text ends without a line break in a
+ * line that comes in or goes, or where no change is there at all. What comes in may be half a line, and below one that goes stands what takes its place.
+ * A line that stays may end a patch without a line break, as models send it: half of one is told by the file (`isOpen` of a hunk).
  */
 function isCutOff(body: FoundBody, header: HunkHeader, isOpen: boolean): boolean {
   const last = body.lines.at(-1)
-  const isHalf = isOpen && last?.kind === '+' && last.end !== ''
+  const isHalf = isOpen && (last?.kind === '-' || (last?.kind === '+' && last.end !== ''))
   return body.lines.length === 0 || ((isHalf || !isChange(body.lines)) && lacksLines(body, header))
 }
 
 /** null where nothing is changed. `unread` is filled further, here and by the lines below the hunk. */
-function hunkOf(header: HunkHeader, body: FoundBody, { patchLine, unread }: { patchLine: number; unread: string[] }): Hunk | null {
+function hunkOf(header: HunkHeader, body: FoundBody, { patchLine, unread, isOpen }: { patchLine: number; unread: string[]; isOpen: boolean }): Hunk | null {
   if (!isChange(body.lines)) return null
   const { newStart, section } = header
   const made = (lines: readonly PatchLine[], others: readonly string[]): Hunk => ({
@@ -153,7 +178,7 @@ function hunkOf(header: HunkHeader, body: FoundBody, { patchLine, unread }: { pa
   })
   // Without counts to bear it out, `+ x` may as well be a line that stays and lost its blank.
   if (!body.isCounted) for (const { kind, text } of body.lines) if (kind !== ' ') unread.push(kind + text)
-  const hunk = made(body.lines, unread)
+  const hunk: Hunk = { ...made(body.lines, unread), ...(isOpen ? { isOpen: true } : {}) }
   const { shorter } = body
   return shorter !== undefined && isChange(shorter.lines) ? { ...hunk, shorter: made(shorter.lines, shorter.unread) } : hunk
 }
@@ -195,7 +220,9 @@ function readExtended(draft: Draft, line: string): ParseReason | null {
     const value = index[3] === undefined ? null : readMode(index[3])
     return value !== null && !isMode(value) ? value : null
   }
-  if (line.startsWith('rename from ')) draft.renameFrom = readName(line.slice(12))
+  const similarity = /^similarity index (\d{1,3})%$/.exec(line)
+  if (similarity) draft.similarity = Number(similarity[1])
+  else if (line.startsWith('rename from ')) draft.renameFrom = readName(line.slice(12))
   else if (line.startsWith('rename to ')) draft.renameTo = readName(line.slice(10))
   else if (/^copy (?:from|to) /.test(line)) return 'copy'
   return null
@@ -203,12 +230,24 @@ function readExtended(draft: Draft, line: string): ParseReason | null {
 
 function closeDrafts(drafts: readonly Draft[], options: ParseOptions): ParseResult {
   const files: FilePatch[] = []
-  for (const draft of drafts) {
+  for (const [at, draft] of drafts.entries()) {
+    if (isWithoutBody(draft, at > 0 && at === drafts.length - 1)) return failed('malformed', BARE, draft.line)
     const closed = closeDraft(draft, options)
     if (typeof closed === 'string') return failed(closed === NO_PATH ? 'no_path' : 'malformed', closed, draft.line)
     if (closed !== null) files.push(closed)
   }
   return { ok: true, files }
+}
+
+const BARE = 'this file has changes by its header, and none below it: the patch is cut off, send it again, whole'
+
+const EMPTY_BLOBS = ['e69de29bb2d1d6434b8b29ae775ad8c2e48c5391', '473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813']
+
+/** A header that tells of changes without a hunk: by its blob ids (git-diff(1)), by its likeness, or, of the last file, by saying nothing else. */
+function isWithoutBody({ isBare, isNew, isDeleted, mode, renameTo, blobs, similarity }: Draft, isLast: boolean): boolean {
+  if (!isBare || isDeleted) return false
+  const isOther = blobs !== null && blobs[0] !== blobs[1] && !(isNew && EMPTY_BLOBS.some((id) => id.startsWith(blobs[1])))
+  return isOther || (similarity ?? 100) < 100 || (isLast && !isNew && mode === null && renameTo === null)
 }
 
 const NO_PATH = 'the patch does not say which file it changes: put --- a/PATH and +++ b/PATH above the hunk'
@@ -294,7 +333,9 @@ function newDraft(line: number): Draft {
     oldMode: null,
     mode: null,
     blobs: null,
+    similarity: null,
     hunks: [],
+    isBare: true,
     line,
   }
 }

@@ -31,6 +31,8 @@ export interface Hunk {
   readonly shorter?: Hunk
   /** From a block of two whole texts: the unchanged lines are in both, so that what is added is indented as they are there. */
   readonly isOfTwoTexts?: true
+  /** The patch ends in this hunk, without a line break and before its counts do: its last line may be half of one. */
+  readonly isOpen?: true
   /** Lines of the file that another reading of the text would be about: where the file holds one, which is meant is in doubt. */
   readonly unread?: readonly string[]
 }
