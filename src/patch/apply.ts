@@ -126,8 +126,9 @@ function changesOf(patch: FilePatch, from: string, to: string, before: Uint8Arra
   return [{ path: to, before, bytes, ...mode }]
 }
 
-/** A rename whose new name stands and whose old one is gone: done before if the hunks are in it. */
+/** A rename whose new name stands and whose old one is gone: done before if the hunks are in it. Without any, it may be another file. */
 function reapplied(bytes: Uint8Array, patch: FilePatch): BytesResult {
+  if (patch.hunks.length === 0) return refused('not_found', 'no_file')
   const { hunks } = applyToText(decode(bytes), patch)
   const isDone = hunks.every((hunk) => hunk.kind === 'already_applied')
   const stale = refused('stale', 'other_lines')

@@ -584,6 +584,19 @@ test('what is not there cannot be deleted: it may never have been', () => {
   }
 })
 
+test('of a rename that is sent again only its hunks tell that it was made', () => {
+  const rename = 'diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y\n'
+  for (const [patch, outcome] of [
+    [rename, { kind: 'rejected', reason: 'not_found', found: 'no_file' }],
+    [`${rename}@@ -1 +1 @@\n-one line\n+two lines\n`, { kind: 'already_applied', line: 1 }],
+  ] as const) {
+    const parsed = parsePatch(patch)
+    assert.ok(parsed.ok, patch)
+    const { files, changes } = applyPatch((path) => (path === 'y' ? Buffer.from('two lines\n') : null), parsed.files)
+    assert.deepEqual([files[0]?.hunks, changes], [[outcome], []], patch)
+  }
+})
+
 test('a create never overwrites, and knows itself', () => {
   const parsed = parsePatch('--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+hello\n')
   assert.ok(parsed.ok)
