@@ -8,6 +8,7 @@ import { scopesOf } from '../policy/scopes.ts'
 import { fsEdit, fsPatch, fsWrite, type PatchAnswer } from './fs.ts'
 import { invoke } from './invoke.ts'
 import type { Operation } from './operation.ts'
+import { runUndo } from './runs.ts'
 
 const real = openRealKit({ after }, { 'seed.txt': 'x' })
 const at = join(real.tree.root, 'f')
@@ -78,4 +79,8 @@ test('a patch of a mode alone shows it, goes back, and is nothing where the mode
     assert.equal((await patched(text, true)).before_images.length, images)
     assert.equal(statSync(path).mode & 0o777, mode)
   }
+  const undone = await invoke(real.kit, runUndo, { apply: true }, { actor: 'human', surface: 'cli', yes: true, scopes: scopesOf('human') }, real.tree)
+  assert.ok(undone.ok)
+  assert.equal((undone.result as { diff: string }).diff, diff)
+  assert.equal(statSync(path).mode & 0o777, 0o755)
 })

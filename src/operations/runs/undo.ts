@@ -5,7 +5,7 @@
 import { VpError } from '../../core/errors.ts'
 import { namesReceipt, shortReceipt } from '../../core/ids.ts'
 import { MACHINE_CHAIN } from '../../ledger/receipts.ts'
-import { countChanges } from '../../patch/make.ts'
+import { countChanges, gitMode } from '../../patch/make.ts'
 import { decode, isBinary } from '../../patch/text-file.ts'
 import type { Tx } from '../../store/contract.ts'
 import {
@@ -76,7 +76,9 @@ async function undoIn(scene: Scene, workspace: Workspace, { id, apply }: { reado
     if (verdict === 'unchanged') return { path: row.path, outcome: 'unchanged', reason: null, add: 0, del: 0 }
     if (verdict !== 'restore') return { path: row.path, outcome: 'refused', reason: verdict.refused, add: null, del: null }
     const isPlain = [row.before, now].every((state) => state === null || typeOf(state.mode) === 0)
-    const counted = isPlain ? diffs.add(row.path, now?.bytes ?? null, row.before && bytesOf(kit, row.before)) : diffs.say(row.path, turnWords(row.before, now))
+    const counted = isPlain
+      ? diffs.add(row.path, now, row.before && { bytes: bytesOf(kit, row.before), mode: row.before.mode })
+      : diffs.say(row.path, turnWords(row.before, now))
     return { path: row.path, outcome: apply ? 'restored' : 'would_restore', reason: null, ...counted }
   })
   const told = await toldBy(scene, receipt)
@@ -93,6 +95,8 @@ async function undoIn(scene: Scene, workspace: Workspace, { id, apply }: { reado
   }
 }
 
+type PlainFile = Pick<FileBytes, 'bytes' | 'mode'>
+
 /** Hunks as long as there is room for them, the count of lines always. */
 function createDiffs() {
   const parts: string[] = []
@@ -106,9 +110,10 @@ function createDiffs() {
     }
   }
   return {
-    add(path: string, before: Buffer | null, after: Buffer | null): Pick<UndoFile, 'add' | 'del'> {
+    add(path: string, was: PlainFile | null, is: PlainFile | null): Pick<UndoFile, 'add' | 'del'> {
+      const [before, after] = [was?.bytes ?? null, is?.bytes ?? null]
       const isText = !isBinary(before ?? EMPTY) && !isBinary(after ?? EMPTY)
-      const diff = omitted === 0 ? diffOf(path, before, after) : null
+      const diff = omitted === 0 ? diffOf(path, before, after, { ...(was && { oldMode: gitMode(was.mode) }), ...(is && { newMode: gitMode(is.mode) }) }) : null
       tell(diff)
       if (!isText) return { add: null, del: null }
       return diff === null ? countChanges(before && decode(before), after && decode(after)) : countLines(diff)
