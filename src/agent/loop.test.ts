@@ -65,9 +65,11 @@ async function drive(
     allowUnknownPrice: true,
     retryBaseMs: 1,
   })
+  const called: string[] = []
   const tools: AgentTool[] = AGENT_TOOLS.map((toolSpec) => ({
     spec: toolSpec,
     async call(args: Json) {
+      called.push(toolSpec.name)
       if (toolSpec.name === 'submit') return { text: '', done: args as { title: string; summary: string } }
       if (options.deny) throw options.deny
       return { text: 'export const password = "hunter22"' }
@@ -85,7 +87,7 @@ async function drive(
       },
       new AbortController().signal,
     )
-    return { outcome, settled, failures, requests: server.requests }
+    return { outcome, settled, failures, called, requests: server.requests }
   } finally {
     await server.close()
   }
@@ -101,6 +103,16 @@ for (const whole of [false, true])
     assert.ok(!JSON.stringify(requests).includes('hunter22'))
     assert.match(JSON.stringify(requests[1]), /REDACTED/)
   })
+
+test('what an answer calls behind its submit is done before it', async () => {
+  const calls = [
+    ...(submit as { calls: { name: string; arguments: object }[] }).calls,
+    { name: 'edit', arguments: { path: 'a', old: 'b', new: 'c' } },
+    { name: 'test', arguments: {} },
+  ]
+  const { outcome, called } = await drive(() => ({ calls }) as ScriptedAnswer)
+  assert.deepEqual([outcome.kind, called], ['submitted', ['edit', 'test', 'submit']])
+})
 
 const faults: [title: string, script: (n: number) => ScriptedAnswer, want: { failures?: string[]; reason?: string; code?: string; submitted?: boolean }][] = [
   [

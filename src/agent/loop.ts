@@ -102,7 +102,9 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
       context = ready
       const news = (tokens: number) => ports.onActivity?.({ kind: 'model', model: ports.provider.model, tokens })
       news(0)
-      answer = await ports.provider.answer({ messages: context.messages, tools: specs, max_tokens, temperature }, { ...input.place, turn }, asking, news)
+      answer = submittingLast(
+        await ports.provider.answer({ messages: context.messages, tools: specs, max_tokens, temperature }, { ...input.place, turn }, asking, news),
+      )
     } catch (thrown) {
       return failed(thrown)
     }
@@ -155,6 +157,15 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
     context = extended(context, entries)
   }
   return { kind: 'stopped', reason: 'turns', message: `${input.maxTurns} turns were not enough`, error: null, turns: input.maxTurns }
+}
+
+/** What stands behind a submit in one answer belongs to what is submitted: it would be lost in silence. */
+function submittingLast(answer: ModelAnswer): ModelAnswer {
+  const isSubmit = ({ name }: ToolCall) => name === 'submit'
+  const at = answer.calls.findIndex(isSubmit)
+  return at < 0 || at === answer.calls.length - 1
+    ? answer
+    : { ...answer, calls: [...answer.calls.filter((call) => !isSubmit(call)), ...answer.calls.filter(isSubmit)] }
 }
 
 /** With what a person said meanwhile, and built anew where it has become too long. */
