@@ -29,6 +29,7 @@ async function drive(
   outcome: AgentOutcome
   settled: Settlement[]
   failures: string[]
+  called: string[]
   requests: readonly { messages: readonly { role: string; content: string | null }[] }[]
 }> {
   const server = await startScriptedServer((_request, n) => script(n))
