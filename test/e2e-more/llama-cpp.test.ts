@@ -95,6 +95,19 @@ test('what is no model, a file that is not there, a call that is cancelled', opt
   await assert.rejects(asked, { code: 'cancelled' })
 })
 
+test('a call that is cancelled while its prompt is evaluated ends, and the next one is answered', options, async (t) => {
+  const file = join(modelDirectory(t), 'c.gguf')
+  writeRandomGguf(file, 1, { contextLength: 32_768 })
+  const provider = await open(file, { grammar: 'always', maxText: 12 })
+  await provider.answer(REQUEST, at(1), until)
+  const other = [...REQUEST.messages, { role: 'user' as const, text: 'other '.repeat(3000) }]
+  const abort = new AbortController()
+  const cancelled = provider.answer({ ...REQUEST, messages: other }, at(3), abort.signal)
+  setTimeout(() => abort.abort(), 50)
+  await assert.rejects(cancelled, { code: 'cancelled' })
+  assert.ok((await provider.answer(REQUEST, at(4), until)).calls.length > 0)
+})
+
 test('without node-llama-cpp the error says what installs it', async (t) => {
   const file = join(modelDirectory(t), 'a.gguf')
   writeScriptedGguf(file, { 2: 'ok' })

@@ -54,6 +54,9 @@ interface Open {
 const LEAST_ANSWER = 64
 /** Of one text in a constrained call: a file, not a book. */
 const MAX_TEXT = 16_000
+/** Tokens of a prompt that are evaluated without a look at whether somebody still wants it: a second or so. */
+const CPU_PART = 64
+const GPU_PART = 512
 /** A model whose calls failed so often says them under the grammar at once. */
 const FAILED_ENOUGH = 2
 
@@ -83,12 +86,18 @@ export function llamaCpp(spec: ModelSpec, options: ProviderOptions): Provider {
     turn = result.catch(() => undefined)
     return result
   }
+  // What was given up and is not at its end yet: llama.cpp stops behind the part of a prompt that it is at.
+  let stopping: Promise<unknown> = Promise.resolve()
   const ask = (request: ModelRequest, isBound: boolean, ...[place, signal, onProgress]: Tail): ReturnType<Provider['answer']> =>
     answerOf(
       async (all, until, heard) => {
-        const opened = await open()
-        heard(0)
-        await generate(all, opened, request, { isBound, inProcess, until, heard, endpoint })
+        const begun = stopping.then(async () => {
+          const opened = await open()
+          heard(0)
+          await generate(all, opened, request, { isBound, inProcess, until, heard, endpoint })
+        })
+        stopping = begun.catch(() => undefined)
+        await Promise.race([begun, aborted(until)])
       },
       { endpoint, stallMs: Math.max(options.stallMs, LONGEST_PROMPT_MS), onDialects: options.onDialects },
       request,
@@ -116,6 +125,14 @@ export function llamaCpp(spec: ModelSpec, options: ProviderOptions): Provider {
         return { ...again, usage: { ...again.usage, tokens_out: again.usage.tokens_out + answer.usage.tokens_out } }
       }),
   }
+}
+
+/** Rejects when it comes. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason as Error)
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  })
 }
 
 type Tail = [Parameters<Provider['answer']>[1], Parameters<Provider['answer']>[2], Parameters<Provider['answer']>[3]]
@@ -180,7 +197,7 @@ interface Generation {
 }
 
 async function generate(all: Collected, opened: Open, request: ModelRequest, { isBound, inProcess, until, heard, endpoint }: Generation): Promise<void> {
-  const { model, wrapper, sequence, contextSize } = opened
+  const { llama, model, wrapper, sequence, contextSize } = opened
   const { contextText, stopGenerationTriggers } = wrapper.generateContextState({ chatHistory: history(toolsInWords(request).messages) })
   const tokens = contextText.tokenize(model.tokenizer)
   const room = contextSize - tokens.length
@@ -194,6 +211,12 @@ async function generate(all: Collected, opened: Open, request: ModelRequest, { i
   // Nothing of the prompt may be shifted out; its beginning is as it was evaluated before, its last token never is.
   await sequence.adaptStateToTokens(tokens.slice(0, -1), false)
   all.isAccepted = true
+  const part = llama.gpu === false ? CPU_PART : GPU_PART
+  while (sequence.nextTokenIndex < tokens.length - 1) {
+    until.throwIfAborted()
+    const from = sequence.nextTokenIndex
+    await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(from, Math.min(from + part, tokens.length - 1)))
+  }
   const most = Math.min(request.max_tokens, room)
   const said: Token[] = []
   let shown = 0

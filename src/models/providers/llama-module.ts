@@ -17,6 +17,8 @@ export interface LlamaModule {
   readonly LlamaGrammarEvaluationState: new (options: { model: LlamaModel; grammar: unknown }) => object
 }
 export interface Llama {
+  /** `false`: the processor alone. */
+  readonly gpu: string | false
   loadModel(options: Readonly<Record<string, unknown>>): Promise<LlamaModel>
   createGrammar(options: {
     readonly grammar: string
@@ -38,6 +40,7 @@ interface LlamaContext {
 export interface LlamaSequence {
   readonly nextTokenIndex: number
   adaptStateToTokens(tokens: readonly Token[], allowShift?: boolean): Promise<void>
+  evaluateWithoutGeneratingNewTokens(tokens: readonly Token[]): Promise<void>
   evaluate(tokens: readonly Token[], options: Readonly<Record<string, unknown>>): AsyncGenerator<Token, void>
 }
 interface Tokenizable {
