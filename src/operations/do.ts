@@ -95,6 +95,7 @@ export const runDo = operation({
       root: tree.root,
       project: file,
       plan,
+      requirements: null,
       kind: 'baseline',
       origin: 'do',
       caps,
@@ -107,7 +108,7 @@ export const runDo = operation({
       duration_ms: duration_ms.ci_90,
       cap_usd: caps.micro_usd / 1e6,
     })
-    return toItsEnd(scene, { state, project: file, model, gates: [], prd: null })
+    return toItsEnd(scene, { state, project: file, model, gates: [] })
   },
   say: (params, result) => `“${params.goal.slice(0, 80)}” · ${(result as unknown as DoResult).status}`,
 })
@@ -118,7 +119,7 @@ export async function resumeDo(scene: Scene, state: RunState, project: ProjectFi
   // Killed after its end and before the branch was moved.
   if (state.status === 'completed') return broughtHome(scene, state, project)
   const model = await openModel(scene)
-  return toItsEnd(scene, { state: await resumeRun(kit, state, caps), project, model, gates: [], prd: null })
+  return toItsEnd(scene, { state: await resumeRun(kit, state, caps), project, model, gates: [] })
 }
 
 async function toItsEnd(scene: Scene, session: Session): Promise<DoResult> {

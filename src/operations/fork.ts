@@ -20,7 +20,8 @@ import { resumeRun } from './runs/drive.ts'
 import { forkPoint, seedOf } from './runs/fork.ts'
 import { reportRun, type RunReport } from './runs/report.ts'
 import { openRunScene, runDirectory } from './runs/run-scene.ts'
-import { driveSession, endError, prdContext, type Session } from './runs/session.ts'
+import { requirementsOf } from './runs/requirements.ts'
+import { driveSession, endError, type Session } from './runs/session.ts'
 import { startRun } from './runs/start.ts'
 
 export interface Forked extends RunReport {
@@ -82,6 +83,7 @@ export const runFork = operation<Params, Forked>({
       root: tree.root,
       project,
       plan,
+      requirements: requirementsOf(scene, state),
       kind: 'replay',
       caps: {
         micro_usd: Math.round((params.budget_usd ?? kit.config.do_budget_usd) * 1e6),
@@ -121,7 +123,7 @@ export async function resumeFork(scene: Scene, state: RunState, project: Project
 
 async function sessionOf(scene: Scene, state: RunState, project: ProjectFile): Promise<Omit<Session, 'model'>> {
   const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
-  return { state, project, gates: record.approval?.gates ?? [], prd: record.approval ? prdContext(scene) : null }
+  return { state, project, gates: record.approval?.gates ?? [] }
 }
 
 async function toItsEnd(scene: Scene, session: Session): Promise<Forked> {

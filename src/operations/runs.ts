@@ -25,7 +25,7 @@ import { recordEnd } from './runs/end.ts'
 import { queueOf } from './runs/ports.ts'
 import { openRunScene, runDirectory } from './runs/run-scene.ts'
 import { replayBundle, type Replayed } from './runs/replay.ts'
-import { prdContext } from './runs/session.ts'
+import { requirementsOf } from './runs/requirements.ts'
 import { hasChanged, undo, type Undone } from './runs/undo.ts'
 import { validateRun, type Validated } from './runs/validate.ts'
 import { headsKnownAt, verifyLedger, type VerifyResult } from './runs/verify.ts'
@@ -289,7 +289,7 @@ export const runExport = operation<RunParam & { out?: string | undefined }, { pa
       })
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(scene.kit, state, project)
-    const bundle = await collectBundle(scene.kit, run, state, prdContext(scene))
+    const bundle = await collectBundle(scene.kit, run, state, requirementsOf(scene, state))
     if (params.out !== undefined && existsSync(params.out))
       throw new VpError('usage.params', `${params.out} is there already, and a bundle replaces nothing`, { next: [`vp export --out ${state.run_id}.vpb`] })
     const path = params.out ?? join(runDirectory(scene.kit, state.run_id), `${state.run_id}.vpb`)
@@ -324,7 +324,7 @@ export const runReplay = operation<{ run?: string | undefined; allow_drift?: boo
     }
     const { state, project } = await chosenRun(scene, params.run)
     const run = await openRunScene(kit, state, project)
-    const collected = await collectBundle(kit, run, state, prdContext(scene, run.human.root))
+    const collected = await collectBundle(kit, run, state, requirementsOf(scene, state, run.human.root))
     const unasked = await requireSame(collected, state.run_id)
     return { ...(await replayBundle(scene, collected, run.human.root)), unasked }
   },

@@ -144,3 +144,18 @@ test('a run whose attempts were all handed back has nothing to compare, and is n
   assert.equal(exit, 3)
   assert.match(stdout, /^nothing +no attempt of this run came to its end, so no tree is compared$/m)
 })
+
+test('a run replays with the requirements that it began with', async (t) => {
+  let words = ''
+  const server = await startScriptedServer((request): ScriptedAnswer => {
+    words = request.messages[1]?.content ?? ''
+    return wordsModel(turnOf(request), 0)
+  })
+  t.after(() => server.close())
+  const place = await approvedProject(t, wordsFiles(2), server)
+  assert.equal((await vp(place, ['start'])).code, 0)
+  assert.match(words, /From the requirements/)
+  writeFileSync(join(place.repository, '.vp/prd.md'), '# Quite another thing\n\nIt flies.\n')
+  const { code, doc } = await vpJson(place, ['replay'])
+  assert.deepEqual([code, doc.result?.['equal']], [0, true], JSON.stringify(doc))
+})

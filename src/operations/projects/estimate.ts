@@ -16,7 +16,8 @@ import type { Expected } from '../broker/broker.ts'
 import type { Kit } from '../kit.ts'
 import { openModel, passportModel, type OpenModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
-import { driveSession, endError, prdContext } from '../runs/session.ts'
+import { prdContext } from '../runs/requirements.ts'
+import { driveSession, endError } from '../runs/session.ts'
 import { startRun } from '../runs/start.ts'
 import { loadPlan, type StoredPlan } from './plans.ts'
 import { planCommandFor } from './prd-place.ts'
@@ -163,12 +164,13 @@ export async function simulateProject(scene: Scene, project: ProjectFile, share:
     root: scene.tree.root,
     project,
     plan,
+    requirements: prdContext(scene),
     kind: 'rehearsal',
     caps: { micro_usd: cap, tokens: null, breach: 'pause' },
     model: await passportModel(kit, model),
     only: sample.tasks.map((task) => task.n),
   })
-  const end = await driveSession(scene, { state, project, model, gates: [], prd: prdContext(scene) })
+  const end = await driveSession(scene, { state, project, model, gates: [] })
   scene.notes['run'] = state.run_id
   if (!FINAL_RUN.has(end.state.status)) throw stopped(kit, end)
   const result = evaluate(plan, estimate, sample, end.state, kit.config.parallel)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { openRealKit } from '../../../test/real-kit.ts'
 import { projectHere } from '../../surfaces/cli/commands/ledger-reader.ts'
-import { prdContext } from '../runs/session.ts'
+import { prdContext, requirementsOf } from '../runs/requirements.ts'
 import { detectCommands } from './new.ts'
 import { PROJECT_FILE, readProjectFile } from './project.ts'
 
@@ -53,4 +53,11 @@ test('a project of this folder is read, none of what a link names', (t) => {
   symlinkSync('elsewhere', join(tree.root, '.vp'))
   assert.equal(projectHere(tree.root)?.name, null)
   assert.throws(() => readProjectFile(tree.root), { code: 'path.denied' })
+})
+
+test('a goal that was typed is told nothing of requirements, also where the project has some', (t) => {
+  const { kit, tree } = openRealKit(t, { '.vp/prd.md': '# Words\n\nIt trims.\n' })
+  const run_id = 'r-2026-01-01-000000-0000' as Parameters<typeof requirementsOf>[1]['run_id']
+  assert.match(requirementsOf({ kit, tree }, { run_id }) ?? '', /It trims/)
+  assert.equal(requirementsOf({ kit, tree }, { run_id, origin: 'do' }), null)
 })

@@ -12,7 +12,8 @@ import { openModel, passportModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
 import { resumeRun } from '../runs/drive.ts'
 import { reportRun, type RunReport } from '../runs/report.ts'
-import { driveSession, endError, prdContext } from '../runs/session.ts'
+import { prdContext } from '../runs/requirements.ts'
+import { driveSession, endError } from '../runs/session.ts'
 import { startRun } from '../runs/start.ts'
 import { capsLeft, requireLeft } from './budget.ts'
 import { loadPlan, type StoredPlan } from './plans.ts'
@@ -40,7 +41,6 @@ export async function startProject(scene: Scene, project: ProjectFile, kind: Run
     project,
     model,
     gates: approval.gates,
-    prd: prdContext(scene),
   })
   return finished(scene, record, end, joined)
 }
@@ -70,6 +70,7 @@ async function begin(
     root: scene.tree.root,
     project,
     plan,
+    requirements: prdContext(scene),
     kind,
     caps,
     model: await passportModel(kit, model),
@@ -99,7 +100,6 @@ export async function resumeProject(scene: Scene, project: ProjectFile, state: R
     project,
     model,
     gates: approval?.gates ?? [],
-    prd: approval ? prdContext(scene) : null,
   })
   return finished(scene, record, end, true)
 }

@@ -7,12 +7,11 @@ import type { DriveEnd } from '../../pas/embedded/drive.ts'
 import { exitOf } from '../../pas/embedded/drive.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import type { GateOverride, ProjectFile } from '../../plms/contract/types.ts'
-import { tasksFromPrd } from '../../plms/embedded/prd.ts'
-import { readRepositoryFile } from '../../workspace/repository-file.ts'
 import type { Kit } from '../kit.ts'
 import type { OpenModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
 import { driveToEnd } from './drive.ts'
+import { requirementsOf } from './requirements.ts'
 import { NOBODY } from './watcher.ts'
 
 export interface Session {
@@ -20,7 +19,6 @@ export interface Session {
   readonly project: ProjectFile
   readonly model: OpenModel
   readonly gates: readonly GateOverride[]
-  readonly prd: string | null
 }
 
 export async function driveSession(scene: Scene, session: Session): Promise<DriveEnd> {
@@ -30,7 +28,7 @@ export async function driveSession(scene: Scene, session: Session): Promise<Driv
     project: session.project,
     model: session.model,
     gates: session.gates,
-    prd: session.prd,
+    prd: requirementsOf(scene, session.state),
     ...confirmOf(caller),
     ...(caller.yes ? { yes: true } : {}),
     watcher: caller.live?.watcher ?? NOBODY,
@@ -43,16 +41,6 @@ export async function driveSession(scene: Scene, session: Session): Promise<Driv
 function confirmOf(caller: Scene['caller']): Pick<Parameters<typeof driveToEnd>[1], 'confirm'> {
   const confirm = caller.live?.confirm ?? caller.confirm
   return confirm ? { confirm } : {}
-}
-
-const MAX_CONTEXT = 2500
-
-/** The person's own words beside the task list, masked, then bounded; null when there are none. Throws `path.*` for a link and what is no file. */
-export function prdContext({ kit, tree }: Pick<Scene, 'kit' | 'tree'>, root = tree.root): string | null {
-  const bytes = readRepositoryFile(root, '.vp/prd.md')
-  if (bytes === null) return null // a run without a PRD: `vp do`
-  const context = kit.redactText(tasksFromPrd(bytes.toString('utf8')).context)
-  return context === '' ? null : context.length > MAX_CONTEXT ? `${context.slice(0, MAX_CONTEXT)} …` : context
 }
 
 /** The error that a run's end means to whoever started it, or null when it is done. */

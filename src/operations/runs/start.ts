@@ -28,12 +28,15 @@ import { createRunRepository } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
 import type { StoredPlan } from '../projects/plans.ts'
 import { inputsHere } from './inputs.ts'
+import { keepRequirements } from './requirements.ts'
 import { branchOf, runDirectory } from './run-scene.ts'
 
 export interface StartRequest {
   readonly root: string
   readonly project: ProjectFile
   readonly plan: StoredPlan
+  /** What its tasks are told of the requirements. */
+  readonly requirements: string | null
   readonly kind: RunKind
   readonly origin?: 'do'
   readonly caps: Caps
@@ -97,6 +100,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
   writeFileSync(join(directory, 'replay_passport.json.new'), printDocument(passport))
   renameSync(join(directory, 'replay_passport.json.new'), join(directory, 'replay_passport.json'))
   writeFileSync(join(directory, 'project.json'), printDocument(request.project))
+  keepRequirements(directory, request.requirements)
   createRunRepository(join(directory, 'repository.git'), human, { branch: branchOf(runId), commit: base })
   await request.fork?.prepare(join(directory, 'repository.git'))
   kit.point('start.before')
