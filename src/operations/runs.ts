@@ -25,6 +25,7 @@ import { recordEnd } from './runs/end.ts'
 import { queueOf } from './runs/ports.ts'
 import { openRunScene, runDirectory } from './runs/run-scene.ts'
 import { replayBundle, type Replayed } from './runs/replay.ts'
+import { keptProject } from './runs/kept-project.ts'
 import { requirementsOf } from './runs/requirements.ts'
 import { hasChanged, undo, type Undone } from './runs/undo.ts'
 import { validateRun, type Validated } from './runs/validate.ts'
@@ -288,7 +289,7 @@ export const runExport = operation<RunParam & { out?: string | undefined }, { pa
         rule: 'out/terminal',
       })
     const { state, project } = await chosenRun(scene, params.run)
-    const run = await openRunScene(scene.kit, state, project)
+    const run = await openRunScene(scene.kit, state, keptProject(scene.kit, state.run_id) ?? project)
     const bundle = await collectBundle(scene.kit, run, state, requirementsOf(scene, state))
     if (params.out !== undefined && existsSync(params.out))
       throw new VpError('usage.params', `${params.out} is there already, and a bundle replaces nothing`, { next: [`vp export --out ${state.run_id}.vpb`] })
@@ -323,7 +324,7 @@ export const runReplay = operation<{ run?: string | undefined; allow_drift?: boo
       return { ...(await replayBundle(scene, bundle, tree.root)), unasked }
     }
     const { state, project } = await chosenRun(scene, params.run)
-    const run = await openRunScene(kit, state, project)
+    const run = await openRunScene(kit, state, keptProject(kit, state.run_id) ?? project)
     const collected = await collectBundle(kit, run, state, requirementsOf(scene, state, run.human.root))
     const unasked = await requireSame(collected, state.run_id)
     return { ...(await replayBundle(scene, collected, run.human.root)), unasked }

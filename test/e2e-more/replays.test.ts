@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
@@ -145,7 +145,7 @@ test('a run whose attempts were all handed back has nothing to compare, and is n
   assert.match(stdout, /^nothing +no attempt of this run came to its end, so no tree is compared$/m)
 })
 
-test('a run replays with the requirements that it began with', async (t) => {
+test('a run replays with the requirements and the project that it began with', async (t) => {
   let words = ''
   const server = await startScriptedServer((request): ScriptedAnswer => {
     words = request.messages[1]?.content ?? ''
@@ -156,6 +156,9 @@ test('a run replays with the requirements that it began with', async (t) => {
   assert.equal((await vp(place, ['start'])).code, 0)
   assert.match(words, /From the requirements/)
   writeFileSync(join(place.repository, '.vp/prd.md'), '# Quite another thing\n\nIt flies.\n')
+  const file = join(place.repository, '.vp/project.json')
+  const project = JSON.parse(readFileSync(file, 'utf8')) as { test: { argv: string[] } }
+  writeFileSync(file, JSON.stringify({ ...project, test: { ...project.test, argv: ['npm', 'run', 'no-such-script'] } }))
   const { code, doc } = await vpJson(place, ['replay'])
   assert.deepEqual([code, doc.result?.['equal']], [0, true], JSON.stringify(doc))
 })

@@ -1,6 +1,4 @@
 /** Which run a call means, and the project it belongs to. */
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { VpError } from '../../core/errors.ts'
 import type { RunState } from '../../pas/embedded/reducer/state.ts'
 import { findRun, latestHere, requireRun } from '../../pas/embedded/run-store.ts'
@@ -8,7 +6,7 @@ import type { ProjectFile } from '../../plms/contract/types.ts'
 import type { Scene } from '../operation.ts'
 import { noRun } from '../projects/no-run.ts'
 import { readProjectFile, requireProject } from '../projects/project.ts'
-import { runDirectory } from './run-scene.ts'
+import { keptProject } from './kept-project.ts'
 
 /** The named run, or the last one of this checkout (of `vp do` too). Throws `run.none`, `run.ambiguous`. */
 export async function chosenState(scene: Scene, run: string | undefined): Promise<RunState> {
@@ -41,18 +39,12 @@ export async function chosenRun(scene: Scene, run: string | undefined): Promise<
   const state = await chosenState(scene, run)
   const record = await scene.kit.store.read((tx) => requireProject(tx, state.project_id))
   // A goal that was typed may have come with a test command of its own.
-  if (state.origin === 'do') return { state, project: { ...emptyProject(state.project_id, record.name), ...readPassport(scene, state.run_id) } }
+  if (state.origin === 'do') return { state, project: { ...emptyProject(state.project_id, record.name), ...keptProject(scene.kit, state.run_id) } }
   const kept = readProjectFile(record.root)
   return {
     state,
-    project: kept?.project_id === state.project_id ? kept : { ...emptyProject(state.project_id, record.name), ...readPassport(scene, state.run_id) },
+    project: kept?.project_id === state.project_id ? kept : { ...emptyProject(state.project_id, record.name), ...keptProject(scene.kit, state.run_id) },
   }
-}
-
-/** A run without `.vp/project.json` (`vp do`) keeps its commands beside its passport. */
-function readPassport(scene: Scene, runId: string): Partial<ProjectFile> {
-  const file = join(runDirectory(scene.kit, runId), 'project.json')
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as ProjectFile) : {}
 }
 
 function emptyProject(id: number, name: string): ProjectFile {

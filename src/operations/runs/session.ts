@@ -11,7 +11,9 @@ import type { Kit } from '../kit.ts'
 import type { OpenModel } from '../models.ts'
 import type { Scene } from '../operation.ts'
 import { driveToEnd } from './drive.ts'
+import { keepProject } from './kept-project.ts'
 import { requirementsOf } from './requirements.ts'
+import { runDirectory } from './run-scene.ts'
 import { NOBODY } from './watcher.ts'
 
 export interface Session {
@@ -23,6 +25,7 @@ export interface Session {
 
 export async function driveSession(scene: Scene, session: Session): Promise<DriveEnd> {
   const { kit, caller, signal } = scene
+  keepProject(runDirectory(kit, session.state.run_id), session.project)
   return driveToEnd(kit, {
     state: session.state,
     project: session.project,

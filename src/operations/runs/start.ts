@@ -28,6 +28,7 @@ import { createRunRepository } from '../../workspace/run-repository.ts'
 import type { Kit } from '../kit.ts'
 import type { StoredPlan } from '../projects/plans.ts'
 import { inputsHere } from './inputs.ts'
+import { keepProject } from './kept-project.ts'
 import { keepRequirements } from './requirements.ts'
 import { branchOf, runDirectory } from './run-scene.ts'
 
@@ -99,7 +100,7 @@ export async function startRun(kit: Kit, request: StartRequest): Promise<Started
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   writeFileSync(join(directory, 'replay_passport.json.new'), printDocument(passport))
   renameSync(join(directory, 'replay_passport.json.new'), join(directory, 'replay_passport.json'))
-  writeFileSync(join(directory, 'project.json'), printDocument(request.project))
+  keepProject(directory, request.project)
   keepRequirements(directory, request.requirements)
   createRunRepository(join(directory, 'repository.git'), human, { branch: branchOf(runId), commit: base })
   await request.fork?.prepare(join(directory, 'repository.git'))
