@@ -123,6 +123,12 @@ test('the way out of a refusal is one for the call at hand', async (t) => {
   }
   assert.deepEqual(await next('run', 'exec', '--', 'rm', '-rf', 'a b'), ['vp policy explain -- rm -rf a b', undefined])
   assert.deepEqual(await next('policy', 'explain', '--', 'curl', 'http://x/'), [undefined, 'do it yourself, outside of vp: no lane and no flag allows it'])
+  const secret = `ghp_${'aB3dE5gH7jK9'.repeat(3)}`
+  for (const flag of ['-e', `--eval=${secret}`]) {
+    const explained = await vp(place, ['policy', 'explain', '--json', '--', 'node', flag, secret])
+    assert.equal(explained.code, 5)
+    assert.ok(!`${explained.stdout}${explained.stderr}`.includes(secret), explained.stdout)
+  }
   assert.deepEqual(await next('policy', 'explain', '--', 'tox'), ['vp policy check', 'allow it in .vp/lanes/code-impl.yaml'])
   const asked = (await vpJson(place, ['run', 'exec', '--', 'node', '-e', '1'])).doc.error?.approval ?? ''
   const approved = await vp(place, ['approve', asked, '--for', 'call'])

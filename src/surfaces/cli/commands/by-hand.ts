@@ -9,6 +9,7 @@ import { runExec, runTest } from '../../../operations/run.ts'
 import { searchCode } from '../../../operations/search.ts'
 import { decodePatch } from '../../../patch/text-file.ts'
 import { explainCommand, type Explanation } from '../../../policy/explain.ts'
+import { redactTexts } from '../../../policy/redact.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { steerless } from '../finish.ts'
 import { COUNT, numberFlag, textFlag } from '../parse.ts'
@@ -277,7 +278,7 @@ export const policyExplainCommand: Command = {
         ({ backend }) => backend.name,
         () => undefined,
       )
-    const result = explainCommand(argv, lane, { actor: 'human', box })
+    const result = redactTexts(explainCommand(argv, lane, { actor: 'human', box }), context.kit().redactText)
     const exit = result.effect === 'allow' ? 0 : result.effect === 'ask' ? 5 : 4
     return {
       result,
@@ -287,7 +288,7 @@ export const policyExplainCommand: Command = {
         : {
             error: new VpError(exit === 4 ? 'policy.denied' : 'approval.needed', result.reason, {
               rule: result.rule,
-              next: exit === 5 ? [`vp run exec -- ${argv.map(shellWord).join(' ')}`] : wayOut(result),
+              next: exit === 5 ? [`vp run exec -- ${result.argv.map(shellWord).join(' ')}`] : wayOut(result),
             }),
           }),
       screen: (look) => policyExplainScreen(result, look),
