@@ -128,6 +128,21 @@ const faults: [title: string, script: (n: number) => ScriptedAnswer, want: { fai
   ['garbage', () => ({ fault: 'garbage' }), { reason: 'model', code: 'model.protocol' }],
   ['a captive portal', () => ({ fault: 'html' }), { reason: 'model', code: 'model.protocol' }],
   ['malformed arguments are told to the model', (n) => (n === 1 ? { calls: [{ name: 'read', arguments: '{"path": "a' }] } : submit), { submitted: true }],
+  [
+    'a number that is none is told to the model',
+    (n) => (n === 1 ? { calls: [{ name: 'read', arguments: '{"path": "a", "from": 1e999}' }] } : submit),
+    { submitted: true },
+  ],
+  [
+    'nesting without end is told to the model',
+    (n) => (n === 1 ? { calls: [{ name: 'read', arguments: `{"path": ${'['.repeat(5000)}${']'.repeat(5000)}}` }] } : submit),
+    { submitted: true },
+  ],
+  [
+    'a number that is none in words',
+    (n) => (n === 1 ? { text: '<tool_call>{"name": "read", "arguments": {"path": "a", "from": -1e999}}</tool_call>' } : submit),
+    { submitted: true },
+  ],
   ['an unknown tool is told to the model', (n) => (n === 1 ? { calls: [{ name: 'bash', arguments: { command: 'ls' } }] } : submit), { submitted: true }],
   ['no tool call is nudged once, then works', (n) => (n === 1 ? { text: 'All tests pass now.' } : submit), { submitted: true }],
   ['only talk', () => ({ text: 'done!' }), { reason: 'no_progress' }],

@@ -55,6 +55,21 @@ test('the worst case is held: the whole answer that may come, at its price', asy
   assert.equal(settled[0]?.usage.cost_micro_usd, 100 * 2 + 15 * 10)
 })
 
+test('where thinking costs more than the answer, all of the answer may be thinking', async () => {
+  const { ask, held } = metered({ ...PRICED, price: { in_per_million_usd: 2, out_per_million_usd: 10, think_per_million_usd: 60 } })
+  await ask()
+  assert.ok((held[0]?.micro_usd ?? 0) > 60 * REQUEST.max_tokens, JSON.stringify(held))
+})
+
+test('a fault of vp’s own with the answer in its hands counts with its worst case', async () => {
+  const fails = () => {
+    throw new TypeError('a number outside JSON')
+  }
+  const { ask, held, settled } = metered(PRICED, { maskAnswer: fails })
+  await assert.rejects(ask(), { code: 'internal' })
+  assert.deepEqual([settled[0]?.usage.cost_micro_usd, settled[0]?.usage_source], [held[0]?.micro_usd, 'worst_case'])
+})
+
 test('where prompts are marked for a cache, the worst case is that all of it is written there', async () => {
   const plain = metered(PRICED)
   const marking = metered(PRICED, {}, undefined, { marksCache: true })

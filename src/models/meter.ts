@@ -9,7 +9,7 @@ import { staysHere } from './choose.ts'
 import type { CallPlace, Message, ModelAnswer, ModelRequest, ModelUsage, Provider, SentBody, SpentByFailure } from './contract.ts'
 import { carbonOf, energyOf, type Drawn, type Metered } from './energy.ts'
 import type { KeptBody } from './kept-body.ts'
-import { costMicroUsd, estimateTokens, type Price } from './prices.ts'
+import { costMicroUsd, mostTokens, type Price } from './prices.ts'
 import { requestSha } from './recorded.ts'
 import { withRetry, type RetryPorts } from './retry.ts'
 
@@ -174,8 +174,15 @@ interface WorstCase {
 
 /** The longest answer, with the cache cold: all that is sent is written to it where it is marked. */
 function worstCase(request: ModelRequest, price: Price | null, marksCache: boolean): WorstCase {
-  const tokens_in = Math.ceil(estimateTokens(JSON.stringify(request)) * 1.1)
-  const usage: ModelUsage = { ...NOTHING, tokens_in, tokens_out: request.max_tokens, ...(marksCache ? { tokens_cache_write: tokens_in } : {}) }
+  const tokens_in = mostTokens(JSON.stringify(request))
+  // All of the answer may be thinking, where that costs more.
+  const isThought = (price?.think_per_million_usd ?? 0) > (price?.out_per_million_usd ?? 0)
+  const usage: ModelUsage = {
+    ...NOTHING,
+    tokens_in,
+    [isThought ? 'tokens_think' : 'tokens_out']: request.max_tokens,
+    ...(marksCache ? { tokens_cache_write: tokens_in } : {}),
+  }
   return { tokens: tokens_in + request.max_tokens, usage, micro_usd: costMicroUsd(price, usage) ?? 0 }
 }
 
@@ -184,6 +191,8 @@ const NOTHING: ModelUsage = { tokens_in: 0, tokens_out: 0, tokens_think: 0, toke
 /** A call that failed: what the server said of it, else the worst case where it had begun, else nothing. */
 function spentBy(error: VpError | null, worst: WorstCase): { readonly usage: ModelUsage; readonly usage_source: UsageSource | null } {
   const spent = error?.details.data?.['spent'] as SpentByFailure | undefined
+  // A fault of vp's own with the answer in its hands: somebody was asked.
+  if (spent === undefined && error?.code === 'internal') return { usage: worst.usage, usage_source: 'worst_case' }
   if (spent === undefined || spent === 'nothing') return { usage: NOTHING, usage_source: null }
   if (spent !== 'unknown') return { usage: spent, usage_source: 'provider' }
   return { usage: worst.usage, usage_source: 'worst_case' }

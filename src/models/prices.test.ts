@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { costMicroUsd, PRICES_OF, tablePrice } from './prices.ts'
+import { costMicroUsd, estimateTokens, mostTokens, PRICES_OF, tablePrice } from './prices.ts'
 
 test('a newer table has a newer date', () => {
   const { version } = JSON.parse(readFileSync(new URL('../../node_modules/@pydantic/genai-prices/package.json', import.meta.url), 'utf8')) as {
@@ -12,12 +12,26 @@ test('a newer table has a newer date', () => {
 })
 
 test('the table knows the models of the default policy, and no others', async () => {
-  const usd = async (provider: string, model: string) => Object.values((await tablePrice(provider, model)) ?? {})
+  const usd = async (provider: string, model: string) => {
+    const { long: _, ...ordinary } = (await tablePrice(provider, model)) ?? { in_per_million_usd: 0, out_per_million_usd: 0 }
+    return Object.values(ordinary)
+  }
   // In, out, from a cache, into a cache that bills for it.
   assert.deepEqual(await usd('anthropic', 'claude-sonnet-4-5'), [3, 15, 0.3, 3.75])
   assert.deepEqual(await usd('openai', 'gpt-5.1'), [1.25, 10, 0.125])
   assert.deepEqual(await usd('google', 'gemini-2.5-pro'), [1.25, 10, 0.125])
   assert.equal(await tablePrice('openai', 'a-model-nobody-made'), null)
+})
+
+test('a price that rises with the length of the input holds for all of a longer one', async () => {
+  const price = await tablePrice('google', 'gemini-2.5-pro')
+  const cost = (tokens_in: number) => costMicroUsd(price, { tokens_in, tokens_out: 1000, tokens_think: 0, tokens_cached: 0 })
+  assert.deepEqual([price?.long?.above, cost(200_000), cost(200_001), cost(400_000)], [200_000, 260_000, 515_003, 1_015_000])
+})
+
+test('beyond ASCII a text takes more tokens, and no more are held for code than a little', () => {
+  assert.deepEqual([estimateTokens('x'.repeat(360)), estimateTokens('中'.repeat(100))], [100, 100])
+  assert.ok(mostTokens('中'.repeat(100)) >= 250 && mostTokens('1'.repeat(100)) >= 100 && mostTokens('const total = sum(items)\n'.repeat(9)) < 90)
 })
 
 test('cost: unknown is null, thinking counts as output unless it has a price', () => {

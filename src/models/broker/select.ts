@@ -133,9 +133,12 @@ export function inOrderOfCost(asked: Pick<Selecting, 'tiers' | 'task_tokens' | '
   return asked.from === undefined ? ordered : ordered.slice(Math.max(0, at(asked.from)))
 }
 
+/** Of what is answered: all of it may be thinking. */
+const dearest = ({ out_per_million_usd: out, think_per_million_usd: think = 0 }: Price) => Math.max(out, think)
+
 /** Micro-USD of the task; null where nobody knows the price. */
 export function expectedCost({ task_tokens }: Pick<Selecting, 'task_tokens'>, { price }: Candidate): number | null {
-  return price && Math.ceil(task_tokens.in * price.in_per_million_usd + task_tokens.out * price.out_per_million_usd)
+  return price && Math.ceil(task_tokens.in * price.in_per_million_usd + task_tokens.out * dearest(price))
 }
 
 function dropOf(asked: Selecting, candidate: Candidate, constraints: LaneConstraints, reason: string): Drop {
@@ -177,7 +180,7 @@ function whyNotNow(asked: Selecting, candidate: Candidate): string | null {
   const out = answerOf(asked, candidate)
   const tokens = asked.tokens_in + out
   if (used.tokens + tokens > limits.max_tokens_per_min) return `${used.tokens} of ${limits.max_tokens_per_min} tokens a minute are used`
-  const next = price ? Math.ceil(asked.tokens_in * price.in_per_million_usd + out * price.out_per_million_usd) : 0
+  const next = price ? Math.ceil(asked.tokens_in * price.in_per_million_usd + out * dearest(price)) : 0
   if (used.micro_usd + next > limits.max_micro_usd_per_min) return `${usd(used.micro_usd)} of ${usd(limits.max_micro_usd_per_min)} a minute are used`
   return null
 }

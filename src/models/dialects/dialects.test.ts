@@ -490,3 +490,11 @@ test('a hundred rows are from public threads', () => {
   const cited = [...CALLS, ...NO_CALLS].filter(([source]) => /^[\w.-]+\/[\w.-]+#\d+$/.test(source))
   assert.ok(cited.length >= 100, `${cited.length} rows`)
 })
+
+for (const [title, piece] of [
+  ['calls that never end', 'call:read{\n'],
+  ['calls that never end, with a key', 'call:read{path:\n'],
+] as const)
+  test(`a text full of ${title} is not read to its end for each`, { timeout: 20_000 }, () => {
+    assert.deepEqual(callsInText(piece.repeat(200_000 / piece.length), AGENT_TOOLS).calls, [])
+  })

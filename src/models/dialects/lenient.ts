@@ -71,7 +71,10 @@ class Reader {
     const found = word.exec(this.text)?.[0]
     if (found === undefined) throw new Broken()
     this.at += found.length
-    if (/^[-\d]/.test(found)) return Number(found)
+    if (/^[-\d]/.test(found)) {
+      if (!Number.isFinite(Number(found))) throw new Broken()
+      return Number(found)
+    }
     const literal = LITERALS[found]
     if (literal === undefined) throw new Broken()
     return literal

@@ -49,9 +49,13 @@ export const gemmaCall: Shape = (text, at, tools) => {
   return quoted(text, from, tool) ?? unquoted(text, from, tool)
 }
 
+/** Beside its quoted texts a call is short; a text full of calls that never end is not read to its end for each. */
+const MAX_BARE = 600
+
 function quoted(text: string, from: number, { name }: ToolSpec): Shaped | null {
-  let [json, depth, at] = ['', 0, from]
+  let [json, depth, at, bare] = ['', 0, from, 0]
   for (; at < text.length; at++) {
+    if (++bare > MAX_BARE) return null
     if (text.startsWith(QUOTE, at)) {
       const close = text.indexOf(QUOTE, at + QUOTE.length)
       if (close < 0) return null
@@ -69,9 +73,11 @@ function quoted(text: string, from: number, { name }: ToolSpec): Shaped | null {
   return { calls: [{ name, arguments: read.value }], end: at + 1, isOpen: false }
 }
 
+const MAX_LINE = 20_000
+
 function unquoted(text: string, from: number, tool: ToolSpec): Shaped | null {
-  const newline = text.indexOf('\n', from)
-  const end = text.lastIndexOf('}', newline < 0 ? text.length : newline)
+  const line = text.slice(from, from + MAX_LINE).split('\n', 1)[0] ?? ''
+  const end = from + line.lastIndexOf('}')
   const keys = Object.keys((tool.schema as { properties?: object }).properties ?? {})
   if (end <= from || keys.length === 0) return null
   const key = new RegExp(`(?:^|,)\\s*(${keys.map((one) => one.replace(/\W/g, '\\$&')).join('|')}):`, 'g')

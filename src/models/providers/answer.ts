@@ -58,9 +58,12 @@ export async function answerOf(
   let isHeard = false
   let size = 0
   const heard = (characters: number) => {
+    // What has nothing in it is no news: a server can go on with that for ever.
+    if (characters > 0 || !isHeard) {
+      clearTimeout(timer)
+      timer = setTimeout(() => stall.abort(), stallMs)
+    }
     isHeard = true
-    clearTimeout(timer)
-    timer = setTimeout(() => stall.abort(), stallMs)
     size += characters
     if (size > MAX_CHARACTERS) throw new VpError('model.protocol', 'the model answered more than 4 MB')
     if (characters > 0) onProgress?.(Math.ceil(size / CHARACTERS_A_TOKEN))
@@ -70,6 +73,8 @@ export async function answerOf(
     return toAnswer(all, request, place, onDialects)
   } catch (error) {
     if (signal.aborted) throw withSpent(new VpError('cancelled', 'the model call was cancelled', { cause: error }), all)
+    // It said why it stopped, and left the connection open.
+    if (stall.signal.aborted && (all.finish === 'stop' || all.finish === 'length')) return toAnswer(all, request, place, onDialects)
     if (stall.signal.aborted)
       throw withSpent(new VpError('model.stalled', `the model said nothing for ${Math.round(stallMs / 1000)}s`, { cause: error, next: ['vp resume'] }), all)
     throw withSpent(failureOf(error, isHeard, endpoint), all)
@@ -131,11 +136,21 @@ function parseArguments(input: string, isCut: boolean): ToolCall['arguments'] {
 /** As it is meant, see `dialects/lenient.ts`; undefined beyond repair. */
 function parsed(input: string, isCut: boolean): Json | undefined {
   try {
-    return JSON.parse(input) as Json
+    const value = JSON.parse(input) as Json
+    return canBeKept(value, 0) ? value : undefined
   } catch {
     const read = readValue(input, 0)
     return read && input.slice(read.end).trim() === '' && !(isCut && read.isOpen) ? read.value : undefined
   }
+}
+
+const MAX_DEPTH = 64
+
+/** JSON.parse makes Infinity of `1e999`, and nests without end: neither can be written down again. */
+function canBeKept(value: Json, depth: number): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return true
+  return depth < MAX_DEPTH && Object.values(value).every((member) => canBeKept(member as Json, depth + 1))
 }
 
 export interface ReportedTokens {
@@ -146,10 +161,13 @@ export interface ReportedTokens {
   readonly written?: unknown
 }
 
-/** What a server told of its use; null where it did not tell the two sums. `output` holds the thinking. */
+/**
+ * What a server told of its use; null where it did not tell the two sums, or told what cannot be: no prompt is of no token, and no count half a one.
+ * `output` holds the thinking.
+ */
 export function usageOf({ input, output, think, cached, written }: ReportedTokens): ModelUsage | null {
-  if (typeof input !== 'number' || typeof output !== 'number') return null
-  const whole = (value: unknown) => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0)
+  if (!isCount(input) || !isCount(output) || input === 0) return null
+  const whole = (value: unknown) => (isCount(value) ? value : 0)
   return {
     tokens_in: whole(input),
     tokens_out: Math.max(0, whole(output) - whole(think)),
@@ -159,6 +177,11 @@ export function usageOf({ input, output, think, cached, written }: ReportedToken
     tokens_tool_use: 0,
   }
 }
+
+/** More than any model has ever read or said is none. */
+const MOST_TOKENS = 1_000_000_000
+
+const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= MOST_TOKENS
 
 function estimatedUsage(request: ModelRequest, all: Collected): ModelUsage {
   const out = all.text + all.calls.map((call) => call.name + call.input).join('')

@@ -9,6 +9,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { isVpError, type VpError } from '../../core/errors.ts'
 import { chooseModel, type OwnProvider } from '../choose.ts'
 import type { ModelAnswer, ModelRequest, Provider } from '../contract.ts'
+import { estimateTokens } from '../prices.ts'
 import { WIRES, type Said } from '../../../test/fixtures/model-wires.ts'
 import { openProvider } from './index.ts'
 
@@ -176,9 +177,20 @@ for (const [name, wire] of Object.entries(WIRES) as [OwnProvider, (typeof WIRES)
     test('usage that the server does not tell is estimated, and said to be', async () => {
       says({ text: 'words '.repeat(60), usage: null })
       const { usage, usage_source } = await ask()
-      if (name === 'anthropic') return assert.equal(usage_source, 'provider', 'its stream always tells')
       assert.equal(usage_source, 'estimated')
-      assert.deepEqual([usage.tokens_out, usage.tokens_in], [100, Math.ceil(JSON.stringify(REQUEST).length / 3.6)])
+      assert.deepEqual([usage.tokens_out, usage.tokens_in], [100, estimateTokens(JSON.stringify(REQUEST))])
+    })
+
+    test('usage that cannot be is none that was told', async () => {
+      for (const told of [
+        { in: 0, out: 0 },
+        { in: -5, out: 5 },
+        { in: 1e300, out: 1 },
+        { in: 1200.5, out: 300 },
+      ]) {
+        says({ text: 'words', usage: { ...USAGE, ...told } })
+        assert.equal((await ask()).usage_source, 'estimated', JSON.stringify(told))
+      }
     })
 
     test('an answer at its limit says so, a refusal is no answer', async () => {

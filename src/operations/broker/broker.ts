@@ -174,7 +174,7 @@ async function askedOf(
     override: lane ? { candidate: await known.candidateFor(lane), constraints: lane.constraints ?? {} } : null,
     fallback: rules.isSet ? await Promise.all((policy.fallback_chain ?? []).map((one) => known.candidateFor(one))) : [],
     prefer_local: policy.cost_optimization?.prefer_local ?? false,
-    left: cap === undefined ? wanted.left : { ...wanted.left, micro_usd: Math.min(wanted.left.micro_usd ?? Infinity, cap * 1e6) },
+    left: cap === undefined ? wanted.left : { ...wanted.left, micro_usd: Math.min(wanted.left.micro_usd ?? Infinity, cap * 1e6 - known.used_of_policy) },
     network: rules.mayLeave ? 'outbound' : 'none',
     allow_unknown_price: rules.allowUnknownPrice,
     from: wanted.before?.tier,

@@ -12,6 +12,7 @@ import { keyringKey } from '../model-key.ts'
 import { inProcessFault } from '../in-process.ts'
 import { answers } from '../reach.ts'
 import { callsSeen, modelKey } from './calls.ts'
+import { usedOfPolicy } from '../runs/spend-caps.ts'
 import { freshResults } from './results.ts'
 
 export interface Known {
@@ -19,6 +20,8 @@ export interface Known {
   /** By key, for whoever opens one. */
   readonly ways: ReadonlyMap<string, Way>
   readonly calls: readonly CallSeen[]
+  /** Micro-USD of the policy's own cap that are spent, or held. */
+  readonly used_of_policy: number
   candidateFor(named: TierModel): Promise<Candidate>
 }
 
@@ -35,10 +38,11 @@ export interface Surroundings {
 
 export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Surroundings): Promise<Known> {
   const now = kit.clock.now()
-  const { calls, hosts, results } = await kit.store.read(async (tx) => ({
+  const { calls, hosts, results, used_of_policy } = await kit.store.read(async (tx) => ({
     calls: await callsSeen(tx, now),
     hosts: new Set((await tx.all<{ subject: string }>('SELECT subject FROM consents WHERE repository = ?', root)).map((row) => row.subject)),
     results: await freshResults(tx, policy, now),
+    used_of_policy: await usedOfPolicy(tx, policy.version),
   }))
   const ways = new Map<string, Way>()
   const reached = new Map<string, Promise<boolean>>()
@@ -76,17 +80,25 @@ export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Su
   const tiers = tiersOf(policy)
   return {
     calls,
+    used_of_policy,
     ways,
     tiers: await Promise.all(
       Object.entries(tiers).map(async ([name, limits]) => ({ name, models: await Promise.all(limits.models.map((named) => candidate(name, limits, named))) })),
     ),
     candidateFor: (named) => {
-      const at = Object.entries(tiers).find(([, one]) => one.models.some((model) => model.provider === named.provider && model.model === named.model))
+      const entries = Object.entries(tiers).flatMap(([tier, limits]) => limits.models.map((entry) => ({ tier, limits, entry })))
+      // Most of what a lane or the fallback names says only which: the rest is what its tier says of it.
+      const at = entries.find(
+        ({ entry }) =>
+          entry.provider === named.provider &&
+          entry.model === named.model &&
+          (named.endpoint === undefined || entry.endpoint === undefined || entry.endpoint === named.endpoint),
+      )
       const local = isLocal(named)
       const kind = local ? 'Local-Small' : 'API-Premium'
       // Named by hand outside of the tiers: it is taken at its word.
       return at
-        ? candidate(at[0], at[1], named)
+        ? candidate(at.tier, at.limits, { ...at.entry, ...named })
         : candidate(
             kind,
             { ...DEFAULT_TIERS[kind], max_output_tokens: undefined, tools: DEFAULT_TIERS['API-Premium'].tools },

@@ -38,9 +38,7 @@ export async function minuteIsFull(tx: Tx, rates: Rates | null, worst: Use, now:
 export async function refuseOverPolicy(tx: Tx, rates: Rates | null, worst: Use): Promise<void> {
   if (!rates?.cap) return
   const { policy, micro_usd: cap } = rates.cap
-  const spent = Number((await tx.get<{ micro_usd: number }>('SELECT micro_usd FROM policy_spend WHERE policy = ?', policy))?.micro_usd ?? 0)
-  const held = Number((await tx.get<{ usd: number | null }>('SELECT SUM(micro_usd) AS usd FROM holds'))?.usd ?? 0)
-  const free = cap - spent - held
+  const free = cap - (await usedOfPolicy(tx, policy))
   if (worst.micro_usd > free)
     throw new VpError(
       'budget.policy',
@@ -50,6 +48,13 @@ export async function refuseOverPolicy(tx: Tx, rates: Rates | null, worst: Use):
         next: ['raise cost_optimization.budget_cap_usd with a new version: vp model set POLICY.json'],
       },
     )
+}
+
+/** Micro-USD that are spent under a policy, or held. */
+export async function usedOfPolicy(tx: Tx, policy: string): Promise<number> {
+  const spent = await tx.get<{ micro_usd: number }>('SELECT micro_usd FROM policy_spend WHERE policy = ?', policy)
+  const held = await tx.get<{ usd: number | null }>('SELECT SUM(micro_usd) AS usd FROM holds')
+  return Number(spent?.micro_usd ?? 0) + Number(held?.usd ?? 0)
 }
 
 /** In the transaction that writes what was spent. */

@@ -2,6 +2,7 @@
  * Money and tokens of model calls: the worst case is held before a call, shared by all processes, and settled
  * after it together with the exchange, the receipt and the run's event.
  */
+import { VpError } from '../../core/errors.ts'
 import { hex, type RunId, type TaskId } from '../../core/ids.ts'
 import { canonicalJson, type Json } from '../../core/json.ts'
 import type { Usage } from '../../core/usage.ts'
@@ -343,14 +344,18 @@ export async function settleDeadHolds(kit: Kit): Promise<void> {
     for (const { id, worker, call } of await tx.all<{ id: string; worker: string; call: string | null }>('SELECT id, worker, call FROM holds')) {
       if (worker === kit.worker || kit.isAlive(worker)) continue
       await tx.run('DELETE FROM holds WHERE id = ?', id)
-      if (call !== null) await writeLost(tx, kit, JSON.parse(call) as OpenCall)
+      if (call === null) continue
+      const open = JSON.parse(call) as OpenCall
+      await endCall(tx, id, { ...callUse(open.usage), ms: 0, error: new VpError('cancelled', 'vp was killed') })
+      await writeLost(tx, kit, open)
     }
   })
 }
 
 async function writeLost(tx: Tx, kit: Kit, { purse, place, usage, cap, ...call }: OpenCall): Promise<void> {
-  if (purse.kind === 'test' || (purse.kind === 'run' && !(await loadRun(tx, purse.run_id)))) return
-  await writeSpent(tx, kit, purse, usage)
+  if (purse.kind === 'run' && !(await loadRun(tx, purse.run_id))) return
+  // Of a test nobody is left who counts; the policy's cap and the ledger do.
+  if (purse.kind !== 'test') await writeSpent(tx, kit, purse, usage)
   await addPolicySpend(tx, cap, usage.cost_micro_usd ?? 0)
   await appendReceipt(tx, kit, {
     ...receiptPlace(purse, place),
