@@ -5,7 +5,7 @@ import * as z from 'zod/mini'
 import { loadConfig } from '../config/config.ts'
 import { VpError } from '../core/errors.ts'
 import { chooseModel, inTier, specOf, staysHere } from '../models/choose.ts'
-import { checkPolicy } from '../models/policy/load.ts'
+import { checkPolicy, entryOf } from '../models/policy/load.ts'
 import type { NamedModel, PolicyFile, Tier } from '../models/policy/schema.ts'
 import { atPath } from '../store/directory.ts'
 import { makeDirectory } from '../store/make-directory.ts'
@@ -95,7 +95,11 @@ function hostsOf(policy: PolicyFile, env: Kit['env']): string[] {
   }
   const named = [policy.default_provider, ...Object.values(policy.lane_overrides), ...(policy.fallback_chain ?? [])]
   const hosts = [
-    ...named.flatMap((one) => (one ? [hostOf(one)] : [])),
+    ...named.flatMap((one) => {
+      if (!one) return []
+      const at = entryOf(policy, one)
+      return [hostOf(at?.model ?? one, at?.limits)]
+    }),
     ...Object.values(policy.tiers ?? {}).flatMap((tier) => tier.models.map((one) => hostOf(one, tier))),
   ]
   return [...new Set(hosts.filter((host) => host !== null))]

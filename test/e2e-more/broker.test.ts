@@ -300,6 +300,30 @@ test('a tier that the run’s budget forbids: the way on is a larger one, and wi
   assert.equal((await vp(place, raise?.slice(1) ?? [])).code, 0)
 })
 
+test('a lane names a model of a tier: address and price are the tier’s, and where the cap of the policy is used up the free one goes on', async (t) => {
+  const [dear, free] = await Promise.all([
+    serve(t, (request) => ({ ...(mends(request) as object), usage: { in: 20_000, out: 100 } })),
+    serve(t, (request) => mends(request)),
+  ])
+  const place = makePlace(t, FILES)
+  policyAt(place, {
+    cost_optimization: { budget_cap_usd: 0.6 },
+    lane_overrides: { 'Code-Impl': { provider: 'openai_compatible', model: 'dear' } },
+    tiers: {
+      'Local-Small': { ...LIMITS, network: 'none', models: [local(free, 'free')] },
+      'API-Premium': { ...LIMITS, network: 'outbound', models: [local(dear, 'dear', { price: { in_per_1k_usd: 0.01, out_per_1k_usd: 0.01 } })] },
+    },
+  })
+  const first = await vpJson(place, ['do', 'make add add', '--budget-usd', '5'])
+  assert.equal(first.code, 0, JSON.stringify(first.doc))
+  const asked = dear.requests.length
+  assert.ok(asked > 0 && Number(first.doc.result?.['cost_usd']) > 0.35, JSON.stringify(first.doc.result))
+  git(place, 'reset', '-q', '--hard', 'HEAD~2')
+  const second = await vpJson(place, ['do', 'make add add', '--budget-usd', '5'])
+  assert.equal(second.code, 0, JSON.stringify(second.doc))
+  assert.deepEqual([dear.requests.length, free.requests.length > 0], [asked, true])
+})
+
 test('an unknown price under a budget: not asked, and what to write is said', async (t) => {
   const place = makePlace(t, FILES)
   const far = { provider: 'openai_compatible', model: 'far', endpoint: 'http://192.0.2.1:9/v1' }

@@ -8,7 +8,7 @@ import { wordsOfIssue } from '../../core/schema-issue.ts'
 import { GRID_G_PER_KWH } from '../energy.ts'
 import { CAPABILITY_TESTS, DEFAULT_TIERS, TASK_REQUIREMENTS } from './default.ts'
 import { presetOf } from './presets.ts'
-import { knownFields, LANES, policySchema, type NamedModel, type PolicyFile } from './schema.ts'
+import { knownFields, LANES, policySchema, type NamedModel, type PolicyFile, type Tier, type TierModel } from './schema.ts'
 
 /** No policy is larger. */
 export const MAX_POLICY_BYTES = 1 << 20
@@ -193,4 +193,17 @@ export function tiersOf(policy: PolicyFile): NonNullable<PolicyFile['tiers']> {
   const reach = Object.fromEntries(Object.entries({ endpoint, api_key_command, region, project }).filter(([, value]) => value !== undefined))
   // Upstream asks for no proof: whoever names a model there takes its word.
   return { [name]: { ...like, tools: [...DEFAULT_TIERS['API-Premium'].tools], models: [{ provider, model, ...reach, assume_capable: true }] } }
+}
+
+/** What a lane, the fallback or the default names, as its entry in the tiers has it: most say only which model it is. Null where no tier has it. */
+export function entryOf(policy: PolicyFile, named: TierModel): { readonly tier: string; readonly limits: Tier; readonly model: TierModel } | null {
+  for (const [tier, limits] of Object.entries(tiersOf(policy)))
+    for (const entry of limits.models)
+      if (
+        entry.provider === named.provider &&
+        entry.model === named.model &&
+        (named.endpoint === undefined || entry.endpoint === undefined || entry.endpoint === named.endpoint)
+      )
+        return { tier, limits, model: { ...entry, ...named } }
+  return null
 }

@@ -91,6 +91,8 @@ export function openBroker(kit: Kit, inForce: PolicyInForce, root: string, ports
     const selection = higher?.kind === 'selected' ? higher : select(asked)
     const mayDefault = policy.on_no_eligible_tier === 'default_provider' && !wanted.tried
     const taken = selection.kind === 'selected' ? selection : mayDefault ? byDefault(asked, await known.candidateFor(policy.default_provider)) : null
+    const isUsedUp = known.used_of_policy > 0 && selection.dropped.some(({ short }) => short?.cap === 'micro_usd')
+    if (taken === null && isUsedUp && select({ ...asked, left: wanted.left }).kind === 'selected') throw overPolicy(policy, known, selection.dropped)
     if (taken === null) throw noEligibleTier(policy, taskKindOf(wanted), selection.dropped)
     return { known, taken, dropped: selection.dropped, not_higher: higher?.kind === 'no_eligible_tier' ? higher.dropped : [] }
   }
@@ -174,7 +176,10 @@ async function askedOf(
     override: lane ? { candidate: await known.candidateFor(lane), constraints: lane.constraints ?? {} } : null,
     fallback: rules.isSet ? await Promise.all((policy.fallback_chain ?? []).map((one) => known.candidateFor(one))) : [],
     prefer_local: policy.cost_optimization?.prefer_local ?? false,
-    left: cap === undefined ? wanted.left : { ...wanted.left, micro_usd: Math.min(wanted.left.micro_usd ?? Infinity, cap * 1e6 - known.used_of_policy) },
+    left:
+      cap === undefined
+        ? wanted.left
+        : { ...wanted.left, micro_usd: Math.min(wanted.left.micro_usd ?? Infinity, Math.max(0, cap * 1e6 - known.used_of_policy)) },
     network: rules.mayLeave ? 'outbound' : 'none',
     allow_unknown_price: rules.allowUnknownPrice,
     from: wanted.before?.tier,
@@ -220,6 +225,17 @@ function byDefault(asked: Selecting, candidate: Candidate): Taken | null {
   const tier = { name: candidate.tier, models: [candidate] }
   const alone = select({ ...asked, requirement: { tools: [], capability_tests: [] }, tiers: [tier], override: null, from: undefined, fallback: [] })
   return alone.kind === 'selected' ? { ...alone, by: 'default_provider' } : null
+}
+
+/** Nothing but what was spent of the policy's own cap stands in the way. */
+function overPolicy(policy: PolicyFile, { used_of_policy }: Known, dropped: readonly Drop[]): VpError {
+  const cap = policy.cost_optimization?.budget_cap_usd ?? 0
+  const free = Math.max(0, cap - used_of_policy / 1e6)
+  return new VpError('budget.policy', `no tier is within the $${free.toFixed(2)} that is free of the $${cap.toFixed(2)} of the policy`, {
+    why: dropped.map(({ tier, model, reason }) => `${tier} ${model} ${reason}`).join('; '),
+    next: ['raise cost_optimization.budget_cap_usd with a new version: vp model set POLICY.json'],
+    data: { dropped },
+  })
 }
 
 function noEligibleTier(policy: PolicyFile, kind: string, dropped: readonly Drop[]): VpError {

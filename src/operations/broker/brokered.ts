@@ -18,11 +18,11 @@ export interface BrokeredPorts {
   onSwitch?: ((words: string) => void) | undefined
 }
 
-/** Throws `model.no_eligible_tier`. */
+/** Throws `model.no_eligible_tier`, `budget.policy`. */
 export async function brokeredProvider(kit: Kit, broker: Broker, at: Choice, { wanted, meter, onSwitch }: BrokeredPorts): Promise<Provider> {
   const asked = await wanted()
   const first = await broker.choose(asked).catch(async (thrown: unknown) => {
-    if (isVpError(thrown) && thrown.code === 'model.no_eligible_tier') await recordRefusal(kit, at, thrown, broker.policy_version)
+    if (isNoChoice(thrown)) await recordRefusal(kit, at, thrown, broker.policy_version)
     throw thrown
   })
   const why = whyNotTheCheapest(first, asked) ?? whyNotHigher(first)
@@ -39,12 +39,14 @@ export async function brokeredProvider(kit: Kit, broker: Broker, at: Choice, { w
         return next
       } catch (thrown) {
         // Nobody else may or can: the error of the one that was asked stands.
-        if (isVpError(thrown) && thrown.code === 'model.no_eligible_tier') return null
+        if (isNoChoice(thrown)) return null
         throw thrown
       }
     },
   })
 }
+
+const isNoChoice = (thrown: unknown): thrown is VpError => isVpError(thrown) && (thrown.code === 'model.no_eligible_tier' || thrown.code === 'budget.policy')
 
 function whyNotTheCheapest({ tier, dropped: [passed] }: Chosen, { before }: Wanted): string | null {
   if (passed) return `${passed.model} ${passed.reason}`

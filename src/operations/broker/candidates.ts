@@ -3,7 +3,7 @@ import { inTier, specOf, staysHere, type ModelSpec } from '../../models/choose.t
 import type { Barred, Candidate, CandidateTier } from '../../models/broker/select.ts'
 import { breaker, health, latency, rollingUse, type CallSeen } from '../../models/broker/windows.ts'
 import { DEFAULT_TIERS } from '../../models/policy/default.ts'
-import { isLocal, tiersOf } from '../../models/policy/load.ts'
+import { entryOf, isLocal, tiersOf } from '../../models/policy/load.ts'
 import { presetOf } from '../../models/policy/presets.ts'
 import type { NamedModel, PolicyFile, Tier, TierModel } from '../../models/policy/schema.ts'
 import type { Kit } from '../kit.ts'
@@ -86,19 +86,12 @@ export async function knownNow(kit: Kit, policy: PolicyFile, { root, isSet }: Su
       Object.entries(tiers).map(async ([name, limits]) => ({ name, models: await Promise.all(limits.models.map((named) => candidate(name, limits, named))) })),
     ),
     candidateFor: (named) => {
-      const entries = Object.entries(tiers).flatMap(([tier, limits]) => limits.models.map((entry) => ({ tier, limits, entry })))
-      // Most of what a lane or the fallback names says only which: the rest is what its tier says of it.
-      const at = entries.find(
-        ({ entry }) =>
-          entry.provider === named.provider &&
-          entry.model === named.model &&
-          (named.endpoint === undefined || entry.endpoint === undefined || entry.endpoint === named.endpoint),
-      )
+      const at = entryOf(policy, named)
       const local = isLocal(named)
       const kind = local ? 'Local-Small' : 'API-Premium'
       // Named by hand outside of the tiers: it is taken at its word.
       return at
-        ? candidate(at.tier, at.limits, { ...at.entry, ...named })
+        ? candidate(at.tier, at.limits, at.model)
         : candidate(
             kind,
             { ...DEFAULT_TIERS[kind], max_output_tokens: undefined, tools: DEFAULT_TIERS['API-Premium'].tools },

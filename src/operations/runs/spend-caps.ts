@@ -38,7 +38,8 @@ export async function minuteIsFull(tx: Tx, rates: Rates | null, worst: Use, now:
 export async function refuseOverPolicy(tx: Tx, rates: Rates | null, worst: Use): Promise<void> {
   if (!rates?.cap) return
   const { policy, micro_usd: cap } = rates.cap
-  const free = cap - (await usedOfPolicy(tx, policy))
+  // What costs nothing is never too dear, also where a server billed more than was left.
+  const free = Math.max(0, cap - (await usedOfPolicy(tx, policy)))
   if (worst.micro_usd > free)
     throw new VpError(
       'budget.policy',
@@ -104,7 +105,7 @@ export async function refuseOverCap(tx: Tx, purse: Purse, scope: string, worst: 
   const freeTokens = caps.tokens === null ? Infinity : caps.tokens - tokensOf(state) - (held?.tokens ?? 0)
   // Ten such calls more, or as much again: a figure that the run can go on with.
   const needs = (cap: number, used: number, next: number) => Math.max(2 * cap, used + 10 * next)
-  if (worst.micro_usd > freeUsd) {
+  if (worst.micro_usd > Math.max(0, freeUsd)) {
     const approved = usd((caps.micro_usd ?? 0) + (earlier?.micro_usd ?? 0))
     const cap: Shortfall = { cap: 'micro_usd', needs: needs(caps.micro_usd ?? 0, state.micro_usd + (held?.usd ?? 0), worst.micro_usd) }
     throw overCap(`the next call could cost ${usd(worst.micro_usd)}, ${usd(Math.max(0, freeUsd))} of ${approved} is free`, state, cap, worst.tokens)
