@@ -12,7 +12,7 @@ import { startScriptedServer, type ScriptedAnswer } from '../models/scripted-ser
 import { parseQuestions, parseTasks } from './decompose.ts'
 import type { AgentTool } from './calls.ts'
 import { WINDOW_POLICY } from './context/context.ts'
-import { runAgent, type AgentOutcome } from './loop.ts'
+import { runAgent, type AgentOutcome, type AgentPorts } from './loop.ts'
 import { bounded, goalMessage, type GoalInput, type LastAttempt } from './prompt.ts'
 import { PROMPTS } from './prompts.ts'
 import { AGENT_TOOLS } from './tools.ts'
@@ -24,7 +24,7 @@ const read: ScriptedAnswer = { calls: [{ name: 'read', arguments: { path: 'a.ts'
 
 async function drive(
   script: (n: number) => ScriptedAnswer,
-  options: { deny?: VpError; stallMs?: number } = {},
+  options: { hear?: AgentPorts['hear']; deny?: VpError; stallMs?: number } = {},
 ): Promise<{
   outcome: AgentOutcome
   settled: Settlement[]
@@ -78,7 +78,7 @@ async function drive(
   }))
   try {
     const outcome = await runAgent(
-      { provider, tools, mask: ports.mask, world: () => 'same' },
+      { provider, tools, mask: ports.mask, world: () => 'same', ...(options.hear ? { hear: options.hear } : {}) },
       {
         opening: { ...OPENING, system: PROMPTS.system },
         place: { task: 'T1', attempt: 1 },
@@ -113,6 +113,15 @@ test('what an answer calls behind its submit is done before it', async () => {
   ]
   const { outcome, called } = await drive(() => ({ calls }) as ScriptedAnswer)
   assert.deepEqual([outcome.kind, called], ['submitted', ['edit', 'test', 'submit']])
+})
+
+test('what a person said while the work was submitted holds it back for a turn', async () => {
+  const heard = new Set<number>()
+  // Told once, at the turn behind the first submit; whoever asks again for that turn hears the same.
+  const hear = async (turn: number) => (turn === 2 ? (heard.add(turn), [{ n: 1, text: 'leave b alone' }]) : [])
+  const { outcome, called, requests } = await drive(() => submit, { hear })
+  assert.deepEqual([outcome.kind, outcome.turns, called, [...heard]], ['submitted', 2, ['submit', 'submit'], [2]])
+  assert.match(JSON.stringify(requests[1]), /Not submitted yet.*leave b alone/)
 })
 
 const faults: [title: string, script: (n: number) => ScriptedAnswer, want: { failures?: string[]; reason?: string; code?: string; submitted?: boolean }][] = [

@@ -137,8 +137,11 @@ export async function runAgent(ports: AgentPorts, input: AgentInput, signal: Abo
       }
       for (const [at, settled] of (await callAll(calling, group, index)).entries()) {
         if (settled.status === 'rejected') return failed(settled.reason)
-        const { text, code, done } = settled.value
-        if (done) return { kind: 'submitted', ...done, turns: turn }
+        const { text: answered, code, done } = settled.value
+        // What a person said meanwhile is heard first: nothing may be submitted over their words.
+        const isOver = done !== undefined && (turn === input.maxTurns || ((await ports.hear?.(turn + 1)) ?? []).length === 0)
+        if (done && isOver) return { kind: 'submitted', ...done, turns: turn }
+        const text = done ? PROMPTS.heldBack : answered
         const call = maskedCall(ports, group[at] as ToolCall)
         const result: Result = { kind: 'result', turn, index: index + at, call, text: ports.mask.text(bounded(text, limit)), code }
         entries.push(result)

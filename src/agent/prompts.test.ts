@@ -18,6 +18,7 @@ const LIMITS: Readonly<Record<keyof typeof PROMPTS, number>> = {
   system: 1500,
   nudge: 120,
   cutShort: 100,
+  heldBack: 100,
   told: 100,
   compacted: 200,
   instructions: 180,

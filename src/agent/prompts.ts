@@ -15,6 +15,8 @@ export const PROMPTS = {
   /** Where an answer calls no tool, and where it was cut by its limit. */
   nudge: promptText('nudge'),
   cutShort: promptText('cut-short'),
+  /** Where a person spoke while the work was being submitted. */
+  heldBack: promptText('held-back'),
   /** Before a person's words (`vp tell`), before what a compaction leaves, before a repository's AGENTS.md. */
   told: promptText('told'),
   compacted: promptText('compacted'),

@@ -97,6 +97,9 @@ export function chooseModel(env: Environment, configured: ModelSpec | null): Cho
   }
 }
 
+/** What every object has is no provider. */
+const providerNamed = (names: Readonly<Record<string, ProviderName>>, name: string) => (Object.hasOwn(names, name) ? names[name] : undefined)
+
 /** Models that a key in the environment would reach, none of which is used without a recorded yes. */
 export function offeredModels(env: Environment): Choice[] {
   return VENDORS.flatMap((vendor) => {
@@ -109,7 +112,7 @@ export function offeredModels(env: Environment): Choice[] {
 
 function specFromSetting(setting: string, env: Environment): ModelSpec {
   const at = setting.search(/[:/]/)
-  const named = ALIASES[at < 0 ? setting : setting.slice(0, at)]
+  const named = providerNamed(ALIASES, at < 0 ? setting : setting.slice(0, at))
   // At an address it is llama.cpp's own server, which speaks chat completions.
   const provider = named === 'llama_cpp' && env['VP_MODEL_BASE_URL'] ? 'openai_compatible' : named
   const model = at < 0 ? '' : setting.slice(at + 1)
@@ -128,7 +131,7 @@ function specFromSetting(setting: string, env: Environment): ModelSpec {
 
 /** Where a model of a policy is reached, and with which key of the environment. Throws `usage.flag` on an endpoint that is no URL. */
 export function specOf(named: NamedModel, tier: string, env: Environment, source: string): ModelSpec {
-  const alias = OF_POLICIES[named.provider]
+  const alias = providerNamed(OF_POLICIES, named.provider)
   if (!alias) throw new VpError('usage.flag', `vp cannot open ${named.provider} yet`, { next: ['vp model list'] })
   const provider = alias === 'llama_cpp' && named.endpoint !== undefined ? 'openai_compatible' : alias
   if (provider === 'llama_cpp') return { ...inProcess(named.model, source), tier }

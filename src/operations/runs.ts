@@ -1,5 +1,5 @@
 /** run.*: control, proof and repair of runs, as operations. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { VpError } from '../core/errors.ts'
@@ -266,7 +266,13 @@ export const ledgerAccept = operation<Record<never, never>, { accepted: readonly
 /** The bundle file that a call names instead of a run. Any client but the terminal sees the workspace only. */
 function namedBundle(scene: Scene, name: string | undefined): Bundle | null {
   if (name === undefined) return null
-  if (scene.caller.surface === 'cli') return existsSync(name) ? parseBundle(readFileSync(name), name) : null
+  if (scene.caller.surface === 'cli') {
+    const found = statSync(name, { throwIfNoEntry: false })
+    if (!found) return null
+    // A folder, or a pipe that nobody writes to.
+    if (!found.isFile()) throw new VpError('bundle.invalid', `${name} is no file`, { next: ['vp export RUN'] })
+    return parseBundle(readFileSync(name), name)
+  }
   const files = scene.tree.files()
   return files.exists(name) ? parseBundle(files.read(name, { maxBytes: MAX_BUNDLE }).bytes, name) : null
 }

@@ -1,6 +1,7 @@
 /** `vp model probe`, `vp model pull`: what a model of one's own can really be asked, and how it comes to this machine. */
 import { modelProbe, type ModelProbe } from '../../../operations/model-probe.ts'
 import { modelPull, type ModelPulled } from '../../../operations/model-pull.ts'
+import { COUNT, numberFlag } from '../parse.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { openRegion } from '../region.ts'
 import { modelPullScreen, pullLine, type PullProgress } from '../screens/pull.ts'
@@ -23,11 +24,13 @@ export const modelProbeCommand: Command = {
   json: 'model, digest, drift{was,is}, window{stock,effective,set,trained,stock_look,whole,markers}, dialect, calls, repairs, tok_per_s, first_token_ms',
   async run(context) {
     const [model] = context.positionals
-    const { window, 'base-url': baseUrl } = context.flags
+    const { 'base-url': baseUrl } = context.flags
+    const typed = context.flags['window']
+    const window = numberFlag({ window: typeof typed === 'string' ? typed.replaceAll(',', '') : typed }, 'window', COUNT)
     context.talk('some fifteen prompts, one of them as long as the window: minutes on a CPU')
     const answer = await context.call(modelProbe, {
       ...(model === undefined ? {} : { model }),
-      ...(typeof window === 'string' ? { window: Number(window.replaceAll(',', '')) } : {}),
+      ...(window === undefined ? {} : { window }),
       ...(typeof baseUrl === 'string' ? { base_url: baseUrl } : {}),
     })
     const result = answer.result as ModelProbe

@@ -1,5 +1,5 @@
 /** `vp model list|show|set`: which models there are, what is known of one, and which is taken. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { VpError } from '../../../core/errors.ts'
 import { PRESET } from '../../../models/choose.ts'
 import { parsePolicy, policyJson } from '../../../models/policy/load.ts'
@@ -134,9 +134,12 @@ export const modelSetCommand: Command = {
 function readPolicy(file: string): unknown {
   let text: string
   try {
+    // Whatever else can be opened may never come to an end; a pipe of the shell does.
+    const found = statSync(file)
+    if (!found.isFile() && !file.startsWith('/dev/fd/')) throw Object.assign(new Error(file), { code: found.isDirectory() ? 'EISDIR' : 'ENOTREG' })
     text = readFileSync(file, 'utf8')
   } catch (cause) {
-    const codes: Readonly<Record<string, string>> = { ENOENT: 'is not there', EISDIR: 'is a directory' }
+    const codes: Readonly<Record<string, string>> = { ENOENT: 'is not there', EISDIR: 'is a directory', ENOTREG: 'is no regular file' }
     const words = codes[(cause as NodeJS.ErrnoException).code ?? ''] ?? 'cannot be read'
     throw new VpError('config.invalid', `${file} ${words}`, { cause, where: { file }, next: ['docs/models.md', 'vp model list'] })
   }
