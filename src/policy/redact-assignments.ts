@@ -47,6 +47,8 @@ const TYPE_WORDS: ReadonlySet<string> = new Set([
   'yes',
   'no',
   'secretstr',
+  'impl',
+  'dyn',
   'uuid',
 ])
 const MAX_NAME = 80
@@ -68,6 +70,7 @@ export function assignmentSpans(text: string, masked: readonly Span[] = []): Spa
   let passed = 0
   for (let match = separators.exec(text); match !== null; match = separators.exec(text)) {
     if (text[match.index - 1] === match[0]) continue
+    if (match[0] === ':' && text[match.index + 1] === ':') continue // a path, as `Token::Kind`
     for (; (ends[passed] ?? Infinity) <= match.index; passed++) maskedEnd = Math.max(maskedEnd, ends[passed] ?? 0)
     const own = nameBefore(text, match.index, maskedEnd)
     const whole = nameBefore(text, match.index, 0)
@@ -166,9 +169,15 @@ function valueAfter(text: string, separator: number, name: string, runEnd: numbe
   const isSpaced = from > start || text[separator - 1] === ' '
   const isEnvLine = !isSpaced && text[separator] === '=' && isEnvName(text, separator, name)
   const block = blockStart(text, from)
-  if (block !== null) from = block
+  if (block !== null) {
+    const to = blockEnd(text, block)
+    return { from: block, to, text: text.slice(block, to), isQuoted: true, isSpaced, isEnvLine }
+  }
   const prefix = /^(?:[rbuf]{1,2})?(\\{0,8}["'`])/i.exec(text.slice(from, from + 12))
-  if (prefix) {
+  if (prefix && closesName(text, separator, name, prefix[1] ?? '')) {
+    from += prefix[0].length
+    if (!isNameChar(text.charCodeAt(from))) return null
+  } else if (prefix) {
     const open = from + prefix[0].length
     const to = closingQuote(text, open, prefix[1] ?? '"')
     return { from: open, to, text: text.slice(open, to), isQuoted: true, isSpaced, isEnvLine }
@@ -181,6 +190,16 @@ function valueAfter(text: string, separator: number, name: string, runEnd: numbe
   if (isYaml) to = withoutSigns(text, from, to)
   else if (!isEnvLine) to = withoutClosers(text, from, to)
   return to === from ? null : { from, to, text: text.slice(from, to), isQuoted: false, isSpaced, isEnvLine }
+}
+
+/** `"password=" + word`, `input("Password: ")`: the quote behind the separator is the end of the text that the name begins. */
+function closesName(text: string, separator: number, name: string, quote: string): boolean {
+  if (!isNameChar(text.charCodeAt(separator - 1))) return false
+  const start = separator - name.length
+  if (text.startsWith(quote, start - quote.length)) return true
+  if (quote !== '"') return false // an apostrophe opens nothing
+  const line = text.slice(Math.max(0, start - MAX_JUDGED), start)
+  return (line.slice(line.lastIndexOf('\n') + 1).match(/(?<!\\)"/g)?.length ?? 0) % 2 === 1
 }
 
 /** An upper-case name at the beginning of its line, or of a command that is given its environment. */
@@ -205,6 +224,19 @@ function blockStart(text: string, at: number): number | null {
   if (text[at] !== '|' && text[at] !== '>') return null
   const head = /^[|>][+-]?\d?[ \t]{0,8}\r?\n[ \t]{1,40}/.exec(text.slice(at, at + 64))
   return head ? at + head[0].length : null
+}
+
+/** Behind the last line that is indented as its first one is. */
+function blockEnd(text: string, from: number): number {
+  const indent = text.slice(text.lastIndexOf('\n', from - 1) + 1, from)
+  let end = lineEnd(text, from)
+  while (text.startsWith(indent, end + 1) && end + 1 < text.length) end = lineEnd(text, end + 1)
+  return text[end - 1] === '\r' ? end - 1 : end
+}
+
+function lineEnd(text: string, at: number): number {
+  const end = text.indexOf('\n', at)
+  return end < 0 ? text.length : end
 }
 
 /** `quote` may be an escaped one, as in JSON within JSON: then the one with as many backslashes ends the value. */
@@ -237,7 +269,7 @@ export function labelOfValue(name: string, value: Pick<Value, 'text' | 'isQuoted
   if (isPublicKey(name) || isNameOfKey(name, text)) return null
   const isPassword = isPasswordName(name)
   if (text.length < neededChars(name) || /^sha(?:1|256|384|512)[-:]/.test(text)) return null
-  if (!value.isQuoted && isCode(value, isPassword)) return null
+  if (!value.isQuoted && (isCode(value, isPassword) || (value.isSpaced && text === name))) return null
   if (value.isQuoted && /\s/.test(text) && !isPassword && !isPhraseName(name) && !value.isEnvLine) return null
   // The shell's own PWD.
   if (isPassword && /(?:^|_)PWD$/i.test(name) && /^[/~.]/.test(text)) return null
@@ -251,7 +283,9 @@ function isTelling(name: string, text: string): boolean {
 }
 
 function isTemplate(text: string): boolean {
-  return /^(?:…|[a-z][a-z0-9+.-]*:\/\/|\$[{(]|\$[A-Za-z_]\w*$|\{\{|<[A-Za-z]|%[({]|%\w+%$|#\{|\*+$|x{3,}$|\.\.\.)/i.test(text)
+  return /^(?:…|[a-z][a-z0-9+.-]*:\/\/|\$[{(]|\$[A-Za-z_]\w*$|\$[\d@*#?]$|\{\{|<\/?[A-Za-z]|%[({]|%\w+%$|%(?:\d\$)?[sdiuvqxf](?!\w)|#\{|\*+$|x{3,}$|\.\.\.)/i.test(
+    text,
+  )
 }
 
 function isCode(value: Pick<Value, 'text' | 'isSpaced' | 'isEnvLine'>, isPassword: boolean): boolean {
@@ -259,9 +293,14 @@ function isCode(value: Pick<Value, 'text' | 'isSpaced' | 'isEnvLine'>, isPasswor
   const text = value.text.slice(0, MAX_JUDGED)
   if (value.isEnvLine) return /^(?:[A-Za-z_][\w.]*)?[([]|^(?:process|os|env)\./.test(text)
   if (/[({[]|=>|\)$/.test(text) || text.startsWith('&') || text.startsWith('*')) return true
-  if (TYPE_WORDS.has(text.toLowerCase().replace(/[|?)\]}:>]+$/, ''))) return true
-  if (/^[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*)+[)\]}]*$/.test(text) && (isSpaced || /^(?:process|os|env|self|this|config|import|settings)\b/.test(text)))
+  if (TYPE_WORDS.has(text.toLowerCase().replace(/[|?)\]}:>!]+$/, ''))) return true
+  if (
+    /^[A-Za-z_$][\w$]*(?:(?:\??\.|::)[A-Za-z_$][\w$]*)+!?[)\]}]*$/.test(text) &&
+    (isSpaced || /^(?:process|os|env|self|this|config|import|settings)\b/.test(text))
+  )
     return true
+  // `password: Vec<u8>`, `password: :string`
+  if (isSpaced && /^(?:[A-Z][A-Za-z]*<[\w&' :<]*>*[)\]}]*|:[a-z_]+)$/.test(text)) return true
   // `token: CancellationToken`, `key = itemKey`: letters alone name something.
   return isSpaced && !isPassword && /^[A-Za-z_$]+(?:<[\w$<>.,|[\]]*)?[)\]}|?:>]*$/.test(text)
 }

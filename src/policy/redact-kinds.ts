@@ -53,6 +53,9 @@ export const KINDS: readonly Kind[] = [
   { label: 'RUBYGEMS_KEY', hint: 'rubygems_', regex: word('rubygems_[a-f0-9]{48}') },
   { label: 'CRATES_TOKEN', hint: 'cio', regex: whole('cio[A-Za-z0-9]{32}'), isSecret: isMixed },
   { label: 'NUGET_KEY', hint: 'oy2', regex: whole('oy2[a-z0-9]{43}') },
+  { label: 'ARTIFACTORY_KEY', hint: 'akcp', regex: word('AKCp[A-Za-z0-9]{10,}'), isSecret: hasDigit },
+  { label: 'NOTION_TOKEN', hint: 'ntn_', regex: word('ntn_[A-Za-z0-9]{40,}') },
+  { label: 'FIREBASE_KEY', hint: 'apa91b', regex: word('AAAA[A-Za-z0-9_-]{7}:APA91b[A-Za-z0-9_-]{100,}') },
   { label: 'DOCKER_TOKEN', hint: ['dckr_pat_', 'dckr_oat_'], regex: word('dckr_[po]at_[A-Za-z0-9_-]{27,}') },
   { label: 'DOCKER_AUTH', hint: '"auth"', regex: /"auth"\s{0,4}:\s{0,4}"([A-Za-z0-9+/]{16,2000}={0,2})"/g, isSecret: isMixed },
   // Clouds
@@ -149,7 +152,7 @@ export const KINDS: readonly Kind[] = [
   {
     label: 'BEARER_TOKEN',
     hint: 'authorization',
-    regex: /(?:\b|(?<=\\[nrtbf]))authorization["']?\s{0,4}[:=,]\s{0,4}["'`]?(?:(?:bearer|basic|token|apikey|key|digest)[ \t]{1,4})([^\s"'`,;]{6,4096})/gi,
+    regex: /(?:\b|(?<=\\[nrtbf]))authorization["']?\s{0,4}[:=,]\s{0,4}["'`]?(?:(?:bearer|basic|token|apikey|key|digest|ssws)[ \t]{1,4})([^\s"'`,;]{6,4096})/gi,
     isSecret: isNotTemplate,
   },
   // The password ends at the last @ of the address, so an @ inside of it does not leak its rest.

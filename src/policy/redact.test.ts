@@ -206,3 +206,8 @@ test('a name that goes with the value before it still tells of the value after i
     assert.equal(redact(once).text, once)
   }
 })
+
+test('all lines of a block of YAML are its value, and the next member is none of it', () => {
+  const { text } = redact('a:\n  password: |\n    first-Secret1\n    second-Secret2\n  user: bob\n')
+  assert.equal(text, 'a:\n  password: |\n    [REDACTED:ENV_SECRET]\n  user: bob\n')
+})
