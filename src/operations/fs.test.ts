@@ -30,6 +30,18 @@ for (const [title, before, content, wanted] of kept)
     assert.deepEqual(readFileSync(at), wanted)
   })
 
+test('an edit keeps the line ends of a file', async () => {
+  for (const [before, wanted] of [
+    ['a\nb\n', 'a\nc\nd\n'],
+    ['a\r\nb\r\n', 'a\r\nc\r\nd\r\n'],
+  ] as const)
+    for (const text of ['c\nd', 'c\r\nd']) {
+      writeFileSync(at, before)
+      assert.equal(await call(fsEdit, { old: 'b', new: text }), undefined)
+      assert.equal(readFileSync(at, 'utf8'), wanted)
+    }
+})
+
 const refused: [title: string, before: Buffer, operation: Operation, params: object][] = [
   ['binary, written', Buffer.from('a\0b'), fsWrite, { content: 'b\n' }],
   ['binary, edited', Buffer.from('a\0b'), fsEdit, { old: 'a', new: 'c' }],

@@ -192,7 +192,9 @@ export const fsEdit = operation({
     const file = textOf(params.path, before)
     const text = joinLines(file)
     const ends = lineEndsOf(file) === 'crlf' ? '\r\n' : lineEndsOf(file) === 'cr' ? '\r' : '\n'
-    const inFile = (words: string) => (ends === '\n' ? words : words.replace(/\r\n|\r|\n/g, ends))
+    const isLf = lineEndsOf(file) === 'lf'
+    // Of a file whose ends are mixed the words are taken as they come.
+    const inFile = (words: string) => (isLf ? words.replaceAll('\r\n', '\n') : ends === '\n' ? words : words.replace(/\r\n|\r|\n/g, ends))
     const old = inFile(restored(scene.tree.masking(), params.old))
     const first = text.indexOf(old)
     if (first < 0) return applyFilePatches(scene, [asReplacement(params)], true)

@@ -571,6 +571,31 @@ test('the path of a block may stand in a sentence', () => {
   }
 })
 
+test('a text that ends within a header is cut off; one whose last name is whole is not', () => {
+  const added = 'diff --git a/src/handler.ts b/src/handler.ts\nnew file mode 100644\n'
+  const renamed = 'diff --git a/test/sum.test.js b/test/total.test.js\nsimilarity index 100%\nrename from test/sum.test.js\nrename to test/total.t'
+  for (const text of [`${added}index 0000000..4c`, `${added}--- /dev/null\n+++ b/src/han`, renamed]) assert.ok(!parsePatch(text).ok, text)
+  for (const text of [added.trimEnd(), `${renamed}est.js`]) assert.ok(parsePatch(text).ok, text)
+})
+
+test('a rename with an edit, of names with blanks, as git writes it', () => {
+  const diff =
+    'diff --git a/my notes.md b/our notes.md\nsimilarity index 60%\nrename from my notes.md\nrename to our notes.md\nindex 0fdf397..1c59427 100644\n--- a/my notes.md\t\n+++ b/our notes.md\t\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n'
+  const parsed = parsePatch(diff)
+  assert.ok(parsed.ok, JSON.stringify(parsed))
+  const { ok, changes } = applyPatch((path) => (path === 'my notes.md' ? Buffer.from('one\ntwo\n') : null), parsed.files)
+  assert.deepEqual(
+    [ok, changes.map(({ path, bytes }) => [path, bytes && Buffer.from(bytes).toString()])],
+    [
+      true,
+      [
+        ['my notes.md', null],
+        ['our notes.md', 'one\n2\n'],
+      ],
+    ],
+  )
+})
+
 test('what is not there cannot be deleted: it may never have been', () => {
   for (const hunk of [
     '--- a/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-hello\n',

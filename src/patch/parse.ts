@@ -23,6 +23,8 @@ export interface ParseOptions {
 /** What the headers of one file have said so far. */
 interface Draft {
   git: [string, string] | null
+  /** It began with `diff --git`, also where that line can be cut in several ways. */
+  isGit: boolean
   oldName: string | null | undefined
   newName: string | null | undefined
   isNew: boolean
@@ -104,7 +106,7 @@ function parseUnified(lines: readonly string[], options: ParseOptions & { readon
     const current = drafts.at(-1) ?? null
     if (/^diff --(?:cc|combined) |^@@@/.test(line)) return failed('malformed', 'a combined diff of a merge cannot be applied', index + 1)
     if (line.startsWith('diff --git ')) {
-      open(index + 1).git = readGitNames(line.slice(11).replace(/\r$/, ''))
+      Object.assign(open(index + 1), { git: readGitNames(line.slice(11).replace(/\r$/, '')), isGit: true })
       index++
     } else if (line.startsWith('--- ') && (lines[index + 1]?.startsWith('+++ ') || lines[index + 1]?.startsWith('@@'))) {
       if (isFileHeader(lines, index)) unread.push(line.slice(1))
@@ -148,7 +150,19 @@ function parseUnified(lines: readonly string[], options: ParseOptions & { readon
       index++
     }
   }
+  const last = drafts.at(-1)
+  if (options.isOpen && last?.isBare && isHeaderCut(last, (lines.at(-1) ?? '').replace(/\r$/, '')))
+    return failed('malformed', `${CUT_OFF}, with a line break at its end`, lines.length)
   return closeDrafts(drafts, options)
+}
+
+/** Whether the text, which ends in a header and without a line break, ends within a name or the blob ids: `diff --git` names the file whole. */
+function isHeaderCut({ git, newName, renameTo }: Draft, line: string): boolean {
+  if (line.startsWith('index ')) return !/^index [0-9a-f]{7,64}\.\.[0-9a-f]{7,64}(?: \d{6})?$/.test(line)
+  const whole = git === null ? null : stripPrefixes(git[0], git[1])[1]
+  if (whole === null) return false
+  if (line.startsWith('rename to ')) return renameTo !== whole
+  return line.startsWith('+++ ') && newName !== null && newName !== undefined && stripPrefixes(null, newName)[1] !== whole && newName !== whole
 }
 
 const STRAY = 'a changed line stands outside of any hunk: begin each line of a hunk with a blank, - or +, also those that stay'
@@ -314,7 +328,7 @@ function finish(parsed: ParseResult): ParseResult {
 }
 
 function canTakeNames(draft: Draft | null): draft is Draft {
-  return draft !== null && draft.hunks.length === 0 && draft.oldName === undefined && draft.newName === undefined && draft.git !== null
+  return draft !== null && draft.hunks.length === 0 && draft.oldName === undefined && draft.newName === undefined && draft.isGit
 }
 
 function cleanName(line: string): string {
@@ -324,6 +338,7 @@ function cleanName(line: string): string {
 function newDraft(line: number): Draft {
   return {
     git: null,
+    isGit: false,
     oldName: undefined,
     newName: undefined,
     isNew: false,
