@@ -129,7 +129,8 @@ describe('on every backend', { concurrency: 3 }, () => {
         assert.equal((await run({ argv: ['node', 'plain.js'] })).output, 'held')
         const answer = await call(runExec, { argv: ['pytest', '-q'] })
         if (answer.ok) assert.doesNotMatch(JSON.stringify(answer.result), /LOST/)
-        else assert.match(answer.error.code, /^(?:policy\.denied|sandbox\.program_missing)$/)
+        // No box for whatever pytest this machine has is a refusal as well: the planted one did not run.
+        else assert.match(answer.error.code, /^(?:policy\.denied|sandbox\.(?:program_missing|unavailable))$/)
       })
 
       test('held: make, whose file is a language', async () => {
