@@ -97,7 +97,7 @@ test('interrupt, say, continue: nothing is asked twice, the words are heard at t
   const server = await startScriptedServer((_request, n) => {
     if (n !== 2 || !place) return script[n - 1] ?? SUBMIT
     paused = vp(place, ['pause'])
-    return { ...(script[1] as object), delayMs: 2500 }
+    return { ...(script[1] as object), delayMs: 6000 }
   })
   t.after(() => server.close())
   place = makePlace(t, FILES, server)

@@ -17,8 +17,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'what a killed vp had asked is given back as if it were free',
     file: 'src/operations/runs/spend.ts',
-    from: 'if (call !== null) await writeLost(',
-    to: 'if (call === null) await writeLost(',
+    from: 'await writeLost(tx, kit, open)',
+    to: '',
     test: at('test/e2e-more/killed-call.test.ts', 'killed while a model answers: the worst case counts, once, and nothing is proved that is not'),
   },
   {
@@ -378,8 +378,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: "a run is put over the person's unfinished work",
     file: 'src/workspace/human-repository.ts',
-    from: "['read-tree', '-m', '-u',",
-    to: "['read-tree', '--reset', '-u',",
+    from: "  '-m',\n  '-u',\n",
+    to: "  '--reset',\n  '-u',\n",
     test: at('test/e2e-more/human-repository.test.ts', 'vp complete refuses while a file it would change has unfinished work, and changes nothing'),
   },
 
@@ -522,8 +522,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'a cut stream costs nothing',
     file: 'src/models/meter.ts',
-    from: "usage_source: 'worst_case' }",
-    to: 'usage_source: null }',
+    from: "usage_source: 'worst_case' }\n}",
+    to: 'usage_source: null }\n}',
     test: at('src/models/meter.test.ts', 'a call that broke off costs what the server said of it, else the worst case'),
   },
   {
