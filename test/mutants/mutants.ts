@@ -378,8 +378,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: "a run is put over the person's unfinished work",
     file: 'src/workspace/human-repository.ts',
-    from: "  '-m',\n  '-u',\n",
-    to: "  '--reset',\n  '-u',\n",
+    from: "  '-m',",
+    to: "  '--reset',",
     test: at('test/e2e-more/human-repository.test.ts', 'vp complete refuses while a file it would change has unfinished work, and changes nothing'),
   },
 
@@ -522,8 +522,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     why: 'a cut stream costs nothing',
     file: 'src/models/meter.ts',
-    from: "usage_source: 'worst_case' }\n}",
-    to: 'usage_source: null }\n}',
+    from: "if (spent === undefined || spent === 'nothing')",
+    to: "if (spent === undefined || spent === 'nothing' || spent === 'unknown')",
     test: at('src/models/meter.test.ts', 'a call that broke off costs what the server said of it, else the worst case'),
   },
   {
