@@ -171,7 +171,8 @@ function valueAfter(text: string, separator: number, name: string, runEnd: numbe
   const block = blockStart(text, from)
   if (block !== null) {
     const to = blockEnd(text, block)
-    return { from: block, to, text: text.slice(block, to), isQuoted: true, isSpaced, isEnvLine }
+    // Judged as one: a key over several lines has no blank in it.
+    return { from: block, to, text: text.slice(block, to).replace(/\r?\n[ \t]*/g, ''), isQuoted: true, isSpaced, isEnvLine }
   }
   const prefix = /^(?:[rbuf]{1,2})?(\\{0,8}["'`])/i.exec(text.slice(from, from + 12))
   if (prefix && closesName(text, separator, name, prefix[1] ?? '')) {

@@ -210,4 +210,5 @@ test('a name that goes with the value before it still tells of the value after i
 test('all lines of a block of YAML are its value, and the next member is none of it', () => {
   const { text } = redact('a:\n  password: |\n    first-Secret1\n    second-Secret2\n  user: bob\n')
   assert.equal(text, 'a:\n  password: |\n    [REDACTED:ENV_SECRET]\n  user: bob\n')
+  assert.equal(redact('api_key: |\n  aB3dE5gH7jK9mN1pQ3sT\n  5vX7zB9dF2hJ4kL6mN8p\nuser: bob\n').text, 'api_key: |\n  [REDACTED:ENV_SECRET]\nuser: bob\n')
 })
