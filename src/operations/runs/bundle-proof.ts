@@ -25,14 +25,14 @@ export function verifyBundle(bundle: Bundle, known: readonly KnownHead[], own: s
 }
 
 /** As it was receipted. */
-export function passportOf(receipts: readonly Receipt[]): Passport | undefined {
+export function receiptedPassport(receipts: readonly Receipt[]): Passport | undefined {
   return (receipts.find((one) => one.op === 'run.passport')?.detail as { passport?: Passport } | undefined)?.passport
 }
 
 /** What stands in a bundle and is not what its receipts name. The receipts themselves hold: that was asked before. */
 function whatReceiptsDeny(bundle: Bundle): string[] {
   const receipts = bundle.receipts.map(parseReceipt)
-  const passport = passportOf(receipts)
+  const passport = receiptedPassport(receipts)
   const { sha, version: _, ...plan } = bundle.plan
   const denied: [boolean, string][] = [
     [receipts.length > 0, 'no receipt is in the bundle'],

@@ -21,7 +21,7 @@ import { environmentFor } from '../environment.ts'
 import type { Kit } from '../kit.ts'
 import type { Caller, Scene } from '../operation.ts'
 import type { Bundle } from './bundle.ts'
-import { passportOf } from './bundle-proof.ts'
+import { receiptedPassport } from './bundle-proof.ts'
 import { attemptInput } from './goal.ts'
 import { inputsHere, unequalInputs } from './inputs.ts'
 import { makeScratch } from '../scratch.ts'
@@ -122,7 +122,7 @@ export async function replayBundle({ kit, caller, signal }: Pick<Scene, 'kit' | 
 }
 
 async function unequalOf(kit: Kit, bundle: Bundle, root: string): Promise<string[]> {
-  const passport = passportOf(bundle.receipts.map(parseReceipt))
+  const passport = receiptedPassport(bundle.receipts.map(parseReceipt))
   if (!passport) return []
   try {
     return unequalInputs(passport, { ...(await inputsHere(kit, bundle.project, root)), backend: (await kit.sandbox()).backend.name })
